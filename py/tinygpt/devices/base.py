@@ -1,0 +1,61 @@
+"""What a device is: memory by handle, one way to launch a kernel, one way to replay a Program.
+
+A handle is whatever the device's `alloc` returns; the rest of the package only passes it back. A buffer argument of a
+launch is `(handle, byte offset)` or None where it is absent.
+"""
+
+
+class Device:
+    """Base of all devices. Sizes and offsets are bytes unless said otherwise."""
+
+    name = ""
+    build = ""  # what the device line of the page says
+    threads = 1
+
+    def alloc(self, nbytes, dtype="float32"):
+        """A handle to `nbytes` of uninitialised memory. MemoryError (a sentence) when there is none."""
+        raise NotImplementedError
+
+    def free(self, handle):
+        raise NotImplementedError
+
+    def in_use(self):
+        """Bytes allocated and not freed."""
+        raise NotImplementedError
+
+    def upload(self, handle, data, offset=0):
+        """Copies `data` (bytes-like: little-endian float32, int32 or int8, as the handle's dtype) to the device."""
+        raise NotImplementedError
+
+    def download(self, handle, nbytes, offset=0):
+        """The reverse: bytes, in the same representation."""
+        raise NotImplementedError
+
+    def launch(self, kernel, buffers, params):
+        """Runs one kernel of the contract now."""
+        raise NotImplementedError
+
+    def load(self, launches, arena_bytes):
+        """Prepares a list of (kernel, buffers, params) for replay; returns a replayable object with `.run()` and `.release()`.
+
+        A buffer is (handle, byte offset), None, or ("arena", byte offset): a place in one arena of `arena_bytes` that the
+        device shares between all Programs (its contents do not survive from one replay to the next).
+        """
+        raise NotImplementedError
+
+    def set_threads(self, n):
+        """Uses n threads from now on where the device has threads; returns the number in use."""
+        return self.threads
+
+
+class KernelError(RuntimeError):
+    """A kernel refused its input on the device."""
+
+
+def status_error(status, kernel):
+    """The exception for a non-zero status of the CPU extension (wasm_ext/runtime.h)."""
+    if status == 2:
+        return IndexError("index out of range in %s: an index, target or position lies outside the table it points into" % kernel)
+    if status == 3:
+        return MemoryError("%s found no memory for its scratch space; use a smaller batch or model" % kernel)
+    return KernelError("%s failed with status %d" % (kernel, status))

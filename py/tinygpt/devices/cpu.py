@@ -1,0 +1,117 @@
+"""What `native` and `wasm` share: launches packed as 8-byte slots, Programs as one block of slots.
+
+A subclass supplies the transport: `_alloc _free _run _replay _poke _peek _upload _download _failed_at`, and `command`, a
+writable buffer whose head those calls read or write.
+"""
+
+import struct
+
+from .. import kernels
+from .base import Device, status_error
+
+SMALL = 4096  # transfers up to this many bytes go through the command buffer
+
+
+class CpuDevice(Device):
+    arena = 0
+    arena_bytes = 0
+    arena_version = 0
+
+    def alloc(self, nbytes, dtype="float32"):
+        address = self._alloc(max(nbytes, 64))
+        if not address:
+            raise MemoryError(
+                "out of memory: %s more would not fit beside the %s in use on %s; use a smaller batch, context or model"
+                % (_size(nbytes), _size(self.in_use()), self.name)
+            )
+        return address
+
+    def free(self, handle):
+        self._free(handle)
+
+    def upload(self, handle, data, offset=0):
+        data = memoryview(data).cast("B")
+        n = len(data)
+        if n <= SMALL:
+            self.command[:n] = data
+            self._poke(handle + offset, n)
+        else:
+            self._upload(handle + offset, data)
+
+    def download(self, handle, nbytes, offset=0):
+        if nbytes <= SMALL:
+            self._peek(handle + offset, nbytes)
+            return bytes(self.command[:nbytes])
+        return self._download(handle + offset, nbytes)
+
+    def launch(self, kernel, buffers, params):
+        addresses = [0 if b is None else b[0] + b[1] for b in buffers]
+        kernel.pack.pack_into(self.command, 0, kernel.id, kernel.slots, *addresses, *params)
+        status = self._run(kernel.slots * 8)
+        if status:
+            raise status_error(status, kernel.name)
+
+    def load(self, launches, arena_bytes):
+        return CpuProgram(self, launches, arena_bytes)
+
+    def reserve_arena(self, nbytes):
+        """Makes the shared arena at least `nbytes`; Programs encoded for the old place re-encode on their next run."""
+        if nbytes > self.arena_bytes:
+            if self.arena:
+                self._free(self.arena)
+                self.arena = self.arena_bytes = 0
+            self.arena_version += 1
+            self.arena = self.alloc(nbytes)
+            self.arena_bytes = nbytes
+
+
+class CpuProgram:
+    """Launches encoded in device memory. `run()` is one call of the extension."""
+
+    def __init__(self, device, launches, arena_bytes):
+        self.device, self.launches, self.arena_bytes = device, launches, arena_bytes
+        self.slots = sum(kernel.slots for kernel, _, _ in launches)
+        self.address = 0
+        self.version = -1
+        device.reserve_arena(arena_bytes)
+
+    def _encode(self):
+        device = self.device
+        device.reserve_arena(self.arena_bytes)
+        code = bytearray(self.slots * 8)
+        at = 0
+        for kernel, buffers, params in self.launches:
+            addresses = [
+                0 if b is None else (device.arena if b[0] == "arena" else b[0]) + b[1] for b in buffers
+            ]
+            kernel.pack.pack_into(code, at, kernel.id, kernel.slots, *addresses, *params)
+            at += kernel.slots * 8
+        if not self.address:
+            self.address = device.alloc(len(code))
+        device.upload(self.address, code)
+        self.version = device.arena_version
+
+    def run(self):
+        device = self.device
+        if self.version != device.arena_version:
+            self._encode()
+        status = device._replay(self.address, self.slots)
+        if status:
+            raise status_error(status, self.launches[device._failed_at()][0].name)
+
+    def release(self):
+        if self.address:
+            self.device.free(self.address)
+            self.address = 0
+
+
+def _size(nbytes):
+    for unit in ("bytes", "KiB", "MiB"):
+        if nbytes < 1024:
+            return "%.4g %s" % (nbytes, unit)
+        nbytes /= 1024
+    return "%.4g GiB" % nbytes
+
+
+COMMAND_BYTES = 65536
+assert max(k.slots for k in kernels.KERNELS) * 8 <= COMMAND_BYTES and struct.calcsize("<q") == 8
