@@ -1,0 +1,215 @@
+// Vectors of float32: one vocabulary for WebAssembly SIMD (4 lanes), AVX2 with FMA (8 lanes) and any other CPU (4 lanes).
+//
+// vf is a vector of VW floats, vi of VW int32, vm a mask (all ones or all zeros a lane, from a comparison). Sources are compiled
+// with -ffp-contract=off and multiply-adds are written as vfma, so that the bits of a result are decided here: vfma is one
+// rounding where the build has it (AVX2; relaxed SIMD on every CPU with FMA), a product and a sum elsewhere. Tails use the same
+// vector operations through vload_tail/vstore_tail, never a scalar twin that would round otherwise; sfma is vfma of one lane.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+enum { VW = 4 };
+typedef v128_t vf;
+typedef v128_t vi;
+typedef v128_t vm;
+INLINE vf vload(const float* p) { return wasm_v128_load(p); }
+INLINE void vstore(float* p, vf v) { wasm_v128_store(p, v); }
+INLINE vf vsplat(float x) { return wasm_f32x4_splat(x); }
+INLINE vf vbroadcast(const float* p) { return wasm_v128_load32_splat(p); }
+INLINE vf vzero() { return wasm_f32x4_const_splat(0); }
+INLINE vf vadd(vf a, vf b) { return wasm_f32x4_add(a, b); }
+INLINE vf vsub(vf a, vf b) { return wasm_f32x4_sub(a, b); }
+INLINE vf vmul(vf a, vf b) { return wasm_f32x4_mul(a, b); }
+INLINE vf vdiv(vf a, vf b) { return wasm_f32x4_div(a, b); }
+INLINE vf vmin(vf a, vf b) { return wasm_f32x4_pmin(b, a); }  // a < b ? a : b, so b where either is NaN
+INLINE vf vmax(vf a, vf b) { return wasm_f32x4_pmax(b, a); }  // a > b ? a : b, so b where either is NaN
+INLINE vf vsqrt(vf a) { return wasm_f32x4_sqrt(a); }
+INLINE vf vabs(vf a) { return wasm_f32x4_abs(a); }
+INLINE vf vneg(vf a) { return wasm_f32x4_neg(a); }
+INLINE vf vfloor(vf a) { return wasm_f32x4_floor(a); }
+INLINE vf vtrunc(vf a) { return wasm_f32x4_trunc(a); }
+INLINE vf vround(vf a) { return wasm_f32x4_nearest(a); }  // half to even
+#if defined(__wasm_relaxed_simd__)
+INLINE vf vfma(vf a, vf b, vf c) { return wasm_f32x4_relaxed_madd(a, b, c); }    // a * b + c
+INLINE vf vfnma(vf a, vf b, vf c) { return wasm_f32x4_relaxed_nmadd(a, b, c); }  // c - a * b
+INLINE vi vtoint(vf a) { return wasm_i32x4_relaxed_trunc_f32x4(a); }  // toward zero; only for values that fit int32
+#else
+INLINE vf vfma(vf a, vf b, vf c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return wasm_f32x4_sub(c, wasm_f32x4_mul(a, b)); }
+INLINE vi vtoint(vf a) { return wasm_i32x4_trunc_sat_f32x4(a); }
+#endif
+INLINE vm vlt(vf a, vf b) { return wasm_f32x4_lt(a, b); }
+INLINE vm vle(vf a, vf b) { return wasm_f32x4_le(a, b); }
+INLINE vm vgt(vf a, vf b) { return wasm_f32x4_gt(a, b); }
+INLINE vm vge(vf a, vf b) { return wasm_f32x4_ge(a, b); }
+INLINE vm veq(vf a, vf b) { return wasm_f32x4_eq(a, b); }
+INLINE vm vne(vf a, vf b) { return wasm_f32x4_ne(a, b); }  // vne(x, x): NaN
+INLINE vf vselect(vm m, vf yes, vf no) { return wasm_v128_bitselect(yes, no, m); }
+INLINE vm mask_and(vm a, vm b) { return wasm_v128_and(a, b); }
+INLINE vm mask_or(vm a, vm b) { return wasm_v128_or(a, b); }
+INLINE bool any(vm m) { return wasm_v128_any_true(m); }
+
+INLINE vi vbits(vf a) { return a; }       // the same bits as int32
+INLINE vf vfrombits(vi a) { return a; }
+INLINE vf vtofloat(vi a) { return wasm_f32x4_convert_i32x4(a); }
+INLINE vi viload(const int32_t* p) { return wasm_v128_load(p); }
+INLINE void vistore(int32_t* p, vi v) { wasm_v128_store(p, v); }
+INLINE vi visplat(int32_t x) { return wasm_i32x4_splat(x); }
+INLINE vi viadd(vi a, vi b) { return wasm_i32x4_add(a, b); }
+INLINE vi visub(vi a, vi b) { return wasm_i32x4_sub(a, b); }
+INLINE vi vimul(vi a, vi b) { return wasm_i32x4_mul(a, b); }
+INLINE vi vimin(vi a, vi b) { return wasm_i32x4_min(a, b); }
+INLINE vi vimax(vi a, vi b) { return wasm_i32x4_max(a, b); }
+INLINE vi viand(vi a, vi b) { return wasm_v128_and(a, b); }
+INLINE vi vior(vi a, vi b) { return wasm_v128_or(a, b); }
+INLINE vi vixor(vi a, vi b) { return wasm_v128_xor(a, b); }
+INLINE vi vishl(vi a, int n) { return wasm_i32x4_shl(a, n); }
+INLINE vi vishr(vi a, int n) { return wasm_i32x4_shr(a, n); }    // arithmetic
+INLINE vi viushr(vi a, int n) { return wasm_u32x4_shr(a, n); }   // logical
+INLINE vm vilt(vi a, vi b) { return wasm_i32x4_lt(a, b); }
+INLINE vm vieq(vi a, vi b) { return wasm_i32x4_eq(a, b); }
+INLINE vf vload_int8(const int8_t* p) {  // VW int8 as floats
+  return wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))));
+}
+
+#else  // native: the compiler's vector types, with AVX2 intrinsics where plain C has no word for the operation
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define WIDE 1
+enum { VW = 8 };
+#else
+#define WIDE 0
+enum { VW = 4 };
+#endif
+typedef float vf __attribute__((vector_size(VW * 4)));
+typedef int32_t vi __attribute__((vector_size(VW * 4)));
+typedef uint32_t vu __attribute__((vector_size(VW * 4)));
+typedef vi vm;
+INLINE vf vload(const float* p) { vf v; memcpy(&v, p, sizeof v); return v; }
+INLINE void vstore(float* p, vf v) { memcpy(p, &v, sizeof v); }
+INLINE vf vsplat(float x) { return x - vf{}; }  // x - 0 keeps -0
+INLINE vf vbroadcast(const float* p) { return vsplat(*p); }
+INLINE vf vzero() { return vf{}; }
+INLINE vf vadd(vf a, vf b) { return a + b; }
+INLINE vf vsub(vf a, vf b) { return a - b; }
+INLINE vf vmul(vf a, vf b) { return a * b; }
+INLINE vf vdiv(vf a, vf b) { return a / b; }
+INLINE vi vbits(vf a) { return (vi)a; }
+INLINE vf vfrombits(vi a) { return (vf)a; }
+INLINE vi visplat(int32_t x) { return x - vi{}; }
+INLINE vf vabs(vf a) { return (vf)((vi)a & visplat(0x7fffffff)); }
+INLINE vf vneg(vf a) { return (vf)((vi)a ^ visplat((int32_t)0x80000000u)); }
+INLINE vm vlt(vf a, vf b) { return a < b; }
+INLINE vm vle(vf a, vf b) { return a <= b; }
+INLINE vm vgt(vf a, vf b) { return a > b; }
+INLINE vm vge(vf a, vf b) { return a >= b; }
+INLINE vm veq(vf a, vf b) { return a == b; }
+INLINE vm vne(vf a, vf b) { return a != b; }
+INLINE vf vselect(vm m, vf yes, vf no) { return (vf)((m & (vi)yes) | (~m & (vi)no)); }
+INLINE vm mask_and(vm a, vm b) { return a & b; }
+INLINE vm mask_or(vm a, vm b) { return a | b; }
+INLINE vi viload(const int32_t* p) { vi v; memcpy(&v, p, sizeof v); return v; }
+INLINE void vistore(int32_t* p, vi v) { memcpy(p, &v, sizeof v); }
+// Sums and shifts of int32 wrap, as in WebAssembly.
+INLINE vi viadd(vi a, vi b) { return (vi)((vu)a + (vu)b); }
+INLINE vi visub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
+INLINE vi vimul(vi a, vi b) { return (vi)((vu)a * (vu)b); }
+INLINE vi viand(vi a, vi b) { return a & b; }
+INLINE vi vior(vi a, vi b) { return a | b; }
+INLINE vi vixor(vi a, vi b) { return a ^ b; }
+INLINE vi vishl(vi a, int n) { return (vi)((vu)a << (uint32_t)n); }
+INLINE vi vishr(vi a, int n) { return a >> n; }
+INLINE vi viushr(vi a, int n) { return (vi)((vu)a >> (uint32_t)n); }
+INLINE vm vilt(vi a, vi b) { return a < b; }
+INLINE vm vieq(vi a, vi b) { return a == b; }
+INLINE vi vimin(vi a, vi b) { vm m = a < b; return (m & a) | (~m & b); }
+INLINE vi vimax(vi a, vi b) { vm m = a > b; return (m & a) | (~m & b); }
+#if WIDE
+INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
+INLINE vf vfloor(vf a) { return _mm256_floor_ps(a); }
+INLINE vf vtrunc(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+INLINE vf vround(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+INLINE vi vtoint(vf a) { return (vi)_mm256_cvttps_epi32(a); }
+INLINE vf vtofloat(vi a) { return _mm256_cvtepi32_ps((__m256i)a); }
+INLINE bool any(vm m) { return _mm256_movemask_ps((vf)m) != 0; }
+INLINE vf vload_int8(const int8_t* p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))); }
+#else
+#define EACH_LANE(type, expression) ({ type r_; for (int l = 0; l < VW; l++) r_[l] = (expression); r_; })
+INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
+INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
+INLINE vf vsqrt(vf a) { return EACH_LANE(vf, sqrtf(a[l])); }
+INLINE vf vfloor(vf a) { return EACH_LANE(vf, floorf(a[l])); }
+INLINE vf vtrunc(vf a) { return EACH_LANE(vf, truncf(a[l])); }
+INLINE vf vround(vf a) { return EACH_LANE(vf, rintf(a[l])); }
+INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+INLINE vf vfnma(vf a, vf b, vf c) { return c - a * b; }
+INLINE vi vtoint(vf a) { return EACH_LANE(vi, (int32_t)a[l]); }
+INLINE vf vtofloat(vi a) { return EACH_LANE(vf, (float)a[l]); }
+INLINE bool any(vm m) { return m[0] | m[1] | m[2] | m[3]; }
+INLINE vf vload_int8(const int8_t* p) { return EACH_LANE(vf, (float)p[l]); }
+#endif
+#endif
+
+// ---- tails: the first n lanes, 0 <= n <= VW --------------------------------------------------------------------------------
+
+// Lanes from n on are 0 and their memory is not read.
+INLINE vf vload_tail(const float* p, int n) {
+  if (n >= VW) return vload(p);
+  float lanes[VW] = {};
+  for (int i = 0; i < n; i++) lanes[i] = p[i];
+  return vload(lanes);
+}
+INLINE void vstore_tail(float* p, vf v, int n) {
+  if (n >= VW) return vstore(p, v);
+  float lanes[VW];
+  vstore(lanes, v);
+  for (int i = 0; i < n; i++) p[i] = lanes[i];
+}
+INLINE vf vlanes() {  // 0, 1, 2, ...
+  const float lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+  return vload(lanes);
+}
+INLINE vm vhead(int n) { return vlt(vlanes(), vsplat((float)n)); }  // mask of the first n lanes
+
+// ---- across the lanes, in a fixed order: halves are folded together until one lane is left ---------------------------------
+
+#if defined(__wasm_simd128__)
+INLINE float vfirst(vf a) { return wasm_f32x4_extract_lane(a, 0); }
+INLINE float vsum(vf a) {
+  a = vadd(a, wasm_i32x4_shuffle(a, a, 2, 3, 2, 3));
+  return vfirst(vadd(a, wasm_i32x4_shuffle(a, a, 1, 1, 1, 1)));
+}
+INLINE float vhmax(vf a) {
+  a = vmax(a, wasm_i32x4_shuffle(a, a, 2, 3, 2, 3));
+  return vfirst(vmax(a, wasm_i32x4_shuffle(a, a, 1, 1, 1, 1)));
+}
+INLINE float vhmin(vf a) {
+  a = vmin(a, wasm_i32x4_shuffle(a, a, 2, 3, 2, 3));
+  return vfirst(vmin(a, wasm_i32x4_shuffle(a, a, 1, 1, 1, 1)));
+}
+#else
+INLINE float vfirst(vf a) { return a[0]; }
+#define FOLD_LANES(pick)                                            \
+  float lanes[VW];                                                  \
+  vstore(lanes, a);                                                 \
+  for (int half = VW / 2; half; half /= 2)                          \
+    for (int i = 0; i < half; i++) {                                \
+      float x = lanes[i], y = lanes[i + half];                      \
+      lanes[i] = pick;                                              \
+    }                                                               \
+  return lanes[0];
+INLINE float vsum(vf a) { FOLD_LANES(x + y) }
+INLINE float vhmax(vf a) { FOLD_LANES(x > y ? x : y) }
+INLINE float vhmin(vf a) { FOLD_LANES(x < y ? x : y) }
+#undef FOLD_LANES
+#endif
+INLINE float sfma(float a, float b, float c) { return vfirst(vfma(vsplat(a), vsplat(b), vsplat(c))); }
