@@ -1,0 +1,250 @@
+"""Where the training text comes from: the registry of corpora, the search for them, and the set-up step that places them.
+
+`find_corpus(name)` gives a Corpus and always says which one it is. Where TinyShakespeare cannot be had, the source of the Python standard
+library stands in for it, and the sentence says so. Files are taken by checksum only. Runs without a device.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+SHAKESPEARE, STDLIB = "shakespeare", "stdlib"
+CHECKOUT = Path(__file__).resolve().parents[2]
+STDLIB_BYTES = 1_500_000  # whole modules are taken in the order of their names while they fit
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be used; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A registered corpus. sha256 and bytes are None where the text depends on the Python that runs."""
+
+    name: str
+    file: str
+    sha256: str | None
+    bytes: int | None
+    licence: str
+    source: str
+    title: str
+
+
+CORPORA = {
+    known.name: known
+    for known in (
+        Known(
+            SHAKESPEARE, "shakespeare.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed", 1_115_394,
+            "public domain (the selection: MIT, char-rnn)",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt", "TinyShakespeare",
+        ),
+        Known(STDLIB, "stdlib.txt", None, None, "PSF-2.0", "the standard library of the Python that runs set-up", "the Python standard library's source"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text to train on. `note` is the sentence that says which it is, and why it is not the one asked for."""
+
+    name: str
+    text: str
+    note: str
+
+
+def corpus_directories():
+    """Where corpus files are looked for, in order."""
+    named = os.environ.get("TINYGPT_CORPORA")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    places = [Path(named)] if named else []
+    return places + [CHECKOUT / "public" / "corpora", CHECKOUT.parent / "shared" / "corpora", Path(cache) / "tinygpt"]
+
+
+def find_corpus(name, say=print, fetch=True):
+    """The corpus called `name` (a registered name, `<name>.txt` in a corpus directory, or the path of a text file).
+
+    say: called with the sentence on which corpus is used. fetch: whether the network may be asked. CorpusError for a wrong
+    checksum, an unknown name, a text that is not UTF-8.
+    """
+    known = CORPORA.get(name)
+    if known is None:
+        corpus = _own_corpus(name)
+    else:
+        found = _registered(known, fetch)
+        if found is not None:
+            corpus = Corpus(name, found[0], "Corpus: %s, %s bytes, %s." % (known.title, format(len(found[0].encode()), ","), found[1]))
+        else:
+            text, where = _registered(CORPORA[STDLIB], fetch)
+            corpus = Corpus(
+                STDLIB, text,
+                "Corpus: %s could not be found or fetched, so this run uses %s instead, %s bytes, %s. Put %s into public/corpora to use it."
+                % (known.title, CORPORA[STDLIB].title, format(len(text.encode()), ","), where, known.file),
+            )
+    say(corpus.note)
+    return corpus
+
+
+def _registered(known, fetch):
+    """(text, where it is from) of a registered corpus, or None."""
+    for directory in corpus_directories():
+        path = directory / known.file
+        if path.is_file():
+            data = path.read_bytes()
+            _check(known, data, str(path))
+            return _text(data, str(path)), "from %s" % path.name if directory == CHECKOUT / "public" / "corpora" else "from %s" % path
+    if known.name == STDLIB:
+        return stdlib_text(), "from Python %d.%d" % sys.version_info[:2]
+    data = _download(known) if fetch else None
+    if data is None:
+        return None
+    cache = corpus_directories()[-1] / known.file
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        _write(cache, data)
+    except OSError:
+        return _text(data, known.source), "from the network, not kept: %s cannot be written" % cache
+    return _text(data, known.source), "from the network"
+
+
+def _own_corpus(name):
+    candidates = [directory / (name + ".txt") for directory in corpus_directories()] if name.isidentifier() else []
+    path = next((p for p in [*candidates, Path(name)] if p.is_file()), None)
+    if path is None:
+        raise CorpusError("there is no corpus %r; choose one of %s, or give the path of a UTF-8 text file" % (name, ", ".join(CORPORA)))
+    data = path.read_bytes()
+    if not data:
+        raise CorpusError("the corpus %s is empty; give a text of at least a few hundred bytes" % path)
+    return Corpus(path.stem, _text(data, str(path)), "Corpus: %s, %s bytes." % (path, format(len(data), ",")))
+
+
+def _check(known, data, where):
+    if known.sha256 is not None:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != known.sha256:
+            raise CorpusError(
+                "%s has %d bytes and sha256 %s, but %s has %d bytes and sha256 %s; delete the file and run `python3 serve.py` again"
+                % (where, len(data), digest, known.title, known.bytes, known.sha256)
+            )
+    elif not data:
+        raise CorpusError("%s is empty; delete it and run `python3 serve.py` again" % where)
+
+
+def _text(data, where):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError("%s is not UTF-8 text (byte 0x%02x at position %d); save it as UTF-8" % (where, data[error.start], error.start)) from None
+
+
+_refused = {}  # source -> why a download failed; one try a process, so that no network costs its timeout once
+
+
+def _download(known, timeout=5.0):
+    """The bytes of a corpus from its public source, or None where it cannot be had (`_refused` then says why)."""
+    if known.source in _refused or sys.platform == "emscripten":  # a tab has no sockets; its set-up step placed the file
+        return None
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(known.source, timeout=timeout) as response:
+            data = response.read(known.bytes + 1)
+        _check(known, data, known.source)
+        return data
+    except (urllib.error.URLError, http.client.HTTPException, OSError, CorpusError) as error:
+        _refused[known.source] = str(error)
+        return None
+
+
+def stdlib_text():
+    """The interpreter's own library as one text: its public top-level modules by name, whole, while they fit STDLIB_BYTES.
+
+    The same Python gives the same text. CorpusError where only compiled modules are there (a stripped Pyodide).
+    """
+    home = os.path.dirname(os.__file__)
+    if os.path.isdir(home):
+        names = os.listdir(home)
+
+        def read(name):
+            return Path(home, name).read_bytes()
+    else:
+        archive = zipfile.ZipFile(next(p for p in (home, os.path.dirname(home)) if os.path.isfile(p)))
+        names, read = archive.namelist(), archive.read
+    parts, size = [], 0
+    for name in sorted(names):
+        # Private modules hold build settings of one machine; site customisations are not the library's.
+        if not name.endswith(".py") or "/" in name or name.startswith("_") or name in ("sitecustomize.py", "usercustomize.py"):
+            continue
+        source = read(name).decode("utf-8", "replace").replace("\r\n", "\n").strip() + "\n\n\n"
+        if size + len(source.encode()) > STDLIB_BYTES:
+            break
+        parts.append(source)
+        size += len(source.encode())
+    if size < STDLIB_BYTES // 4:
+        raise CorpusError("this Python holds its library compiled, without source; `python3 serve.py` places public/corpora/stdlib.txt for it")
+    return "".join(parts)
+
+
+def fetch_corpora(directory, progress=print):
+    """The set-up step: puts every registered corpus that can be had into `directory`; stdlib.txt always.
+
+    Returns {name: Path or None}. A shakespeare.txt with the wrong checksum is replaced, and progress says so.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    placed = {}
+    for known in CORPORA.values():
+        target = directory / known.file
+        try:
+            if target.is_file():
+                _check(known, target.read_bytes(), str(target))
+                placed[known.name] = target
+                progress("%s: already there" % known.file)
+                continue
+        except CorpusError as error:
+            progress("%s: %s" % (known.file, error))
+        data, where = stdlib_text().encode() if known.name == STDLIB else None, "this Python"
+        for place in [] if data else corpus_directories():
+            path = place / known.file
+            if path.is_file() and path.resolve() != target.resolve():
+                data, where = path.read_bytes(), str(path)
+                try:
+                    _check(known, data, str(path))
+                    break
+                except CorpusError as error:
+                    progress("%s: %s" % (known.file, error))
+                    data = None
+        if data is None:
+            progress("%s: fetching %s" % (known.file, known.source))
+            data, where = _download(known), known.source
+        if data is None:
+            progress("%s: not to be had (%s); the page will offer %s" % (known.file, _refused.get(known.source, "no network"), CORPORA[STDLIB].title))
+            target.unlink(missing_ok=True)
+            placed[known.name] = None
+            continue
+        _write(target, data)
+        placed[known.name] = target
+        progress("%s: %s bytes from %s" % (known.file, format(len(data), ","), where))
+    return placed
+
+
+def _write(path, data):
+    """Whole or not at all: a reader never sees half a corpus."""
+    partial = path.with_name(path.name + ".part%d" % os.getpid())
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def manifest():
+    """The text of public/corpora/manifest.json, which is committed and compared with CORPORA by a test."""
+    fields = "name title file sha256 bytes licence source".split()
+    return json.dumps([{f: getattr(known, f) for f in fields} for known in CORPORA.values()], indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    print(manifest(), end="")
