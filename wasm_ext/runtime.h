@@ -1,8 +1,8 @@
 // The frame every kernel runs in: the launch's slots, the team of threads, shared scratch.
 //
 // A kernel is SPMD: all threads of the team enter `run` with the same slots, take their static share
-// of the work by (team.t, team.T), and meet at team.barrier() between phases. The walker puts a barrier
-// after each launch. Results must not depend on T: partial sums go over chunks whose bounds depend only on
+// of the work by (team.t, team.T), and meet at team.barrier() between phases. The walker orders launches.
+// Results must not depend on T: partial sums go over chunks whose bounds depend only on
 // the sizes, and are combined in chunk order.
 #pragma once
 #include <cstddef>
@@ -16,9 +16,12 @@ union Slot {
 
 enum Status { STATUS_OK = 0, STATUS_UNKNOWN_KERNEL = 1, STATUS_BAD_INDEX = 2, STATUS_NO_MEMORY = 3 };
 
+enum { MAX_THREADS = 16 };  // scratch is sized for all of them, so that changing the number of threads never allocates
+
 struct Team {
   int t, T;        // this thread, threads in the team
   char* scratch;   // shared by the team, at least Entry::scratch bytes, 64-byte aligned, contents undefined
+  int64_t launch;  // index of this launch in the run
   void barrier();  // all T threads; a no-op when T is 1
   void fail(Status status);  // reported by tg_run; the kernel must still reach its barriers and return
 };
@@ -36,7 +39,19 @@ static inline Share share(int64_t n, const Team& team, int64_t grain = 1) {
 struct Entry {
   void (*run)(const Slot*, Team&);
   double (*work)(const Slot*);      // about how many nanoseconds one thread needs: decides how many threads join
-  size_t (*scratch)(const Slot*);   // shared scratch bytes, null for none
+  size_t (*scratch)(const Slot*);   // shared scratch bytes, null for none; a function of the sizes only
 };
-extern const Entry KERNEL_TABLE[KERNEL_COUNT];   // table.cpp, built from FOR_EACH_KERNEL(name) -> `extern const Entry entry_name`
+extern const Entry* const KERNEL_TABLE[KERNEL_COUNT];  // table.cpp, in id order
 #define ENTRY(name, work, scratch) extern const Entry entry_##name; const Entry entry_##name = {run_##name, work, scratch}
+
+// The C interface (docs/architecture.md).
+extern "C" {
+int tg_start(int threads);
+int tg_threads();
+const char* tg_build();
+void* tg_alloc(size_t n);
+void tg_free(void* p);
+int64_t tg_in_use();
+int tg_run(const Slot* slots, int64_t n);
+int64_t tg_failed_at();
+}

@@ -316,6 +316,7 @@ def header():
     lines.append("enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8 };")
     lines.append("enum { MAX_RANK = %d, KERNEL_COUNT = %d };" % (MAX_RANK, len(KERNELS)))
     lines.append("#define FOR_EACH_KERNEL(X) " + " ".join("X(%s)" % k.name for k in KERNELS))
+    lines.append("constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {%s};" % ", ".join(str(k.slots) for k in KERNELS))
     for k in KERNELS:
         names = [b.name for b in k.buffers] + [p.name for p in k.params]
         fields = ["%s_%s = %d" % (k.name.upper(), n, i + 2) for i, n in enumerate(names)]

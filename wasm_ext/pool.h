@@ -1,0 +1,89 @@
+// The thread pool's waiting: a word that threads spin on for a while and then sleep on, and the barrier made of it.
+//
+// Between two launches of a Program a thread waits a few microseconds, far less than a sleep and a wake-up cost, so it spins
+// first; an idle pool must cost nothing, so it sleeps in the end. A waker only makes the system call when somebody sleeps.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include "runtime.h"
+#if defined(__EMSCRIPTEN_PTHREADS__) || !defined(__EMSCRIPTEN__)
+#define THREADS 1
+#else
+#define THREADS 0
+#endif
+#if THREADS && !defined(__EMSCRIPTEN__)
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#endif
+
+// Rounds of spinning: about a millisecond inside a run (a serial launch may last that long), about 0.2 ms between runs (the
+// time Python needs to come back with the next step).
+#if defined(__EMSCRIPTEN__)
+enum { SPIN_IN_RUN = 600000, SPIN_IDLE = 150000 };
+#else
+enum { SPIN_IN_RUN = 20000, SPIN_IDLE = 6000, SPIN_BEFORE_YIELD = 1500 };
+#endif
+
+#if THREADS
+struct alignas(64) Signal {
+  std::atomic<int32_t> word{0};
+  std::atomic<int32_t> sleepers{0};
+
+  // Returns once the word is no longer `old`.
+  void wait_while(int32_t old, int spins) {
+    for (int i = 0; i < spins; i++) {
+      if (word.load(std::memory_order_acquire) != old) return;
+#if !defined(__EMSCRIPTEN__)
+      if (i > SPIN_BEFORE_YIELD) sched_yield();  // more threads than cores: let the one we wait for run
+#if defined(__x86_64__)
+      else _mm_pause();
+#endif
+#endif
+    }
+    // The sleeper announces itself, then looks again; the waker changes the word, then looks for sleepers: one sees the other.
+    sleepers.fetch_add(1);
+    while (word.load() == old) {
+#if defined(__EMSCRIPTEN__)
+      __builtin_wasm_memory_atomic_wait32((int32_t*)&word, old, -1);
+#else
+      syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+#endif
+    }
+    sleepers.fetch_sub(1);
+  }
+
+  void advance() {
+    word.fetch_add(1);
+    if (sleepers.load() == 0) return;
+#if defined(__EMSCRIPTEN__)
+    __builtin_wasm_memory_atomic_notify((int32_t*)&word, MAX_THREADS);
+#else
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, MAX_THREADS, nullptr, nullptr, 0);
+#endif
+  }
+};
+
+// The last of n arrivals starts the next round; the others wait for its number to change (a sense that counts).
+struct Barrier {
+  alignas(64) std::atomic<int32_t> arrived{0};
+  Signal round;
+
+  void wait(int n) {
+    if (n == 1) return;
+    int32_t now = round.word.load(std::memory_order_acquire);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+      arrived.store(0, std::memory_order_relaxed);
+      round.advance();
+    } else {
+      round.wait_while(now, SPIN_IN_RUN);
+    }
+  }
+};
+#else
+struct Barrier { void wait(int) {} };
+#endif
