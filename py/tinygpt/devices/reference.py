@@ -1,0 +1,176 @@
+"""The oracle: the whole kernel contract in plain NumPy, in float64 (CPython only).
+
+Every other device is compared with this one, so it is written for clarity. float32 buffers are held as float64, so that an
+error of a device shows against a result with nine more digits; int32 and int8 are held as themselves. Sizes and offsets still
+count the bytes of the float32 representation, and `upload`/`download` speak float32: above this file nothing differs.
+
+The kernels are in `reference_kernels.py` and `reference_random.py`, one function each: `name(p, *buffers)` with p the named
+parameters and each buffer a flat array of exactly `kernel.extent` elements, or None where it is absent.
+"""
+
+import numpy as np
+
+from .. import kernels
+from . import reference_kernels, reference_random
+from .base import Device
+
+FLOAT, INT, BYTE = 0, 1, 2  # what a word of Memory holds at present
+HELD_AS = {FLOAT: np.float64, INT: np.int32, BYTE: np.int8}
+TAG_OF = {"float32": FLOAT, "int32": INT, "int8": BYTE}
+TAG_OF_LETTER = {"f": FLOAT, "i": INT, "b": BYTE}
+TAG_OF_CODE = {code: TAG_OF[name] for name, code in kernels.DTYPES.items()}
+
+
+class Memory:
+    """A range of 4-byte words. Each word is a float (kept in float64), an int32 or four int8, as it was last used.
+
+    Reading a word as another type than it was written with goes through the bits, as on a real device. A place in the
+    arena, which holds different tensors at different times, needs that.
+    """
+
+    def __init__(self, nbytes, tag):
+        self.nbytes, self.tag = nbytes, tag  # tag: what an upload brings
+        self.words = -(-nbytes // 4)
+        self.tags = np.full(self.words, tag, np.uint8)
+        self.arrays = {tag: _undefined(self.words, tag)}
+
+    def forget(self):
+        """Undefined again: what a Program finds in the arena. NaN, so that reading it shows."""
+        for tag, array in self.arrays.items():
+            array[:] = _undefined(1, tag)[0]
+
+    def view(self, tag, offset, count):
+        """`count` elements of the type `tag` from the byte `offset`, as a writable flat array."""
+        size = 1 if tag == BYTE else 4
+        if offset % size or offset < 0 or offset + count * size > self.nbytes:
+            raise ValueError("%d elements at byte %d do not fit in a buffer of %d bytes" % (count, offset, self.nbytes))
+        self._retag(tag, offset // 4, -(-(offset + count * size) // 4))
+        return self.arrays[tag][offset // size : offset // size + count]
+
+    def _retag(self, tag, begin, end):
+        foreign = np.flatnonzero(self.tags[begin:end] != tag) + begin
+        if tag not in self.arrays:
+            self.arrays[tag] = _undefined(self.words, tag)
+        if len(foreign):
+            bits, array = self.bits(begin, end)[foreign - begin], self.arrays[tag]
+            if tag == FLOAT:
+                array[foreign] = bits.view(np.float32)
+            else:
+                array.view(np.int32)[foreign] = bits
+            self.tags[foreign] = tag
+
+    def bits(self, begin, end):
+        """int32: the words begin..end as the device would hold them."""
+        bits, tags = np.empty(end - begin, np.int32), self.tags[begin:end]
+        for tag, array in self.arrays.items():
+            here = tags == tag
+            if tag == FLOAT:
+                with np.errstate(all="ignore"):
+                    bits[here] = array[begin:end][here].astype(np.float32).view(np.int32)
+            else:
+                bits[here] = array.view(np.int32)[begin:end][here]
+        return bits
+
+
+def _undefined(words, tag):
+    if tag == FLOAT:
+        return np.full(words, np.nan)
+    return np.full(words, -(2**31) + 7, np.int32) if tag == INT else np.full(4 * words, -77, np.int8)
+
+
+class ReferenceDevice(Device):
+    name = "reference"
+    build = "numpy float64"
+
+    def __init__(self):
+        self._in_use = 0
+        self.arena = Memory(0, FLOAT)
+
+    def alloc(self, nbytes, dtype="float32"):
+        self._in_use += nbytes
+        return Memory(nbytes, TAG_OF[dtype])
+
+    def free(self, handle):
+        if handle.tags is None:
+            raise RuntimeError("a buffer of %d bytes was freed twice" % handle.nbytes)
+        self._in_use -= handle.nbytes
+        handle.arrays, handle.tags = {}, None
+
+    def in_use(self):
+        return self._in_use
+
+    def upload(self, handle, data, offset=0):
+        data = np.frombuffer(data, np.uint8)
+        if offset % 4 or offset + len(data) > handle.nbytes:
+            raise ValueError("%d bytes at byte %d do not fit in a buffer of %d bytes" % (len(data), offset, handle.nbytes))
+        if handle.tag == BYTE:
+            handle.view(BYTE, offset, len(data))[:] = data.view(np.int8)
+        else:
+            handle.view(handle.tag, offset, len(data) // 4)[:] = data.view(np.float32 if handle.tag == FLOAT else np.int32)
+
+    def download(self, handle, nbytes, offset=0):
+        return handle.bits(offset // 4, -(-(offset + nbytes) // 4)).tobytes()[offset % 4 :][:nbytes]
+
+    def launch(self, kernel, buffers, params):
+        p = kernel.Params(*params)
+        extents = kernel.extents(p)
+        arrays = []
+        for declared, given in zip(kernel.buffers, buffers, strict=True):
+            count = extents[declared.name]
+            if given is None and count and not declared.optional:
+                raise ValueError("%s needs its buffer %s" % (kernel.name, declared.name))
+            if given is None or (declared.optional and not count):
+                arrays.append(None)
+            else:
+                arrays.append(given[0].view(_tag(kernel, declared, p), given[1], count))
+        with np.errstate(all="ignore"):
+            IMPLEMENTATIONS[kernel.name](p, *arrays)
+
+    def load(self, launches, arena_bytes):
+        if arena_bytes > self.arena.nbytes:
+            self.arena = Memory(arena_bytes, FLOAT)
+        return ReferenceProgram(self, launches)
+
+
+class ReferenceProgram:
+    """Replays by launching one after the other, on an arena that starts undefined each time."""
+
+    def __init__(self, device, launches):
+        self.device, self.launches = device, launches
+
+    def run(self):
+        self.device.arena.forget()
+        for kernel, buffers, params in self.launches:
+            places = [(self.device.arena, b[1]) if b is not None and b[0] == "arena" else b for b in buffers]
+            self.device.launch(kernel, places, params)
+
+    def release(self):
+        self.launches = ()
+
+
+def _tag(kernel, declared, p):
+    """The type of a buffer in this launch: its own letter, or for `*` what the dtype parameters say."""
+    if declared.dtype != "*":
+        return TAG_OF_LETTER[declared.dtype]
+    if kernel.name == "copy":
+        return TAG_OF_CODE[p.dtype_out if declared.name == "out" else p.dtype_x]
+    if declared.name == "out" and writes_int32(kernel, p):
+        return INT
+    return TAG_OF_CODE[p.dtype]
+
+
+def writes_int32(kernel, p):
+    """Whether a `*` output is int32 whatever the dtype parameter says: comparisons and index reductions."""
+    if kernel.name in ("binary", "binary_scalar"):
+        return p.op in (kernels.BINARY[name] for name in kernels.COMPARISONS)
+    return kernel.name == "reduce" and p.op in (kernels.REDUCE["argmax"], kernels.REDUCE["argmin"])
+
+
+IMPLEMENTATIONS = {
+    kernel.name: getattr(reference_random if hasattr(reference_random, kernel.name) else reference_kernels, kernel.name)
+    for kernel in kernels.KERNELS
+}
+
+
+def make():
+    return ReferenceDevice()
