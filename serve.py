@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Sets everything up, then serves the page on this machine only: `python3 serve.py [--port N] [--no-open]`.
+
+Needs Python 3.11 and Node.js 20 or newer, and nothing else installed. `app/setup` says what is placed where. What is served:
+app/ and public/ as they are, `/` as app/index.html, and three things made at request time so that an edit shows on reload:
+
+/py/tinygpt.zip    the package py/tinygpt, and app/session as the package tinygpt_session
+/py/train.py       the training loop that the editor opens with
+/py/defaults.json  the presets and every default, from py/tinygpt/config.py
+
+Every answer carries the headers that make the page cross-origin isolated: threads need SharedArrayBuffer.
+"""
+
+import argparse
+import hashlib
+import http.server
+import io
+import json
+import re
+import runpy
+import sys
+import urllib.parse
+import webbrowser
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = ROOT / "py" / "tinygpt"
+SESSION = ROOT / "app" / "session"
+TREES = ("app", "public")
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+TYPES = {
+    ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".wasm": "application/wasm", ".zip": "application/zip",
+    ".whl": "application/octet-stream", ".py": "text/x-python; charset=utf-8", ".txt": "text/plain; charset=utf-8",
+    ".svg": "image/svg+xml", ".png": "image/png", ".tinygpt": "application/octet-stream",
+}  # fmt: skip
+
+
+def package_zip():
+    """The Python that the tab runs. Entries have a fixed date, so that equal sources give equal bytes and one ETag."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for folder, name in ((PACKAGE, "tinygpt"), (SESSION, "tinygpt_session")):
+            for path in sorted(folder.rglob("*.py")):
+                archive.writestr(zipfile.ZipInfo("%s/%s" % (name, path.relative_to(folder).as_posix())), path.read_bytes())
+    return out.getvalue()
+
+
+def defaults():
+    """What the page's inputs start with: {presets: {name: {model, train}}, preset, train}, all from config.py."""
+    config = runpy.run_path(str(PACKAGE / "config.py"))
+    presets = {name: {"model": p.model.to_dict(), "train": p.train.to_dict()} for name, p in config["PRESETS"].items()}
+    standard = config["ModelConfig"]().to_dict()
+    chosen = next(name for name, preset in presets.items() if preset["model"] == standard)
+    return json.dumps({"presets": presets, "preset": chosen, "train": config["TrainConfig"]().to_dict()}).encode()
+
+
+MADE = {
+    "/py/tinygpt.zip": (package_zip, ".zip"),
+    "/py/train.py": (lambda: (PACKAGE / "train.py").read_bytes(), ".py"),
+    "/py/defaults.json": (defaults, ".json"),
+}
+
+
+def served_file(url_path):
+    """The file that a URL path names, or None: only app/ and public/, no hidden files, nothing outside through `..` or a link."""
+    if url_path == "/":
+        return ROOT / "app" / "index.html"
+    parts = urllib.parse.unquote(url_path).split("/")[1:]
+    if parts[0] not in TREES or any(not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
+        return None
+    path = ROOT.joinpath(*parts)
+    if path.suffix not in TYPES or not path.is_file() or not path.resolve().is_relative_to(ROOT / parts[0]):
+        return None
+    return path
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "TinyGPT", ""
+    isolated = True
+
+    def do_GET(self):
+        path = urllib.parse.urlsplit(self.path).path
+        if path in MADE:
+            make, suffix = MADE[path]
+            try:
+                content = make()
+            except Exception as error:  # a broken edit of config.py or a missing train.py: say so in the tab's console
+                return self._text(500, "%s could not be made: %s: %s\n" % (path, type(error).__name__, error))
+            return self._send(suffix, '"%s"' % hashlib.sha256(content).hexdigest()[:32], len(content), io.BytesIO(content))
+        file = served_file(path)
+        if file is None:
+            return self._text(404, "there is no %s here\n" % path)
+        with file.open("rb") as stream:
+            stat = file.stat()
+            self._send(file.suffix, '"%x-%x"' % (stat.st_mtime_ns, stat.st_size), stat.st_size, stream)
+
+    do_HEAD = do_GET
+
+    def _send(self, suffix, etag, size, stream):
+        """The stream whole, or the one range that was asked for (the tab fetches wheels and texts in pieces), or 304."""
+        if etag in self.headers.get("If-None-Match", ""):
+            self.send_response(304)
+            self.send_header("ETag", etag)
+            return self.end_headers()
+        start, end, status = 0, size, 200
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked:
+            start, end, status = int(asked[1]), min(int(asked[2] or size - 1) + 1, size), 206
+            if start >= end:
+                return self._text(416, "the range is outside the %d bytes\n" % size)
+        self.send_response(status)
+        self.send_header("Content-Type", TYPES[suffix])
+        self.send_header("Content-Length", str(end - start))
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", etag)
+        if asked:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, end - 1, size))
+        self.end_headers()
+        if self.command == "GET":
+            stream.seek(start)
+            left = end - start
+            while left and (part := stream.read(min(left, 1 << 18))):
+                self.wfile.write(part)
+                left -= len(part)
+
+    def _text(self, status, text):
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def end_headers(self):
+        if self.isolated:
+            for name, value in ISOLATION.items():
+                self.send_header(name, value)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-cache")  # asked again each time, answered with 304 where nothing changed
+        super().end_headers()
+
+    def log_request(self, code="-", size="-"):
+        if isinstance(code, int) and code >= 400:
+            super().log_request(code, size)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    # Two servers on one port would answer in turn: a port in use is an error, except on its way out of a closed connection.
+    allow_reuse_address = sys.platform != "win32"
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a tab that was closed half way is no news
+            super().handle_error(request, client_address)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Set up and serve TinyGPT on this machine.")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes any free port (default: %(default)s)")
+    parser.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
+    parser.add_argument("--no-isolation", action="store_true", help="leave the isolation headers out, as a plain static host would: one thread")
+    options = parser.parse_args()
+    from app import setup
+
+    try:
+        setup.prepare()
+    except setup.SetupError as error:
+        sys.exit("set-up: %s" % error)
+    Handler.isolated = not options.no_isolation
+    try:
+        server = Server(("127.0.0.1", options.port), Handler)
+    except (OSError, OverflowError) as error:
+        sys.exit("port %d cannot be used (%s); choose another with --port, or --port 0 for any free one" % (options.port, error))
+    url = "http://127.0.0.1:%d/" % server.server_address[1]
+    print("Serving on " + url, flush=True)
+    if not options.no_open:
+        webbrowser.open(url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("Stopped.")
+
+
+if __name__ == "__main__":
+    main()
