@@ -7,7 +7,6 @@ is a third one, so how often one evaluates never changes training. `reference/ba
 
 from array import array
 
-from .config import TrainConfig
 from .corpora import Corpus, CorpusError, fetch_corpora, find_corpus
 from .tokenizer import ByteTokenizer, check_ids
 
@@ -44,15 +43,17 @@ class Dataset:
     """One corpus as tokens on one device.
 
     text: str, bytes, a Corpus, or token ids. context: T of the batches. device: a name, or the current one. seed: of the training
-    and validation streams; the default is TrainConfig's.
+    and validation streams; the default is the last manual_seed.
     """
 
     def __init__(self, text, tokenizer=None, context=64, device=None, seed=None):
         import tinygpt
 
+        from .ops import random
+
         self.tokenizer = tokenizer or ByteTokenizer()
         self.context = context
-        self.seed = TrainConfig().seed if seed is None else seed
+        self.seed = random.default_generator.seed if seed is None else int(seed)
         self.corpus = text.name if isinstance(text, Corpus) else None
         text = text.text if isinstance(text, Corpus) else text
         if isinstance(text, (str, bytes)):
@@ -73,6 +74,17 @@ class Dataset:
         low, high = self._range(split)
         stream = self.generators[SPLITS[split]] if generator is None else generator
         return random.batch_windows(self.tokens, batch_size, self.context, low, high, generator=stream)
+
+    def get_state(self):
+        """Where both random streams stand, as JSON for a checkpoint."""
+        return {name: generator.get_state() for name, generator in self.generators.items()}
+
+    def set_state(self, values):
+        """Goes on where get_state was called: the next training batch is the one that would have come then."""
+        if not set(self.generators) <= set(values):
+            raise ValueError("the data position names the streams %s; it needs %s" % (sorted(values), sorted(self.generators)))
+        for name, generator in self.generators.items():
+            generator.set_state(values[name])
 
     def _range(self, split):
         if split not in SPLITS:

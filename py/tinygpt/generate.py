@@ -1,0 +1,131 @@
+"""Text from a model, token by token: a prompt fills the key/value cache, then each token is one replay of a captured decoding step.
+
+`generate` yields every token as it is decoded. When the context is full, the last half of it is kept and run again as the prompt (positions are
+absolute, so old keys cannot slide); reference/sample.py does the same.
+"""
+
+from . import program
+from .model import Cache
+from .ops import random
+from .tensor import int32, no_grad, tensor
+from .tokenizer import StreamDecoder
+
+
+class evaluating:
+    """Context manager: the model in eval mode, its modes put back afterwards."""
+
+    def __init__(self, model):
+        self.changed = [m for m in model.modules() if m.training]
+
+    def __enter__(self):
+        for m in self.changed:
+            object.__setattr__(m, "training", False)
+
+    def __exit__(self, *exc):
+        for m in self.changed:
+            object.__setattr__(m, "training", True)
+
+
+class Decoder:
+    """The cache and the captured decoding step of one model; kept between calls so that a sample does not capture again."""
+
+    def __init__(self, model):
+        self.model = model
+        device = model.tok_emb.weight.device
+        self.cache = Cache(model)
+        self.token = tensor([[0]], dtype=int32, device=device)
+        self.settings = tensor([1.0, 0.0, 1.0, 0.0], device=device)
+        self.generator = random.Generator()
+        self.step = program.compile(self._step)
+
+    def _draw(self, logits):
+        V = logits.shape[-1]
+        return random.sample(logits.view(-1, V)[-1:], self.settings, self.generator)
+
+    def _step(self):
+        """Runs the token at `position`, draws the next one and moves on."""
+        drawn = self._draw(self.model(self.token, cache=self.cache))
+        self.token.copy_(drawn.view(1, 1))
+        self.cache.position.add_(1)
+        return drawn
+
+    def prefill(self, ids):
+        """Runs a prompt into the empty cache; returns the first token drawn."""
+        self.cache.position.fill_(0)
+        drawn = self._draw(self.model(tensor([list(ids)], dtype=int32, device=self.token.device), cache=self.cache))
+        self.token.copy_(drawn.view(1, 1))
+        self.cache.position.fill_(len(ids))
+        return drawn.item()
+
+
+def decoder_of(model):
+    """The model's Decoder, made on first use."""
+    decoder = model.__dict__.get("_decoder")
+    if decoder is None or decoder.token.device is not model.tok_emb.weight.device:
+        decoder = Decoder(model)
+        object.__setattr__(model, "_decoder", decoder)
+    return decoder
+
+
+def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0, seed=None):
+    """Yields up to max_new_tokens token ids (ints) that continue `prompt` (a non-empty sequence of ids), each as it is decoded.
+
+    temperature 0 takes the most probable token; top_k > 0 and top_p < 1 restrict the choice (kernels.sample). seed: of this text's own random
+    stream; None draws one from the default generator. Training is not disturbed.
+    """
+    prompt = list(prompt)
+    if not prompt:
+        raise ValueError("the prompt is empty; give at least one token, a newline for instance")
+    if temperature < 0 or top_k < 0 or not 0.0 < top_p <= 1.0:
+        raise ValueError("temperature %r, top_k %r, top_p %r: they must be at least 0, at least 0, and in (0, 1]" % (temperature, top_k, top_p))
+    if seed is None:
+        seed = random.default_generator.fork()
+    decoder = decoder_of(model)
+    stream = {"seed": int(seed) & (2**64 - 1), "offset": 0}
+    context = model.config.context
+    ids = prompt
+    position = 0  # tokens in the cache; 0: the prompt must be run (again)
+    made = 0
+    while made < max_new_tokens:
+        with no_grad(), evaluating(model):
+            if decoder.__dict__.get("owner") is not stream:  # another text used the decoder between two tokens
+                decoder.owner, position = stream, 0
+                decoder.generator.set_state(stream)
+                decoder.settings.copy_bytes_(_floats(temperature, top_k, top_p))
+            if position >= context:
+                position = 0
+            if position == 0:
+                if len(ids) > context:
+                    ids = ids[-max(1, context // 2) :]
+                token = decoder.prefill(ids)
+                position = len(ids)
+            else:
+                token = decoder.step().item()
+                position += 1
+            stream["offset"] = decoder.generator.offset
+        ids.append(token)
+        made += 1
+        yield token
+
+
+def _floats(temperature, top_k, top_p):
+    from array import array
+
+    return array("f", [temperature, top_k, 0.0 if top_p >= 1.0 else top_p, 0.0])
+
+
+def stream_text(model, tokenizer, prompt="\n", max_new_tokens=200, **options):
+    """Like generate, from and to text: yields pieces of str as soon as they are complete characters."""
+    decoder = StreamDecoder(tokenizer)
+    for token in generate(model, tokenizer.encode(prompt), max_new_tokens, **options):
+        piece = decoder.push(token)
+        if piece:
+            yield piece
+    rest = decoder.flush()
+    if rest:
+        yield rest
+
+
+def generate_text(model, tokenizer, prompt="\n", max_new_tokens=200, **options):
+    """The whole continuation as one str."""
+    return "".join(stream_text(model, tokenizer, prompt, max_new_tokens, **options))

@@ -1,0 +1,1 @@
+"""Passes over a captured Program: fuse launches, then plan the memory of what is left."""

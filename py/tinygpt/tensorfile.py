@@ -1,0 +1,212 @@
+"""The container of a checkpoint: a safetensors file, read without trust and written as a stream (docs/format.md).
+
+Layout: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__": {str: str}}, then the tensors' bytes
+without gaps. `read` takes bytes and gives the metadata and views into them; `write` takes tensors one at a time. Standard library only.
+"""
+
+import hashlib
+import json
+import math
+import struct
+
+ITEM_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+MAX_HEADER = 100_000_000  # the safetensors library's own limit
+MAX_RANK = 8
+NO_DIGEST = "0" * 64
+
+# First bytes of files that people take for checkpoints, and what to say about them.
+FOREIGN = (
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive (torch.save writes those)"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\x1f\x8b", "gzip-compressed data; unpack it first"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"GGUF", "a GGUF file"),
+    (b"<!DOCTYPE", "a web page; the download went wrong"),
+    (b"<html", "a web page; the download went wrong"),
+    (b"{", "JSON text"),
+    (b"\x80\x02", "a Python pickle, which is never opened because a pickle can run code"),
+    (b"\x80\x03", "a Python pickle, which is never opened because a pickle can run code"),
+    (b"\x80\x04", "a Python pickle, which is never opened because a pickle can run code"),
+    (b"\x80\x05", "a Python pickle, which is never opened because a pickle can run code"),
+)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the sentence says why and, where there is a way, what to do."""
+
+
+class View:
+    """A tensor inside a file's bytes: dtype (safetensors' name), shape, and `data`, a memoryview (nothing is copied)."""
+
+    __slots__ = ("dtype", "shape", "data")
+
+    def __init__(self, dtype, shape, data):
+        self.dtype, self.shape, self.data = dtype, shape, data
+
+    def tobytes(self):
+        return self.data.tobytes()
+
+    def __repr__(self):
+        return "View(%s %s)" % (self.dtype, list(self.shape))
+
+
+def parse_json(text, what):
+    """JSON without trust: duplicate names, NaN, infinities, over-deep nesting and over-long numbers are refused."""
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, what), parse_constant=_not_finite, parse_float=_finite)
+    except CheckpointError:
+        raise
+    except RecursionError:
+        raise CheckpointError("the checkpoint's %s is nested too deeply; the file is damaged or was made to do harm" % what) from None
+    except ValueError as error:
+        raise CheckpointError("the checkpoint's %s is not valid JSON (%.100s); the file is damaged" % (what, error)) from None
+
+
+def _unique(pairs, what):
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise CheckpointError("the checkpoint's %s holds the name %.80r twice; the file is damaged" % (what, twice))
+    return values
+
+
+def _not_finite(text):
+    raise ValueError("%s is not a number" % text)
+
+
+def _finite(text):
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("%.40s is too large" % text)
+    return value
+
+
+def read(data):
+    """(metadata {str: str}, {name: View}) of a safetensors file's bytes. CheckpointError for everything that does not hold."""
+    view = memoryview(data).cast("B")
+    if not len(view):
+        raise CheckpointError("the checkpoint is empty (0 bytes); save or download it again")
+    length = int.from_bytes(view[:8], "little")
+    if len(view) < 9 or view[8] != ord("{") or length > MAX_HEADER:
+        raise CheckpointError("this is not a .tinygpt checkpoint but %s" % _what(view))
+    if length > len(view) - 8:
+        raise CheckpointError("the checkpoint is cut off: its header has %d bytes, but only %d follow; save or download it again" % (length, len(view) - 8))
+    try:
+        text = view[8 : 8 + length].tobytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError("the checkpoint's header is not UTF-8 at byte %d; the file is damaged" % error.start) from None
+    header = parse_json(text, "header")
+    if not isinstance(header, dict):
+        raise CheckpointError("the checkpoint's header is not a JSON object; the file is damaged")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise CheckpointError("the checkpoint's __metadata__ must be an object of strings; the file is damaged")
+    return metadata, _views(header, view[8 + length :])
+
+
+def _views(header, data):
+    spans, views = [], {}
+    for name, entry in header.items():
+        dtype, shape, begin, end = _entry(name, entry)
+        if end > len(data):
+            raise CheckpointError(
+                "the tensor %.80r ends at byte %.40s of the data, but there are only %d; the checkpoint is cut off or damaged" % (name, end, len(data))
+            )
+        if math.prod(shape) * ITEM_BYTES[dtype] != end - begin:
+            raise CheckpointError(
+                "the tensor %.80r is %s %.80s, which does not take the %d bytes it is given; the file is damaged" % (name, dtype, list(shape), end - begin)
+            )
+        spans.append((begin, end, name))
+        views[name] = View(dtype, shape, data[begin:end])
+    position = 0
+    for begin, end, name in sorted(spans):
+        if begin != position:
+            raise CheckpointError(
+                "the tensor %.80r %s (byte %d, expected %d); the file is damaged"
+                % (name, "overlaps the one before it" if begin < position else "comes after a gap", begin, position)
+            )
+        position = end
+    if position != len(data):
+        raise CheckpointError("%d bytes follow the last tensor of the checkpoint; the file is damaged" % (len(data) - position))
+    return views
+
+
+def _entry(name, entry):
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise CheckpointError("the entry of the tensor %.80r must have dtype, shape and data_offsets; the file is damaged" % name)
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
+        raise CheckpointError("the tensor %.80r has the dtype %.40r, which is not known here" % (name, dtype))
+    if not isinstance(shape, list) or len(shape) > MAX_RANK or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
+        raise CheckpointError("the tensor %.80r has the shape %.80r, which is not a list of at most %d sizes" % (name, shape, MAX_RANK))
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int for n in offsets) or not 0 <= offsets[0] <= offsets[1]:
+        raise CheckpointError("the tensor %.80r has the data_offsets %.80r, which are not [begin, end]" % (name, offsets))
+    return dtype, tuple(shape), offsets[0], offsets[1]
+
+
+def _what(view):
+    head = view[:16].tobytes()
+    for magic, what in FOREIGN:
+        if head.startswith(magic):
+            return what
+    return "something else (it starts with the bytes %s)" % head[:8].hex(" ")
+
+
+# ---- checksums and writing ---------------------------------------------------------------------------
+
+
+def header_digest(metadata, tensors):
+    """sha256 over the metadata (without the digests) and every tensor's name, dtype and shape. tensors: {name: (dtype, shape)}."""
+    told = {key: value for key, value in metadata.items() if not key.endswith("_sha256")}
+    entries = sorted([name, dtype, list(shape)] for name, (dtype, shape) in tensors.items())
+    return hashlib.sha256(json.dumps([told, entries], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def check_digests(metadata, views):
+    """CheckpointError where the header's or the data's sha256 is not the one that was written."""
+    if metadata.get("header_sha256") != header_digest(metadata, {name: (v.dtype, v.shape) for name, v in views.items()}):
+        raise CheckpointError("the checkpoint's header does not match its checksum (header_sha256); the file is damaged, use another copy")
+    digest = hashlib.sha256()
+    for name in sorted(views):
+        digest.update(views[name].data)
+    if metadata.get("data_sha256") != digest.hexdigest():
+        raise CheckpointError("the checkpoint's tensors do not match their checksum (data_sha256); the file is damaged, use another copy")
+
+
+def write(file, metadata, tensors):
+    """Writes {name: (dtype, shape, function -> bytes)} in the order of the names, one tensor in memory at a time.
+
+    file: binary, seekable: the data's digest is put into the header at the end.
+    """
+    metadata = dict(metadata, data_sha256=NO_DIGEST)
+    metadata["header_sha256"] = header_digest(metadata, {name: entry[:2] for name, entry in tensors.items()})
+    header, position = {"__metadata__": metadata}, 0
+    for name in sorted(tensors):
+        dtype, shape, _ = tensors[name]
+        end = position + math.prod(shape) * ITEM_BYTES[dtype]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
+        position = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise CheckpointError("the checkpoint's header would have %d bytes; at most %d are possible, shorten the loss history" % (len(text), MAX_HEADER))
+    start = file.tell()
+    file.write(struct.pack("<Q", len(text)) + text)
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        data = tensors[name][2]()
+        expected = header[name]["data_offsets"][1] - header[name]["data_offsets"][0]
+        if memoryview(data).nbytes != expected:
+            raise CheckpointError("the tensor %r gave %d bytes where its shape needs %d" % (name, memoryview(data).nbytes, expected))
+        digest.update(data)
+        file.write(data)
+    end = file.tell()
+    file.seek(start + 8 + text.index(b'"data_sha256":"' + NO_DIGEST.encode()) + len('"data_sha256":"'))
+    file.write(digest.hexdigest().encode())
+    file.seek(end)
