@@ -1,0 +1,1 @@
+"""The tests mirror the tree; `tests.hosts` runs Python on each host, and everything else builds on that."""

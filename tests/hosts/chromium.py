@@ -1,0 +1,107 @@
+"""The Chromium host: the real page, served by serve.py, driven by Playwright through the page's own `tinygpt.run`."""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+from . import ROOT, HostError
+
+FLAGS = ("--headless=new", "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+CHUNK = 3 * 2**20  # bytes of a file in one message to the page; a multiple of 3, so that base64 pieces join
+
+
+class Server:
+    """`python3 serve.py` on a free port, until close()."""
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.process = subprocess.Popen([sys.executable, "serve.py", "--port", str(port), "--no-open"], cwd=ROOT, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if line.startswith("Serving on "):
+                self.url = line.split()[2]
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                return
+        raise HostError("serve.py ended before it served:\n" + "".join(said[-40:]))
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def executable():
+    """Chromium's path: TINYGPT_CHROMIUM, or the system's."""
+    path = os.environ.get("TINYGPT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        raise HostError("there is no Chromium; `apt-get install chromium`, or name one in TINYGPT_CHROMIUM")
+    return path
+
+
+def launch(playwright, flags=()):
+    """A headless Chromium under Playwright."""
+    return playwright.chromium.launch(executable_path=executable(), args=[*FLAGS, *flags])
+
+
+class Page:
+    """The page in one tab. variant: the build of the extension that the page is told to load (`?variant=`)."""
+
+    def __init__(self, variant=None):
+        from playwright.sync_api import sync_playwright
+
+        self.server = Server()
+        self.playwright = sync_playwright().start()
+        self.browser = launch(self.playwright)
+        self.page = self.browser.new_page()
+        self.page.set_default_timeout(600_000)
+        self.console = []
+        self.page.on("console", lambda message: self.console.append("%s: %s" % (message.type, message.text)))
+        self.page.on("pageerror", lambda error: self.console.append("page error: %s" % error))
+        self.page.goto(self.server.url + ("?variant=%s" % variant if variant else ""))
+        try:
+            self.page.wait_for_function("globalThis.tinygpt && tinygpt.ready", timeout=60_000)
+            self.page.evaluate("async () => { await tinygpt.ready }")
+        except Exception as error:
+            self.close()
+            raise HostError("the page did not become ready: %s\n%s" % (error, "\n".join(self.console[-30:]))) from None
+        self._push_tests()
+
+    def _push_tests(self):
+        """The tests' own Python modules, so that `tests` imports in the tab as it does elsewhere."""
+        tree = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+        self._python(
+            "import json, pathlib, sys\n"
+            "for _name, _text in json.loads(%r).items():\n"
+            "    _path = pathlib.Path('/tinygpt-tests') / _name\n"
+            "    _path.parent.mkdir(parents=True, exist_ok=True)\n"
+            "    _ = _path.write_text(_text)\n"
+            "sys.path.append('/tinygpt-tests')\n"
+            "from tests.hosts import snippet as _snippet" % json.dumps(tree)
+        )
+
+    def _python(self, source):
+        answer = self.page.evaluate("(source) => tinygpt.run(source)", source)
+        if not answer["ok"]:
+            raise HostError("in the page: %s\n%s" % (answer["error"], "\n".join(self.console[-30:])))
+        return answer["result"]
+
+    def request(self, request, files, timeout):
+        for name, data in files.items():
+            for begin in range(0, max(len(data), 1), CHUNK):
+                text = base64.b64encode(data[begin : begin + CHUNK]).decode()
+                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, text, begin == 0))
+        self.page.set_default_timeout(timeout * 1000)
+        return json.loads(self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request)))
+
+    def close(self):
+        self.browser.close()
+        self.playwright.stop()
+        self.server.close()
