@@ -277,9 +277,9 @@ class Checkpoint:
                 group.update(loaded_settings(group, saved))
             for name, p in owned:
                 optimizer.steps[id(p)] = self.optimizer["steps"][name]
-            from . import tensor as tensors
+            from .tensor import state
 
-            tensors.state.layout += 1  # a captured step grouped the parameters by their step counts; it captures again
+            state.layout += 1  # a captured step grouped the parameters by their step counts; it captures again
 
 
 def check_config(saved, own):

@@ -104,7 +104,7 @@ class StreamDecoder:
         (token,) = check_ids((int(token),), self._vocab_size)
         return self._decode(token)
 
-    def flush(self):
+    def finish(self):
         """What is left at the end of the stream: U+FFFD where a character was never finished."""
         return self._decode(None)
 

@@ -1,0 +1,189 @@
+"""Corpora and batches: the right text or a sentence that says which other one, and windows that follow from the seed alone."""
+
+import hashlib
+import http.server
+import json
+import threading
+
+import pytest
+
+import tinygpt
+from reference.batches import windows
+from tinygpt import corpora
+from tinygpt.corpora import CHECKOUT, CORPORA, CorpusError, fetch_corpora, find_corpus, stdlib_text
+from tinygpt.data import VALIDATION_STREAM, Dataset
+from tinygpt.tokenizer import ByteTokenizer, CharTokenizer
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def bare(monkeypatch, tmp_path):
+    """A machine with no corpus on it and no network; returns the directory that TINYGPT_CORPORA names."""
+    monkeypatch.setattr(corpora, "CHECKOUT", tmp_path / "checkout" / "main")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGPT_CORPORA", str(tmp_path / "named"))
+    monkeypatch.setattr(corpora, "_refused", {CORPORA["shakespeare"].source: "no network"})
+    (tmp_path / "named").mkdir()
+    return tmp_path / "named"
+
+
+def serve_text(monkeypatch, data):
+    """A small web server as Shakespeare's public source, with `data` as the registered text."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = "http://127.0.0.1:%d/input.txt" % server.server_port
+    return server, source
+
+
+# ---- finding and placing the text --------------------------------------------------------------------
+
+
+def test_the_committed_manifest_is_the_registry():
+    assert (CHECKOUT / "public" / "corpora" / "manifest.json").read_text() == corpora.manifest()
+    assert {entry["name"] for entry in json.loads(corpora.manifest())} == {"shakespeare", "stdlib"}
+
+
+def test_without_shakespeare_the_standard_library_is_used_and_said(bare):
+    said = []
+    corpus = find_corpus("shakespeare", say=said.append)
+    assert corpus.name == "stdlib" and corpus.text == stdlib_text()
+    assert len(said) == 1 and "TinyShakespeare could not be found" in said[0] and "standard library's source instead" in said[0]
+
+
+def test_the_standard_library_corpus_is_the_same_every_time():
+    text = stdlib_text()
+    assert text == stdlib_text() and 1_000_000 < len(text.encode()) <= corpora.STDLIB_BYTES
+    assert "def namedtuple" not in text and "class ABCMeta" in text  # public top-level modules, abc first
+
+
+def test_a_text_with_the_wrong_checksum_is_refused(bare):
+    (bare / "shakespeare.txt").write_text("To be, or to be not")
+    with pytest.raises(CorpusError, match="has 19 bytes and sha256 .* 1115394 bytes and sha256 86c4e6aa.*delete the file"):
+        find_corpus("shakespeare", say=lambda note: None)
+
+
+def test_own_texts_by_name_and_path(bare, tmp_path):
+    (bare / "poem.txt").write_text("Tyger tyger")
+    assert find_corpus("poem", say=lambda note: None).text == "Tyger tyger"
+    assert find_corpus(str(bare / "poem.txt"), say=lambda note: None).name == "poem"
+    (bare / "empty.txt").touch()
+    (bare / "latin.txt").write_bytes(b"caf\xe9")
+    for name, sentence in (("nothing", "there is no corpus 'nothing'"), ("empty", "is empty"), ("latin", "not UTF-8 text .byte 0xe9 at position 3")):
+        with pytest.raises(CorpusError, match=sentence):
+            find_corpus(name, say=lambda note: None)
+
+
+def test_set_up_places_both_texts_once(bare, monkeypatch, tmp_path):
+    data = b"Thou art more lovely and more temperate.\n" * 3
+    server, source = serve_text(monkeypatch, data)
+    known = corpora.Known("shakespeare", "shakespeare.txt", hashlib.sha256(data).hexdigest(), len(data), "", source, "Sonnets")
+    monkeypatch.setitem(CORPORA, "shakespeare", known)
+    said = []
+    placed = fetch_corpora(tmp_path / "public", progress=said.append)
+    assert placed["shakespeare"].read_bytes() == data and placed["stdlib"].read_text() == stdlib_text()
+    server.shutdown()
+    server.server_close()
+    said.clear()
+    fetch_corpora(tmp_path / "public", progress=said.append)
+    assert said == ["shakespeare.txt: already there", "stdlib.txt: already there"]
+    placed["shakespeare"].write_bytes(b"damaged")
+    assert fetch_corpora(tmp_path / "public", progress=said.append)["shakespeare"] is None
+    assert any("sha256" in line for line in said) and not (tmp_path / "public" / "shakespeare.txt").exists()
+
+
+def test_a_download_with_the_wrong_checksum_is_not_used(bare, monkeypatch):
+    server, source = serve_text(monkeypatch, b"not Shakespeare")
+    old = CORPORA["shakespeare"]
+    monkeypatch.setitem(CORPORA, "shakespeare", corpora.Known(old.name, old.file, old.sha256, old.bytes, old.licence, source, old.title))
+    assert find_corpus("shakespeare", say=lambda note: None).name == "stdlib"
+    assert "sha256" in corpora._refused[source]
+    server.shutdown()
+    server.server_close()
+
+
+# ---- batches -----------------------------------------------------------------------------------------
+
+TEXT = bytes(range(256)) * 4
+
+
+def drawn(dataset, batch_size, split="train"):
+    return tuple(t.tolist() for t in dataset.batch(batch_size, split))
+
+
+def test_batches_are_the_windows_of_the_seed():
+    dataset = Dataset(TEXT, ByteTokenizer(), 5, seed=7)
+    low, high = dataset.splits["validation"]
+    assert dataset.splits == {"train": (0, 921), "validation": (921, 1024)}
+    for split, bounds, seed in (("train", (0, 921), 7), ("validation", (low, high), 7 + VALIDATION_STREAM)):
+        for step in range(3):
+            x, y = drawn(dataset, 6, split)
+            starts = windows(seed, 2 * step, 6, 5, *bounds)  # six windows take two blocks of four numbers
+            assert x == [list(TEXT[s : s + 5]) for s in starts]
+            assert y == [list(TEXT[s + 1 : s + 6]) for s in starts]
+
+
+def test_evaluating_never_changes_training():
+    quiet, busy = Dataset(TEXT, None, 8, seed=1), Dataset(TEXT, None, 8, seed=1)
+    for step in range(4):
+        for _ in range(step):
+            drawn(busy, 3, "validation")
+        tinygpt.rand(5)  # nor does anything that draws from the default generator
+        assert drawn(quiet, 4) == drawn(busy, 4)
+    assert drawn(quiet, 4) != drawn(Dataset(TEXT, None, 8, seed=2), 4)
+
+
+def test_the_place_in_the_data_comes_back():
+    dataset = Dataset(TEXT, None, 8, seed=1)
+    drawn(dataset, 4), drawn(dataset, 5, "val")
+    state = json.loads(json.dumps(dataset.get_state()))
+    expected = drawn(dataset, 4), drawn(dataset, 4, "validation")
+    other = Dataset(TEXT, None, 8, seed=9)
+    other.set_state(state)
+    assert (drawn(other, 4), drawn(other, 4, "validation")) == expected
+    with pytest.raises(ValueError, match="needs"):
+        other.set_state({"train": state["train"]})
+
+
+def test_windows_reach_both_ends_of_a_split_and_never_leave_it():
+    dataset = Dataset(TEXT[:40], None, 3)  # validation: 4 tokens, exactly one window
+    assert drawn(dataset, 4, "validation") == ([list(TEXT[36:39])] * 4, [list(TEXT[37:40])] * 4)
+    starts = {row[0] for _ in range(60) for row in drawn(dataset, 8)[0]}
+    assert starts == set(range(36 - 3))
+
+
+def test_tokens_are_as_good_as_text():
+    tokenizer = CharTokenizer("abcd")
+    text = "abcd" * 30
+    assert drawn(Dataset(text, tokenizer, 4, seed=3), 4) == drawn(Dataset(tokenizer.encode(text), tokenizer, 4, seed=3), 4)
+    with pytest.raises(ValueError, match="token 4 at position 1 is outside"):
+        Dataset([0, 4], tokenizer, 1)
+
+
+@pytest.mark.parametrize(
+    "text, context, sentence",
+    [
+        ("", 8, "the corpus is empty; give a text of at least 90 tokens for a context of 8"),
+        ("x", 8, "one token, and nothing follows it"),
+        ("x" * 500, 64, "the validation split has 50 tokens, but a context of 64 needs at least 65; give a corpus of about 650 tokens or a context of at most 49"),
+        ("x" * 10, 64, "the train split has 9 tokens, but a context of 64 needs at least 65"),
+    ],
+)
+def test_too_little_text_is_one_sentence(text, context, sentence):
+    with pytest.raises(CorpusError) as caught:
+        Dataset(text, None, context)
+    assert sentence in str(caught.value)
+
+
+def test_an_unknown_split_is_one_sentence():
+    with pytest.raises(ValueError, match="no split 'test'"):
+        Dataset(TEXT, None, 4).batch(1, "test")
