@@ -73,6 +73,21 @@ INLINE vi vishr(vi a, int n) { return wasm_i32x4_shr(a, n); }    // arithmetic
 INLINE vi viushr(vi a, int n) { return wasm_u32x4_shr(a, n); }   // logical
 INLINE vm vilt(vi a, vi b) { return wasm_i32x4_lt(a, b); }
 INLINE vm vieq(vi a, vi b) { return wasm_i32x4_eq(a, b); }
+// The 64-bit products of uint32 lanes, as their low and high words.
+INLINE void viumulwide(vi a, vi b, vi& low, vi& high) {
+  v128_t even = wasm_u64x2_extmul_low_u32x4(a, b), odd = wasm_u64x2_extmul_high_u32x4(a, b);
+  low = wasm_i32x4_shuffle(even, odd, 0, 2, 4, 6);
+  high = wasm_i32x4_shuffle(even, odd, 1, 3, 5, 7);
+}
+// Four vectors seen as VW columns of four words, stored column after column: p[4 * lane + i] = lane of the i-th.
+INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
+  vi ab = wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), cd = wasm_i32x4_shuffle(c, d, 0, 4, 1, 5);
+  vi ab2 = wasm_i32x4_shuffle(a, b, 2, 6, 3, 7), cd2 = wasm_i32x4_shuffle(c, d, 2, 6, 3, 7);
+  vistore(p, wasm_i32x4_shuffle(ab, cd, 0, 1, 4, 5));
+  vistore(p + 4, wasm_i32x4_shuffle(ab, cd, 2, 3, 6, 7));
+  vistore(p + 8, wasm_i32x4_shuffle(ab2, cd2, 0, 1, 4, 5));
+  vistore(p + 12, wasm_i32x4_shuffle(ab2, cd2, 2, 3, 6, 7));
+}
 INLINE vf vload_int8(const int8_t* p) {  // VW int8 as floats
   return wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))));
 }
@@ -127,6 +142,20 @@ INLINE vi vishr(vi a, int n) { return a >> n; }
 INLINE vi viushr(vi a, int n) { return (vi)((vu)a >> (uint32_t)n); }
 INLINE vm vilt(vi a, vi b) { return a < b; }
 INLINE vm vieq(vi a, vi b) { return a == b; }
+// The 64-bit products of uint32 lanes, as their low and high words.
+INLINE void viumulwide(vi a, vi b, vi& low, vi& high) {
+  for (int l = 0; l < VW; l++) {
+    uint64_t product = (uint64_t)(uint32_t)a[l] * (uint32_t)b[l];
+    low[l] = (int32_t)(uint32_t)product;
+    high[l] = (int32_t)(uint32_t)(product >> 32);
+  }
+}
+// Four vectors seen as VW columns of four words, stored column after column: p[4 * lane + i] = lane of the i-th.
+INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
+  int32_t words[4 * VW];
+  for (int l = 0; l < VW; l++) words[4 * l] = a[l], words[4 * l + 1] = b[l], words[4 * l + 2] = c[l], words[4 * l + 3] = d[l];
+  memcpy(p, words, sizeof words);
+}
 INLINE vi vimin(vi a, vi b) { vm m = a < b; return (m & a) | (~m & b); }
 INLINE vi vimax(vi a, vi b) { vm m = a > b; return (m & a) | (~m & b); }
 #if WIDE
@@ -173,6 +202,18 @@ INLINE void vstore_tail(float* p, vf v, int n) {
   float lanes[VW];
   vstore(lanes, v);
   for (int i = 0; i < n; i++) p[i] = lanes[i];
+}
+INLINE vi viload_tail(const int32_t* p, int n) {
+  if (n >= VW) return viload(p);
+  int32_t lanes[VW] = {};
+  memcpy(lanes, p, n * 4);
+  return viload(lanes);
+}
+INLINE void vistore_tail(int32_t* p, vi v, int n) {
+  if (n >= VW) return vistore(p, v);
+  int32_t lanes[VW];
+  vistore(lanes, v);
+  memcpy(p, lanes, n * 4);
 }
 INLINE vf vlanes() {  // 0, 1, 2, ...
   const float lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};

@@ -1,0 +1,163 @@
+// Kernels that place numbers without computing on them: fill, arange, copy (strided, casting), tril.
+#include <type_traits>
+#include "loops.h"
+
+namespace {
+
+// Toward zero; what does not fit saturates and NaN is 0, as WebAssembly's trunc_sat.
+template <class To> To cast(double v) {
+  if (std::is_same<To, float>::value) return (To)v;
+  double low = std::is_same<To, int8_t>::value ? -128.0 : -2147483648.0, high = -1.0 - low;
+  return v != v ? (To)0 : (To)(v < low ? low : v > high ? high : v);
+}
+// Between integers the low bits are kept, as in PyTorch.
+template <class To, class From> INLINE To convert(From v) {
+  if constexpr (std::is_same<To, From>::value) return v;
+  else if constexpr (std::is_same<From, float>::value) return cast<To>((double)v);
+  else return (To)v;
+}
+
+// ---- copy ----------------------------------------------------------------------------------------------------------------
+
+// The dimensions of a copy in the order of the output's strides, so that it is written as contiguously as it can be.
+struct Order {
+  Slot n[MAX_RANK], o[MAX_RANK], x[MAX_RANK];
+  explicit Order(const Slot* a) {
+    for (int d = 0; d < MAX_RANK; d++) {
+      int at = d;
+      for (; at > 0 && o[at - 1].i < a[COPY_o0 + d].i; at--) n[at] = n[at - 1], o[at] = o[at - 1], x[at] = x[at - 1];
+      n[at] = a[COPY_n0 + d], o[at] = a[COPY_o0 + d], x[at] = a[COPY_x0 + d];
+    }
+  }
+};
+
+template <class To, class From>
+INLINE void copy_run(To* out, int64_t o_step, const From* x, int64_t x_step, int64_t n) {
+  if (o_step == 1 && x_step == 1) {
+    if constexpr (std::is_same<To, From>::value) memcpy(out, x, n * sizeof(To));
+    else for (int64_t i = 0; i < n; i++) out[i] = convert<To, From>(x[i]);
+  } else if (o_step == 1 && x_step == 0) {
+    To v = convert<To, From>(*x);
+    for (int64_t i = 0; i < n; i++) out[i] = v;
+  } else {
+    for (int64_t i = 0; i < n; i++) out[i * o_step] = convert<To, From>(x[i * x_step]);
+  }
+}
+
+enum { TILE = 16 };  // a side of the square that is transposed at once: 16 floats are a cache line
+
+// A transpose: the innermost dimension of the output (R elements) is not the innermost of the input, dimension `d` (Q elements) is.
+// Work is divided into strips of TILE along d for every index of the other dimensions.
+template <class To, class From>
+void copy_transposed(To* out, const From* x, const Strides<2>& dims, int d, const Team& team) {
+  int last = dims.rank - 1;
+  int64_t R = dims.n[last], Q = dims.n[d], strips = ceil_div(Q, TILE), others = dims.count / (R * Q);
+  int64_t o_r = dims.s[0][last], x_r = dims.s[1][last], o_q = dims.s[0][d], x_q = dims.s[1][d];
+  Share s = share(others * strips, team);
+  for (int64_t unit = s.begin; unit < s.end; unit++) {
+    int64_t rest = unit / strips, o = 0, in = 0;
+    for (int e = last - 1; e >= 0; e--) {
+      if (e == d) continue;
+      o += rest % dims.n[e] * dims.s[0][e];
+      in += rest % dims.n[e] * dims.s[1][e];
+      rest /= dims.n[e];
+    }
+    int64_t q0 = unit % strips * TILE, q1 = q0 + TILE < Q ? q0 + TILE : Q;
+    for (int64_t r0 = 0; r0 < R; r0 += TILE) {
+      int64_t r1 = r0 + TILE < R ? r0 + TILE : R;
+      for (int64_t q = q0; q < q1; q++)
+        for (int64_t r = r0; r < r1; r++) out[o + q * o_q + r * o_r] = convert<To, From>(x[in + q * x_q + r * x_r]);
+    }
+  }
+}
+
+template <class To, class From> void copy(const Slot* a, Team& team) {
+  Order order(a);
+  Strides<2> dims(order.n, {order.o, order.x});
+  if (dims.count == 0) return;
+  To* out = buffer<To>(a, COPY_out);
+  const From* x = buffer<const From>(a, COPY_x);
+  int last = dims.rank - 1;
+  if (dims.s[1][last] > 1)
+    for (int d = last - 1; d >= 0; d--)
+      if (dims.s[1][d] == 1 && dims.n[d] >= 4) return copy_transposed(out, x, dims, d, team);
+  int64_t o_step = dims.s[0][last], x_step = dims.s[1][last];
+  dims.each_run(share(dims.count, team, CACHE_LINE), [&](int64_t, int64_t n, const int64_t* offset) {
+    copy_run(out + offset[0], o_step, x + offset[1], x_step, n);
+  });
+}
+
+template <class To> void copy_to(const Slot* a, Team& team) {
+  switch (a[COPY_dtype_x].i) {
+    case DTYPE_FLOAT32: return copy<To, float>(a, team);
+    case DTYPE_INT32: return copy<To, int32_t>(a, team);
+    case DTYPE_INT8: return copy<To, int8_t>(a, team);
+    default: team.fail(STATUS_BAD_INDEX);
+  }
+}
+
+}  // namespace
+
+static void run_copy(const Slot* a, Team& team) {
+  switch (a[COPY_dtype_out].i) {
+    case DTYPE_FLOAT32: return copy_to<float>(a, team);
+    case DTYPE_INT32: return copy_to<int32_t>(a, team);
+    case DTYPE_INT8: return copy_to<int8_t>(a, team);
+    default: team.fail(STATUS_BAD_INDEX);
+  }
+}
+
+// ---- fill, arange --------------------------------------------------------------------------------------------------------
+
+static void run_fill(const Slot* a, Team& team) {
+  Share s = share(a[FILL_n].i, team, CACHE_LINE);
+  double value = a[FILL_value].f;
+  if (a[FILL_dtype].i == DTYPE_FLOAT32) {
+    float v = (float)value, *out = buffer<float>(a, FILL_out);
+    for (int64_t i = s.begin; i < s.end; i++) out[i] = v;
+  } else {
+    int32_t v = cast<int32_t>(value), *out = buffer<int32_t>(a, FILL_out);
+    for (int64_t i = s.begin; i < s.end; i++) out[i] = v;
+  }
+}
+
+static void run_arange(const Slot* a, Team& team) {
+  Share s = share(a[ARANGE_n].i, team, CACHE_LINE);
+  double start = a[ARANGE_start].f, step = a[ARANGE_step].f;
+  if (a[ARANGE_dtype].i == DTYPE_FLOAT32) {
+    float* out = buffer<float>(a, ARANGE_out);
+    for (int64_t i = s.begin; i < s.end; i++) out[i] = (float)(start + (double)i * step);
+  } else {
+    int32_t* out = buffer<int32_t>(a, ARANGE_out);
+    for (int64_t i = s.begin; i < s.end; i++) out[i] = cast<int32_t>(start + (double)i * step);
+  }
+}
+
+// ---- tril ----------------------------------------------------------------------------------------------------------------
+
+static void run_tril(const Slot* a, Team& team) {
+  int64_t M = a[TRIL_M].i, N = a[TRIL_N].i, diagonal = a[TRIL_diagonal].i;
+  bool upper = a[TRIL_upper].i != 0;
+  int32_t* out = buffer<int32_t>(a, TRIL_out);  // either dtype: 0 has the same bits
+  const int32_t* x = buffer<const int32_t>(a, TRIL_x);
+  Share s = share(a[TRIL_batch].i * M, team);
+  for (int64_t row = s.begin; row < s.end; row++) {
+    // Columns [begin, end) are kept.
+    int64_t edge = row % M + diagonal + !upper;
+    edge = edge < 0 ? 0 : edge > N ? N : edge;
+    int64_t begin = upper ? edge : 0, end = upper ? N : edge;
+    int32_t* o = out + row * N;
+    memset(o, 0, begin * 4);
+    memmove(o + begin, x + row * N + begin, (end - begin) * 4);
+    memset(o + end, 0, (N - end) * 4);
+  }
+}
+
+ENTRY(fill, [](const Slot* a) { return 50 + a[FILL_n].i * 0.2; }, nullptr);
+ENTRY(arange, [](const Slot* a) { return 50 + a[ARANGE_n].i * 1.0; }, nullptr);
+ENTRY(copy, [](const Slot* a) {
+  const Slot* n = a + COPY_n0;
+  double count = (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i;
+  return 100 + count * (a[COPY_x5].i == 1 && a[COPY_o5].i == 1 ? 0.3 : 1.5);
+}, nullptr);
+ENTRY(tril, [](const Slot* a) { return 50 + (double)a[TRIL_batch].i * a[TRIL_M].i * (10 + a[TRIL_N].i * 0.3); }, nullptr);
