@@ -31,7 +31,7 @@ def train(run):
         logits, loss = model(x, y)
         optimizer.zero_grad()
         loss.backward()
-        norm = tinygpt.clip_grad_norm_(model.parameters(), config.grad_clip)
+        norm = tinygpt.clip_grad_norm_(model.parameters(), config.grad_clip or float("inf"))
         optimizer.step()
         return loss, norm
 

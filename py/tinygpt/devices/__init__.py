@@ -7,6 +7,8 @@ wasm       the C++ extension as WebAssembly, through app/bridges/wasm.js (Pyodid
 
 import importlib
 
+from . import base  # noqa: F401
+
 NAMES = ("reference", "native", "wasm")
 _made = {}
 
