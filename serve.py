@@ -166,7 +166,7 @@ def main():
     parser = argparse.ArgumentParser(description="Set up and serve TinyGPT on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free port (default: %(default)s)")
     parser.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
-    parser.add_argument("--no-isolation", action="store_true", help="leave the isolation headers out, as a plain static host would: one thread")
+    parser.add_argument("--no-isolation", action="store_true", help="serve as a plain static host would: one thread")
     options = parser.parse_args()
     from app import setup
 

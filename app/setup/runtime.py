@@ -4,7 +4,7 @@ vendor/pyodide/     Pyodide; its standard library as .pyc, its lock file pointin
 vendor/pyscript/    PyScript's core
 vendor/editor.js    CodeMirror 6 and its Python mode, bundled from app/editor_bundle.js
 vendor/uplot/       uPlot
-vendor/stamp.json   what all this was made from; equal means up to date
+vendor/stamp.json   what all this was made from (equal means up to date), and how many bytes the page's boot loads
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 from . import PUBLIC, ROOT, SetupError, packages, wheels
 
@@ -25,17 +26,17 @@ BUNDLE = ROOT / "app" / "editor_bundle.js"
 COMPILER = ROOT / "app" / "setup" / "compile_stdlib.mjs"
 
 
-def stamp():
-    """What decides the content of vendor/: the pinned packages and the two files that say how to make it."""
-    content = b"".join(path.read_bytes() for path in (ROOT / "package.json", BUNDLE, COMPILER))
-    return {"made_from": hashlib.sha256(content).hexdigest()}
+def made_from():
+    """One checksum over what decides the content of vendor/: the pinned packages and the files that say how to make it."""
+    content = b"".join(path.read_bytes() for path in (ROOT / "package.json", BUNDLE, COMPILER, Path(__file__)))
+    return hashlib.sha256(content).hexdigest()
 
 
 def up_to_date():
     try:
-        if json.loads((VENDOR / "stamp.json").read_text()) != stamp():
+        if json.loads((VENDOR / "stamp.json").read_text())["made_from"] != made_from():
             return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return False
     made = [PYODIDE / name for name in (*CORE, "python_stdlib.zip")]
     made += [VENDOR / "editor.js", VENDOR / "pyscript" / "core.js", *(VENDOR / "uplot" / name for name in UPLOT)]
@@ -66,7 +67,8 @@ def _fill(progress):
         _copy(SOURCES / "uplot" / "dist" / name, VENDOR / "uplot" / name)
     _bundle_editor(progress)
     _compile_stdlib(node, progress)
-    (VENDOR / "stamp.json").write_text(json.dumps(stamp()))
+    boot = {path.name: path.stat().st_size for path in (*(PYODIDE / name for name in CORE), PYODIDE / "python_stdlib.zip")}
+    (VENDOR / "stamp.json").write_text(json.dumps({"made_from": made_from(), "boot_bytes": sum(boot.values())}))
     progress.note("Pyodide %s, CodeMirror, uPlot and PyScript are in public/vendor" % packages.installed("pyodide"))
 
 
@@ -87,7 +89,7 @@ def distribution():
     text = (SOURCES / "pyodide" / "pyodide.mjs").read_text()
     found = re.search(r'`(https://[^`$]+)\$\{\w+\}(/full/)`', text)
     if not found:
-        raise SetupError("pyodide.mjs %s no longer states where its distribution is; see app/setup/runtime.py" % packages.installed("pyodide"))
+        raise SetupError("pyodide.mjs no longer states where its distribution is; see app/setup/runtime.py")
     return found[1] + packages.installed("pyodide") + found[2]
 
 
@@ -99,7 +101,7 @@ def _copy(source, target):
 def _bundle_editor(progress):
     progress("bundling the editor")
     esbuild = SOURCES / ".bin" / "esbuild"
-    command = [str(esbuild), str(BUNDLE), "--bundle", "--format=esm", "--minify", "--legal-comments=linked", "--outfile=%s" % (VENDOR / "editor.js")]
+    command = [str(esbuild), str(BUNDLE), "--bundle", "--format=esm", "--minify", "--outfile=%s" % (VENDOR / "editor.js")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise SetupError("esbuild could not bundle the editor:\n" + done.stderr.strip())

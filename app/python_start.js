@@ -1,0 +1,97 @@
+// Starts Python inside the worker: Pyodide with the precompiled standard library, the C++ extension beside it, then the package.
+//
+// startPython({host, signal, threads, stage}) -> {session, device, times}
+//   session   {run(source, mode, settings) -> promise of JSON, interrupt()}: app/session's two functions
+//   device    {build, threads, isolated} or {missing: sentence}
+//   times     milliseconds of each part, for the page's device line and the tests
+
+import { loadPyodide } from "../public/vendor/pyodide/pyodide.mjs";
+
+const here = (path) => new URL("../" + path, import.meta.url).href;
+const RUNTIME = here("public/vendor/pyodide/");
+
+export async function startPython({ host, signal, threads, stage }) {
+  const times = {};
+  const begun = performance.now();
+  const mark = (name) => (times[name] = Math.round(performance.now() - begun));
+  const count = countDownloads(stage);
+
+  const extension = loadExtension(threads).then((loaded) => (mark("extension"), loaded));
+  const archive = fetched("py/tinygpt.zip").then((answer) => answer.arrayBuffer());
+  const lists = Promise.all([listed("public/wheels/wheels.json"), listed("public/corpora/corpora.json")]);
+  for (const promise of [extension, archive, lists]) promise.catch(() => {}); // each is awaited below, where its failure is told
+
+  const pyodide = await loadPyodide({
+    indexURL: RUNTIME,
+    env: { HOME: "/home/pyodide", TINYGPT_CORPORA: "/corpora" },
+    stdout: (text) => host.write(1, text + "\n"),
+    stderr: (text) => host.write(2, text + "\n"),
+    stdin: () => null,
+  });
+  mark("python");
+  count.end();
+  if (signal) pyodide.setInterruptBuffer(signal);
+
+  stage("TinyGPT", 0, 0);
+  pyodide.unpackArchive(await archive, "zip", { extractDir: "/lib/python3.14/site-packages" });
+  const [wheels, corpora] = await lists;
+  mountCorpora(pyodide, corpora);
+  mark("package");
+
+  stage("C++ extension", 0, 0);
+  const device = await extension;
+  if (device.module) {
+    device.module.attach(pyodide);
+    pyodide.registerJsModule("tinygpt_extension", device.module);
+  }
+  pyodide.registerJsModule("tinygpt_host", host);
+  const session = pyodide.pyimport("tinygpt_session");
+  const started = JSON.parse(session.start(JSON.stringify({ wheels, base: here(""), extension: Boolean(device.module), missing: device.missing })));
+  mark("ready");
+  return {
+    session: { run: session.run, interrupt: session.interrupt },
+    device: { ...started, isolated: self.crossOriginIsolated },
+    times,
+  };
+}
+
+async function loadExtension(threads) {
+  try {
+    const { loadExtension: load } = await import("./bridges/wasm.js");
+    return { module: await load(threads ? { threads } : {}) };
+  } catch (error) {
+    return { missing: `the C++ extension could not be loaded: ${error?.message ?? error}` };
+  }
+}
+
+async function fetched(path) {
+  const answer = await fetch(here(path));
+  if (!answer.ok) throw new Error(`${path} could not be fetched (${answer.status}): ${(await answer.text()).slice(0, 300)}`);
+  return answer;
+}
+
+const listed = async (path) => (await fetched(path)).json();
+
+// The texts appear as files; each is fetched when it is first read (in pieces, synchronously: a worker may).
+function mountCorpora(pyodide, corpora) {
+  pyodide.FS.mkdirTree("/corpora");
+  for (const { file } of corpora) pyodide.FS.createLazyFile("/corpora", file, here("public/corpora/" + file), true, false);
+}
+
+// Tells how many bytes of the runtime have come. It only watches: the answers go to Pyodide as they came, since a Response that was
+// read and made anew would lose the browser's cache of compiled WebAssembly.
+function countDownloads(stage) {
+  let loaded = 0;
+  const seen = new Set();
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      if (seen.has(entry.name) || !entry.name.startsWith(RUNTIME)) continue;
+      seen.add(entry.name);
+      loaded += entry.decodedBodySize;
+      stage("Python", loaded, 0);
+    }
+  });
+  observer.observe({ type: "resource", buffered: true });
+  stage("Python", 0, 0);
+  return { end: () => observer.disconnect() };
+}

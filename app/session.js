@@ -1,0 +1,154 @@
+// The page's end of the worker: starts it, sends one source at a time, stops it, hands on what it says.
+//
+// Events (CustomEvent, data in `detail`): stage {name, loaded, total}, ready {device, boot}, failed {message}, output {kind, text},
+// training {message objects}, state {state}, where state is booting, ready, running, stopping, failed.
+//
+// `run(source, {mode, settings})` resolves to the outcome that app/session/running.py describes; runs wait for one another.
+
+import { ChannelReader, newChannel, NOTICE, TRAINING } from "./channel.js";
+
+const STOP_PATIENCE = 3000; // ms after which a Stop that did not take hold is told to the user
+
+export class Session extends EventTarget {
+  constructor({ threads } = {}) {
+    super();
+    this.threads = threads;
+    this.isolated = self.crossOriginIsolated && typeof SharedArrayBuffer === "function";
+    this.waiting = []; // runs not yet sent
+    this.current = null; // the run in the worker
+    this.lastId = 0;
+    this.start();
+  }
+
+  start() {
+    this.setState("booting");
+    this.ready = new Promise((resolve, reject) => ([this.resolveReady, this.rejectReady] = [resolve, reject]));
+    this.ready.catch(() => {}); // told through `failed` too
+    this.signal = this.isolated ? new Int32Array(new SharedArrayBuffer(4)) : null;
+    const channel = this.isolated ? newChannel() : null;
+    this.reader = channel && new ChannelReader(channel);
+    this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: "python" });
+    this.worker.onmessage = ({ data }) => this.receive(data);
+    this.worker.onerror = (event) => this.fail(event.message || "the worker's program could not be loaded");
+    this.worker.postMessage({ type: "boot", channel, signal: this.signal?.buffer ?? null, threads: this.threads });
+  }
+
+  receive(data) {
+    if (data.type === "drain") this.drainSoon();
+    else if (data.type === "output") this.deliver(data.records);
+    else if (data.type === "stage") this.emit("stage", data);
+    else if (data.type === "failed") this.fail(data.message);
+    else if (data.type === "ready") {
+      this.setState("ready");
+      this.emit("ready", data);
+      this.resolveReady(data);
+      this.next();
+    } else if (data.type === "done") this.finish(data);
+  }
+
+  fail(message) {
+    this.setState("failed");
+    this.emit("failed", { message });
+    this.rejectReady(new Error(message));
+    this.settle({ ok: false, status: "error", error: message, result: null, stdout: "" });
+  }
+
+  // ---- text from the worker ----
+
+  drainSoon() {
+    if (this.drainTimer) return;
+    // Once a frame is often enough; timers of a hidden page are slowed down, so there the ring is read at once.
+    if (document.hidden) this.drain();
+    else this.drainTimer = setTimeout(() => this.drain(), 16);
+  }
+
+  drain() {
+    clearTimeout(this.drainTimer);
+    this.drainTimer = 0;
+    if (this.reader) this.deliver(this.reader.read());
+  }
+
+  deliver(records) {
+    const messages = [];
+    let kind = 0, text = "";
+    const flush = () => text && this.emit("output", { kind, text });
+    for (const [recordKind, recordText] of records) {
+      if (recordKind === TRAINING) messages.push(JSON.parse(recordText));
+      else if (recordKind === kind && kind !== NOTICE) text += recordText;
+      else {
+        flush();
+        [kind, text] = [recordKind, recordText];
+      }
+    }
+    flush();
+    if (messages.length) this.emit("training", messages);
+  }
+
+  // ---- runs ----
+
+  run(source, { mode = "call", settings = null } = {}) {
+    return new Promise((resolve) => {
+      this.waiting.push({ id: ++this.lastId, source: String(source), mode, settings, resolve });
+      this.next();
+    });
+  }
+
+  next() {
+    if (this.current || !this.waiting.length || this.state !== "ready") return;
+    this.current = this.waiting.shift();
+    const { id, source, mode, settings } = this.current;
+    if (this.signal) Atomics.store(this.signal, 0, 0); // a Stop that came too late for the run before is not for this one
+    this.setState("running");
+    this.worker.postMessage({ type: "run", id, source, mode, settings });
+  }
+
+  finish(outcome) {
+    this.drain(); // all that was printed comes before the end
+    if (outcome.id !== this.current?.id) return;
+    clearTimeout(this.stopTimer);
+    const { resolve } = this.current;
+    this.current = null;
+    this.setState("ready");
+    resolve(outcome);
+    this.next();
+  }
+
+  // Ends every run that has been asked for with this outcome.
+  settle(outcome) {
+    clearTimeout(this.stopTimer);
+    const runs = [...(this.current ? [this.current] : []), ...this.waiting];
+    this.current = null;
+    this.waiting = [];
+    for (const run of runs) run.resolve(outcome);
+  }
+
+  // Stops what runs and forgets what waits. Without shared memory Python cannot be reached while it runs: the worker is replaced.
+  interrupt() {
+    const dropped = this.waiting.splice(0);
+    for (const run of dropped) run.resolve({ ok: false, status: "stopped", error: "KeyboardInterrupt", result: null, stdout: "" });
+    if (!this.current) return;
+    if (!this.signal) return this.restart("This page is not cross-origin isolated, so Stop restarts Python: its variables are gone.");
+    this.setState("stopping");
+    Atomics.store(this.signal, 0, 2);
+    Atomics.notify(this.signal, 0);
+    this.worker.postMessage({ type: "interrupt" }); // for Python that waits in JavaScript
+    clearTimeout(this.stopTimer);
+    this.stopTimer = setTimeout(() => this.emit("stuck", {}), STOP_PATIENCE);
+  }
+
+  // A new worker and a new Python. What ran is told `reason`.
+  restart(reason) {
+    this.worker.terminate();
+    this.settle({ ok: false, status: "stopped", error: "KeyboardInterrupt: " + reason, result: null, stdout: "" });
+    this.start();
+  }
+
+  setState(state) {
+    this.state = state;
+    this.emit("state", { state });
+  }
+
+  emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

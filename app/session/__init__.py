@@ -1,0 +1,30 @@
+"""Python's side of the page: one interpreter that the editor, the console and `tinygpt.run` share.
+
+`start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting. The server
+packs this folder as the package `tinygpt_session`.
+
+output.py    text to the page, and its capture for a caller
+running.py   compiles and runs one source in the `__main__` namespace
+results.py   values as JSON
+errors.py    tracebacks without our own frames, and the editor's line
+waiting.py   `time.sleep` and `run_sync` that a Stop ends
+wheels.py    NumPy and micropip, installed on first import
+training.py  the inputs of the page to `tinygpt.loop`, its messages back
+"""
+
+import json
+
+from .running import interrupt, run
+
+__all__ = ["interrupt", "run", "start"]
+
+
+def start(settings):
+    """settings: JSON {wheels, base, extension, missing}. Returns JSON {python, build, threads, missing}."""
+    from . import output, training, waiting, wheels
+
+    settings = json.loads(settings)
+    output.install()
+    waiting.install()
+    wheels.install(settings["wheels"], settings["base"])
+    return json.dumps(training.start(settings["extension"], settings["missing"] if "missing" in settings else None))
