@@ -11,7 +11,14 @@ import threading
 
 from . import ROOT, HostError
 
-FLAGS = ("--headless=new", "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 CHUNK = 3 * 2**20  # bytes of a file in one message to the page; a multiple of 3, so that base64 pieces join
 
 

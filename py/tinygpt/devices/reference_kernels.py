@@ -49,7 +49,8 @@ def _gelu_slope(x):
 
 
 def _sigmoid(x):
-    return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))) + 0 * x
+    small = np.exp(-np.abs(x))  # at most 1: no overflow on either side
+    return np.where(x < 0, small, 1.0) / (1 + small)
 
 
 GELU_TANH_SCALE = math.sqrt(2 / math.pi)

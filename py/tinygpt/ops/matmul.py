@@ -75,8 +75,7 @@ def matmul(a, b):
     if not a.ndim or not b.ndim:
         raise RuntimeError("both arguments to matmul need to be at least 1D, but they are %dD and %dD" % (a.ndim, b.ndim))
     if a.ndim == 1:
-        out = matmul(a.unsqueeze(0), b)
-        return out.squeeze(-2)
+        return matmul(a.unsqueeze(0), b).squeeze(0 if b.ndim == 1 else -2)
     if b.ndim == 1:
         return matmul(a, b.unsqueeze(1)).squeeze(-1)
     if a.shape[-1] != b.shape[-2]:

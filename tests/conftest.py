@@ -1,0 +1,26 @@
+"""What every test may ask for: a source's value on a target, and the oracle."""
+
+import pytest
+
+import tinygpt
+from tests import hosts
+
+
+@pytest.fixture(scope="session")
+def value():
+    """value(target, source, **options): the source's last value, evaluated there."""
+
+    def run(target, source, **options):
+        return hosts.value(source, target.host, device=target.device, variant=target.variant, **options)
+
+    return run
+
+
+@pytest.fixture
+def oracle():
+    """The float64 device, in this process."""
+    return tinygpt.devices.get("reference")
+
+
+def pytest_sessionfinish():
+    hosts.stop()

@@ -1,0 +1,106 @@
+"""Runs kernel cases on a device, on whichever host it is: standard library only, inputs computed where they are used.
+
+A case is [name, kernel, buffers, params]. A buffer is None (absent) or a dict: `dtype`, `n` elements of which the first lies
+`offset` elements into the allocation, `fill` (how it is filled, see `contents`), and `alias`: the index of an earlier buffer whose
+memory it is. Every buffer starts filled, outputs with a sentinel, and has guard elements on both sides; whole allocations come
+back, so a kernel that writes outside its extent, or not all of it, is seen.
+"""
+
+import array
+import hashlib
+import random
+import struct
+
+from tinygpt import get_device, kernels
+
+GUARD = 16  # elements after each buffer
+SENTINEL = {"float32": struct.pack("<I", 0x7FC0BEEF), "int32": struct.pack("<i", -7070707), "int8": b"\xb3"}
+SIZE = {"float32": 4, "int32": 4, "int8": 1}
+
+
+def contents(fill, n, dtype, seed):
+    """Bytes of n elements. fill: [kind, *arguments].
+
+    sentinel; signed | positive [shift]: magnitudes from 2^shift / 8 to 2^shift * 2, log-uniform, random sign or none;
+    ints low high; values [...]: repeated as often as it takes; groups [[end, seven settings], ...]: an optimizer's hyper.
+    """
+    kind = fill[0]
+    rng = random.Random("%s/%d" % (seed, n))
+    if kind == "sentinel":
+        return SENTINEL[dtype] * n
+    if kind in ("signed", "positive"):
+        # Straight to the bits of float32: sign and 23 bits of mantissa random, exponent one of four. All in long integers,
+        # because element by element would take seconds at a preset's shapes.
+        exponent = (124 + (fill[1] if len(fill) > 1 else 0)) << 23
+        keep = 0x81FFFFFF if kind == "signed" else 0x01FFFFFF
+        assert exponent & 0x01800000 == 0, "shift must be a multiple of 4"
+        words = int.from_bytes(rng.randbytes(4 * n), "little")
+        words = words & int.from_bytes(struct.pack("<I", keep) * n, "little") | int.from_bytes(struct.pack("<I", exponent) * n, "little")
+        return words.to_bytes(4 * n, "little")
+    if kind == "ints":
+        low, high = fill[1:]
+        return _pack([low + int(rng.random() * (high - low)) for _ in range(n)], dtype)
+    if kind == "values":
+        return _pack((list(fill[1]) * (n // len(fill[1]) + 1))[:n], dtype)
+    if kind == "groups":
+        return b"".join(struct.pack("<i7f", *row) for row in fill[1])
+    raise ValueError("there is no fill %r" % kind)
+
+
+def _pack(values, dtype):
+    return array.array({"float32": "f", "int32": "i", "int8": "b"}[dtype], values).tobytes()
+
+
+def run_case(device, case):
+    """The bytes of every written buffer's whole allocation, in order."""
+    name, kernel, buffers, params = case
+    kernel = kernels.BY_NAME[kernel]
+    handles, places, allocated = [], [], []
+    try:
+        for i, spec in enumerate(buffers):
+            if spec is None:
+                handles.append(None)
+                places.append(None)
+            elif spec.get("alias") is not None:
+                handles.append(handles[spec["alias"]])
+                places.append(places[spec["alias"]])
+            else:
+                dtype, before = spec["dtype"], spec["offset"]
+                after = GUARD + -(before + spec["n"]) % 4  # whole words of int8
+                data = SENTINEL[dtype] * before + contents(spec["fill"], spec["n"], dtype, "%s/%d" % (name, i)) + SENTINEL[dtype] * after
+                handle = device.alloc(len(data), dtype)
+                allocated.append(handle)
+                device.upload(handle, data)
+                handles.append((handle, len(data)))
+                places.append((handle, before * SIZE[dtype]))
+        device.launch(kernel, places, tuple(params))
+        return [
+            device.download(*held)
+            for declared, held, spec in zip(kernel.buffers, handles, buffers)
+            if held is not None and declared.access in "wu" and spec.get("alias") is None
+        ]
+    finally:
+        for handle in allocated:
+            device.free(handle)
+
+
+def run_cases(cases, threads=(1,)):
+    """{name: {"outputs": [bytes], "differ": thread counts whose outputs have other bits} or {"error": sentence}}."""
+    device = get_device()
+    answers = {}
+    for count in threads:
+        reached = device.set_threads(count)
+        if reached != count:
+            raise RuntimeError("asked for %d threads, the device has %d" % (count, reached))
+        for case in cases:
+            try:
+                outputs = run_case(device, case)
+            except (IndexError, ValueError, RuntimeError, MemoryError) as error:
+                answers[case[0]] = {"error": "%s: %s" % (type(error).__name__, error)}
+                continue
+            digest = hashlib.blake2b(b"".join(outputs)).digest()
+            if case[0] not in answers:
+                answers[case[0]] = {"outputs": outputs, "digest": digest, "differ": []}
+            elif answers[case[0]].get("digest") != digest:
+                answers[case[0]].setdefault("differ", []).append(count)
+    return answers

@@ -1,0 +1,65 @@
+"""Each kernel on each device equals the float64 oracle, with the same bits for every number of threads."""
+
+import functools
+import json
+
+import pytest
+
+import tinygpt
+from tests.kernels import execute
+from tests.kernels.cases import CASES
+from tests.kernels.compare import complaint
+from tests.targets import on
+from tinygpt import kernels
+
+SOURCE = """
+import json
+from tests.kernels.execute import run_cases
+run_cases(json.loads((files / "cases.json").read_text()), %r)
+"""
+
+
+@functools.cache
+def oracle_answers(kernel):
+    tinygpt.set_device("reference")
+    return execute.run_cases(CASES[kernel])
+
+
+def complaints(cases, got, want):
+    return [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]]))]
+
+
+@pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
+@on("native", "node", "node-simd", "node-single", "chromium")
+def test_kernel_equals_the_oracle(value, target, kernel):
+    cases = CASES[kernel]
+    got = value(target, SOURCE % (target.threads,), files={"cases.json": json.dumps(cases).encode()})
+    wrong = complaints(cases, got, oracle_answers(kernel))
+    assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
+
+
+@pytest.mark.fast
+def test_every_kernel_has_cases_and_every_dtype_and_option_is_met():
+    for kernel in kernels.KERNELS:
+        cases = CASES[kernel.name]
+        assert cases, "%s has no case" % kernel.name
+        for i, declared in enumerate(kernel.buffers):
+            present = {case[2][i] is not None for case in cases}
+            assert present == ({True, False} if declared.optional else {True}), "%s: %s present %s" % (kernel.name, declared.name, present)
+
+
+@pytest.mark.fast
+def test_the_comparison_can_fail():
+    cases = CASES["softmax"]
+    want = oracle_answers("softmax")
+    name = next(case[0] for case in cases if case[3][0] == 65 and case[3][1] == 65)
+    case = next(case for case in cases if case[0] == name)
+    assert complaint(case, want[name], want[name]) is None
+    outputs = bytearray(want[name]["outputs"][0])
+    place = 4 * (case[2][0]["offset"] + 100)
+    outputs[place + 2] ^= 0x40  # one bit of the mantissa of one element
+    assert "softmax" in complaint(case, {**want[name], "outputs": [bytes(outputs)]}, want[name])
+    outside = bytearray(want[name]["outputs"][0])
+    outside[-1] ^= 1
+    assert "outside" in complaint(case, {**want[name], "outputs": [bytes(outside)]}, want[name])
+    assert "threads" in complaint(case, {**want[name], "differ": [2]}, want[name])
