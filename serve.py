@@ -88,33 +88,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
         if path in MADE:
-            make, suffix = MADE[path]
-            try:
-                content = make()
-            except Exception as error:  # a broken edit of config.py or a missing train.py: say so in the tab's console
-                return self._text(500, "%s could not be made: %s: %s\n" % (path, type(error).__name__, error))
-            return self._send(suffix, '"%s"' % hashlib.sha256(content).hexdigest()[:32], len(content), io.BytesIO(content))
-        file = served_file(path)
-        if file is None:
-            return self._text(404, "there is no %s here\n" % path)
-        with file.open("rb") as stream:
-            stat = file.stat()
-            self._send(file.suffix, '"%x-%x"' % (stat.st_mtime_ns, stat.st_size), stat.st_size, stream)
+            self._send_made(path, *MADE[path])
+        elif file := served_file(path):
+            with file.open("rb") as stream:
+                stat = file.stat()
+                self._send(file.suffix, '"%x-%x"' % (stat.st_mtime_ns, stat.st_size), stat.st_size, stream)
+        else:
+            self._text(404, "there is no %s here\n" % path)
 
     do_HEAD = do_GET
+
+    def _send_made(self, path, make, suffix):
+        try:
+            content = make()
+        except Exception as error:  # a broken edit of config.py or a missing train.py: the page shows the sentence
+            self._text(500, "%s could not be made: %s: %s\n" % (path, type(error).__name__, error))
+        else:
+            self._send(suffix, '"%s"' % hashlib.sha256(content).hexdigest()[:32], len(content), io.BytesIO(content))
 
     def _send(self, suffix, etag, size, stream):
         """The stream whole, or the one range that was asked for (the tab fetches wheels and texts in pieces), or 304."""
         if etag in self.headers.get("If-None-Match", ""):
             self.send_response(304)
             self.send_header("ETag", etag)
-            return self.end_headers()
+            self.end_headers()
+            return
         start, end, status = 0, size, 200
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked:
             start, end, status = int(asked[1]), min(int(asked[2] or size - 1) + 1, size), 206
             if start >= end:
-                return self._text(416, "the range is outside the %d bytes\n" % size)
+                self._text(416, "the range is outside the %d bytes\n" % size)
+                return
         self.send_response(status)
         self.send_header("Content-Type", TYPES[suffix])
         self.send_header("Content-Length", str(end - start))

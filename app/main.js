@@ -57,7 +57,7 @@ function status(text, kind = "") {
 part("run").addEventListener("click", runEditor);
 part("stop").addEventListener("click", () => session.interrupt());
 part("restart").addEventListener("click", () => session.restart("Python was restarted."));
-part("run").title = navigator.platform.startsWith("Mac") ? "⌘⏎" : "Ctrl+Enter";
+part("run-key").textContent = navigator.platform.startsWith("Mac") ? "⌘ Enter runs" : "Ctrl+Enter runs";
 
 // ---- the session's states ----
 
@@ -90,7 +90,7 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   const parts = device.build ? ["CPU", device.build, threads] : ["no device"];
   part("device").textContent = [...parts, device.isolated ? "isolated" : "not isolated", "Python " + device.python].join(" · ");
   const problems = [];
-  if (device.missing) problems.push(sentence(device.missing) + " Python works; training does not.");
+  if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
   if (!device.isolated) {
     settings?.oneThread();
     problems.push("Training uses one thread here: the server does not send the headers for cross-origin isolation (serve.py does). Stop restarts Python.");

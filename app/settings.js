@@ -49,7 +49,7 @@ export class Settings {
   }
 }
 
-const text = (value) => (typeof value === "number" && Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential().replace("e-", "e-") : String(value));
+const text = (value) => (typeof value === "number" && value && Math.abs(value) < 1e-3 ? value.toExponential() : String(value)); // 3e-4
 
 function fill(select, options) {
   select.replaceChildren(...options.map((option) => {

@@ -101,7 +101,7 @@ export class TrainingView {
       `${run.device}, ${run.threads === 1 ? "1 thread" : run.threads + " threads"}`,
       ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
       run.planned && `${bytes(run.planned)} planned`,
-      typeof run.lr === "number" && `learning rate ${run.lr.toPrecision(2)}`,
+      typeof run.lr === "number" && `lr ${short(run.lr)}`,
     ];
     set("facts", facts.filter(Boolean).join(" · "));
   }
@@ -111,6 +111,9 @@ function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[sorted.length >> 1] : 0;
 }
+
+// 0.0003 as 3e-4
+const short = (number) => (number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(2)));
 
 export function compact(number) {
   for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -125,6 +128,5 @@ export function bytes(number) {
 
 export function duration(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

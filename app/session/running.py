@@ -7,13 +7,14 @@ mode "call"     `tinygpt.run`: the last expression's value is returned as JSON, 
 All three await at top level. Names stay from one source to the next, also after a Stop or an error.
 """
 
-import __main__
 import ast
 import asyncio
 import codeop
 import inspect
 import itertools
 import json
+
+import __main__
 
 from . import output, training, waiting
 from .errors import EDITOR, describe, remember_source
@@ -45,7 +46,9 @@ async def run(source, mode, settings):
                 outcome["shown"] = repr(value)
                 __main__._ = value
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
-            text, line = describe(error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt().with_traceback(error.__traceback__))
+            if isinstance(error, asyncio.CancelledError):  # a Stop while it awaited
+                error = KeyboardInterrupt().with_traceback(error.__traceback__)
+            text, line = describe(error)
             outcome.update(status="stopped", error=text, line=line)
         except SystemExit as error:
             if error.code in (None, 0):
