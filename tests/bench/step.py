@@ -1,0 +1,37 @@
+"""Times the training step of one preset on one device and host.
+
+    python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
+
+The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps warm up; the median and spread are of `--steps` steps.
+python_ms is what a step spends outside the device's replay.
+"""
+
+import argparse
+import json
+import os
+
+from tests.bench.contenders import Contender, summary
+from tinygpt.config import PRESETS
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--preset", default="small", choices=PRESETS)
+    parser.add_argument("--device", default="native", choices=("native", "wasm", "webgpu", "torch"))
+    parser.add_argument("--host", default="native", choices=("native", "node", "chromium"))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--variant", help="build of the extension, e.g. simd-mt")
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    contender = Contender(options.device, options.host, options.threads, options.variant)
+    out = summary(options.preset, contender, [contender.times(options.preset, options.steps)])
+    if options.json:
+        print(json.dumps(out))
+    else:
+        print("%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), "
+              "%(tokens_per_s).0f tokens/s, Python %(python_ms).3f ms" % out)
+
+
+if __name__ == "__main__":
+    main()
