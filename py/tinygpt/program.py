@@ -152,6 +152,8 @@ class _Entry:
         self.hooks = capture.hooks
         self.modules = list(capture.modules.values())
         read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
+        written = {b[0] for launch_ in capture.launches for b, spec in zip(launch_.buffers, launch_.kernel.buffers) if b is not None and spec.access != "r"}
+        self.changed = [x._storage.uid in written for x in inputs]  # arguments that the function updates in place
         # (leaf, its gradient before: None or a tensor, must it be that very tensor, its gradient after)
         self.leaves = [(t, g, g is not None and g._storage.uid in read, t._grad) for t, g in capture.leaves.values()]
 
@@ -173,6 +175,13 @@ class _Entry:
         self.program.run()
         for leaf, _, _, after in self.leaves:
             leaf._grad = after
+        self.give_back(tensors)
+
+    def give_back(self, tensors):
+        """Copies arguments that were updated in place back to the caller's tensors."""
+        for mine, given, changed in zip(self.inputs, tensors, self.changed):
+            if changed:
+                _copy(given, mine)
 
 
 class Compiled:
@@ -197,17 +206,20 @@ class Compiled:
                 entry.replay(tensors)
                 self.program = entry.program
                 return _copies(entry.outputs)
-        return self._record(key, args, kwargs)
+        return self._record(key, args, kwargs, tensors)
 
-    def _record(self, key, args, kwargs):
+    def _record(self, key, args, kwargs, tensors):
         from .tensor import Storage, get_device
 
         inputs = []
-        args, kwargs = _private(args, inputs), _private(kwargs, inputs)
+        args, kwargs = _private(args, inputs), _private(dict(sorted(kwargs.items())), inputs)
         mark = Storage(get_device(), 4)  # its uid splits what is older than the capture from what is made in it
         with Capture(mark.uid) as capture:
             outputs = self.function(*args, **kwargs)
         self.captures += 1
+        if capture.refused is not None or not capture.launches:
+            for mine, given in zip(inputs, tensors):
+                _copy(given, mine)
         if capture.refused is not None:
             self.refused = capture.refused
             warnings.warn(
@@ -220,6 +232,7 @@ class Compiled:
         self.program = Program(capture, self.optimize)
         kept = self.entries.setdefault(key, [])
         kept.append(_Entry(self.program, capture, inputs, outputs))
+        kept[-1].give_back(tensors)
         if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
             oldest = next(iter(self.entries))
             self.entries[oldest].pop(0)

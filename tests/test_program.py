@@ -1,0 +1,256 @@
+"""Capture and replay: the same bits as eager, what re-captures, what is refused, and what changes from step to step without a capture."""
+
+import warnings
+
+import pytest
+
+import tinygpt
+from tinygpt import nn, optim
+from tinygpt.config import ModelConfig
+
+
+@pytest.fixture(autouse=True, params=["native", "reference"])
+def device(request):
+    before = tinygpt.tensor(0.0).device
+    yield tinygpt.set_device(request.param)
+    tinygpt.set_device(before.name)
+
+
+OPTIONS = {
+    "plain": {}, "rotary": {"positions": "rotary"}, "rms": {"norm": "rms"}, "swiglu": {"mlp": "swiglu"}, "grouped": {"kv_heads": 2},
+    "untied": {"tie_embeddings": False}, "no bias": {"bias": False}, "dropout": {"dropout": 0.2},
+    "all": {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "kv_heads": 2, "tie_embeddings": False, "bias": False, "dropout": 0.1},
+}  # fmt: skip
+
+
+def train(options, how, steps=4):
+    """Losses, gradient norms and last weights of a few steps; how: eager, replay, or unoptimized replay."""
+    tinygpt.manual_seed(3)
+    config = ModelConfig(vocab_size=40, context=9, layers=2, d_model=24, heads=4, **options)
+    model = tinygpt.GPT(config)
+    optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
+    tokens = tinygpt.randint(0, 40, (300,))
+
+    def step():
+        x, y = tinygpt.ops.random.batch_windows(tokens, 5, config.context, 0, 270)
+        _, loss = model(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = tinygpt.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss, norm
+
+    run = step if how == "eager" else tinygpt.compile(step, optimize=how == "replay")
+    out = []
+    for i in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 / (i + 1)
+        out.append([v.item() for v in run()])
+    return out, [p.tobytes() for p in model.parameters()], run
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_eager_and_replayed_steps_have_the_same_bits(options):
+    eager, weights, _ = train(options, "eager")
+    for how in ("replay", "unoptimized"):
+        replayed, replayed_weights, run = train(options, how)
+        assert replayed == eager
+        assert replayed_weights == weights
+        # First call: no gradients yet. Second: there are. From then on: replay, whatever the rate, the batch, the dropout mask.
+        assert run.captures == 2
+    assert eager[0] != eager[1]
+
+
+def test_fusion_removes_launches():
+    _, _, run = train({}, "replay")
+    names = [kernel.name for kernel, _, _ in run.program.launches]
+    assert len(names) < 0.65 * len(run.program.recorded)
+    assert "copy" not in names, "every gradient is written to its place in the flat arena"
+    assert "unary" not in names and "unary_backward" not in names, "GELU lives in the epilogues"
+
+
+def test_arguments_change_in_value_without_a_capture():
+    double = tinygpt.compile(lambda x: x * 2.0)
+    assert double(tinygpt.tensor([1.0, 2.0])).tolist() == [2.0, 4.0]
+    assert double(tinygpt.tensor([5.0, 6.0])).tolist() == [10.0, 12.0]
+    assert double.captures == 1
+    assert double(tinygpt.tensor([5.0, 6.0, 7.0])).tolist() == [10.0, 12.0, 14.0]
+    assert double.captures == 2
+
+
+def test_the_callers_tensor_is_not_overwritten_by_a_later_call():
+    double = tinygpt.compile(lambda x: x * 2.0)
+    first = tinygpt.tensor([1.0])
+    result = double(first)
+    double(tinygpt.tensor([7.0]))
+    assert first.tolist() == [1.0] and result.tolist() == [2.0]
+
+
+def test_an_argument_updated_in_place_is_the_callers():
+    run = tinygpt.compile(lambda x: x.add_(1.0).sum())
+    x = tinygpt.tensor([1.0, 2.0])
+    assert [run(x).item() for _ in range(3)] == [5.0, 7.0, 9.0]
+    assert x.tolist() == [4.0, 5.0]
+
+
+def test_a_changed_python_argument_captures_again():
+    scale = tinygpt.compile(lambda x, by: x * by)
+    x = tinygpt.tensor([1.0])
+    assert [scale(x, 2.0).item(), scale(x, 3.0).item(), scale(x, 2.0).item()] == [2.0, 3.0, 2.0]
+    assert scale.captures == 2
+
+
+def test_a_changed_value_in_the_closure_captures_again():
+    by = 2.0
+
+    def scale(x):
+        return x * by
+
+    run = tinygpt.compile(scale)
+    x = tinygpt.tensor([1.0])
+    assert run(x).item() == 2.0
+    by = 5.0
+    assert run(x).item() == 5.0
+
+
+FACTOR = 2.0
+
+
+def test_a_changed_global_captures_again():
+    global FACTOR
+    run = tinygpt.compile(lambda x: x * FACTOR)
+    x = tinygpt.tensor([1.0])
+    assert run(x).item() == 2.0
+    FACTOR = 3.0
+    assert run(x).item() == 3.0
+    FACTOR = 2.0
+
+
+def test_train_and_eval_are_different_programs():
+    tinygpt.manual_seed(1)
+    layer = nn.Dropout(0.5)
+    run = tinygpt.compile(lambda x: layer(x))
+    x = tinygpt.ones(64)
+    assert set(run(x).tolist()) == {0.0, 2.0}
+    layer.eval()
+    assert run(x).tolist() == [1.0] * 64
+    layer.train()
+    assert set(run(x).tolist()) == {0.0, 2.0}
+    assert run.captures == 2
+
+
+def test_a_new_optimizer_moves_the_parameters_and_captures_again():
+    layer = nn.Linear(3, 2)
+    run = tinygpt.compile(lambda x: layer(x).sum())
+    x = tinygpt.ones(4, 3)
+    before = run(x).item()
+    optimizer = optim.SGD(layer.parameters(), lr=1.0)
+    assert run(x).item() == before
+    layer(x).sum().backward()
+    optimizer.step()
+    assert run(x).item() != before
+
+
+def test_gradients_accumulate_over_replays_when_nobody_clears_them():
+    layer = nn.Linear(3, 1, bias=False)
+    optim.SGD(layer.parameters(), lr=1.0)
+
+    def accumulate(x):
+        loss = layer(x).sum()
+        loss.backward()
+        return loss
+
+    run = tinygpt.compile(accumulate)
+    x = tinygpt.ones(2, 3)
+    for i in range(1, 5):
+        run(x)
+        assert layer.weight.grad.tolist() == [[2.0 * i] * 3]
+
+
+def test_gradients_of_tensors_outside_an_optimizer():
+    w = tinygpt.tensor([1.0, 2.0], requires_grad=True)
+
+    def f(x):
+        w.grad = None
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    run = tinygpt.compile(f)
+    for x in ([3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 1.0]):
+        run(tinygpt.tensor(x))
+        assert w.grad.tolist() == x
+    assert run.captures == 2
+
+
+@pytest.mark.parametrize("reason", ["item", "tensor"])
+def test_what_cannot_be_replayed_runs_eagerly_and_says_so(reason):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x * x.sum().item() if reason == "item" else x * tinygpt.tensor([float(len(calls))])
+
+    run = tinygpt.compile(f)
+    with pytest.warns(RuntimeWarning, match="without replay"):
+        run(tinygpt.tensor([2.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = run(tinygpt.tensor([3.0])).item()
+    assert len(calls) == 2
+    assert second == (9.0 if reason == "item" else 6.0)
+
+
+def test_an_error_inside_leaves_no_capture_behind():
+    def f(x, y):
+        return x + y
+
+    run = tinygpt.compile(f)
+    with pytest.raises(RuntimeError, match=r"\[2\] and \[3\]"):
+        run(tinygpt.ones(2), tinygpt.ones(3))
+    assert not tinygpt.program.capturing()
+    assert run(tinygpt.ones(2), tinygpt.ones(2)).tolist() == [2.0, 2.0]
+
+
+def test_a_tensor_kept_by_the_user_survives_later_steps():
+    kept = []
+
+    def f(x):
+        y = x * 2.0
+        if not kept:
+            kept.append(y)
+        return (y + 1.0).sum()
+
+    run = tinygpt.compile(f)
+    assert run(tinygpt.tensor([1.0, 2.0])).item() == 8.0
+    assert kept[0].tolist() == [2.0, 4.0]
+
+
+def test_programs_and_intermediates_are_freed(device):
+    import gc
+
+    used = []
+    for _ in range(4):
+        train({}, "replay")
+        gc.collect()
+        used.append(device.in_use())
+    assert used[1:] == used[1:2] * 3, "the shared arena and the default generator stay, nothing else does"
+
+
+def test_memory_plan_keeps_neighbours_apart():
+    from tinygpt.passes import memory
+    from tinygpt.program import Launch
+
+    def launch(*uids):
+        return Launch(None, tuple((u, 0) for u in uids), ())
+
+    launches = [launch(1), launch(2, 1), launch(3, 2), launch(4, 3)]
+    places, peak = memory.plan(launches, {1: 1000, 2: 500, 3: 1000, 4: 10})
+    spans = memory.lifetimes(launches, {1: 0, 2: 0, 3: 0, 4: 0})
+    sizes = {1: 1024, 2: 512, 3: 1024, 4: 256}
+    for a in places:
+        for b in places:
+            together = spans[a][0] <= spans[b][1] and spans[b][0] <= spans[a][1]
+            if a < b and together:
+                assert places[a] + sizes[a] <= places[b] or places[b] + sizes[b] <= places[a]
+    assert peak == 1024 + 512, "1 and 3 never live together and share a place"
