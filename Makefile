@@ -14,7 +14,7 @@ test: setup native sanitizers
 	$(PYTHON) -m pytest
 
 test-fast: setup-python native
-	$(PYTHON) -m pytest -m fast
+	$(PYTHON) -m pytest -m "fast and not slow"
 
 setup: setup-python setup-npm setup-chromium sanitizers
 

@@ -42,7 +42,7 @@ def make(name, kernel, params, fills=None, absent=(), alias=None, index=0):
                 fill = ["signed"] if dtype == "float32" else ["ints", -9, 10]
         # An address that is a multiple of 64 bytes in every other case, elsewhere only of an element.
         spec = {"dtype": dtype, "n": extents[declared.name], "offset": 16 if index % 2 else 5 + i, "fill": fill}
-        if alias and declared.name in alias.values():
+        if alias and declared.name in alias.values() and declared.access == "w":
             spec["fill"] = (fills or {}).get(next(k for k, v in alias.items() if v == declared.name)) or ["signed"]
         if alias and declared.name in alias:
             spec["alias"] = names.index(alias[declared.name])

@@ -216,7 +216,7 @@ for causal in (True, False):
     call = "F.scaled_dot_product_attention(%%s, is_causal=%s)" % causal
     op("attention " + word, call % "x, y, z", "f: 2 3 M K", "f: 2 3 M K", "f: 2 3 M K", sizes=ATTENTION, tolerance=1e-5)
     heads = ", ".join("%s.view(2, {M}, 3, {K}).transpose(1, 2)" % part for part in "qkv")
-        op("attention of a projection " + word,
+    op("attention of a projection " + word,
        "(lambda q, k, v: %s.transpose(1, 2).reshape(2, {M}, 3 * {K}))(*x.split(3 * {K}, -1))" % (call % heads),
        "f: 2 M L", sizes=tuple(dict(size, L=9 * size["K"]) for size in ATTENTION), tolerance=1e-5)  # fmt: skip
 op(

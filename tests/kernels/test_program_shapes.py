@@ -1,0 +1,32 @@
+"""Each launch of the presets' captured Programs, on each device, equals the float64 oracle at exactly those shapes."""
+
+import functools
+import json
+
+import pytest
+
+import tinygpt
+from tests.kernels import execute
+from tests.kernels.compare import complaint
+from tests.kernels.programs import program_cases
+from tests.kernels.test_kernels import SOURCE
+from tests.targets import on
+
+PRESETS = ("tiny", "small", "medium", "large", "xl")
+
+
+@functools.lru_cache(maxsize=1)
+def oracle_answers(preset):
+    tinygpt.set_device("reference")
+    return execute.run_cases(program_cases(preset))
+
+
+@on("native", "node", "chromium")
+@pytest.mark.parametrize("preset", [pytest.param(p, marks=pytest.mark.slow if p in ("large", "xl") else ()) for p in PRESETS])
+def test_program_launches_equal_the_oracle(value, target, preset):
+    cases = program_cases(preset)
+    assert {"matmul", "attention", "attention_backward", "cross_entropy", "adamw", "batch_windows", "sample"} <= {case[1] for case in cases}
+    got = value(target, SOURCE % (target.threads[:2],), files={"cases.json": json.dumps(cases).encode()})
+    want = oracle_answers(preset)
+    wrong = [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]]))]
+    assert not wrong, "%d of %d launches:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
