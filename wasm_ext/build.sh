@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Builds the WebAssembly extension into public/ext: relaxed-mt, simd-mt, simd-st, and manifest.json with the hashes of what went
+# in and what came out.
+#
+#   wasm_ext/build.sh            build all
+#   wasm_ext/build.sh --check    fail if the committed build does not belong to the sources; with the compiler of the
+#                                manifest at hand, also rebuild and compare bytes
+#
+# Compiler: emcc from PATH, else emsdk's (EMSDK), else install-emscripten.sh's, which is run if it has to be.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+OUT=../public/ext
+JOBS=${JOBS:-2}
+PREFIX=${EMSCRIPTEN_PREFIX:-$HOME/.cache/tinygpt-emscripten}
+
+sources() { ls ./*.cpp ./*.h build.sh | sed 's|^\./||' | grep -v '^test_' | LC_ALL=C sort; }
+
+find_compiler() {  # sets CC's PATH; "install" as argument: install one if there is none
+  command -v emcc >/dev/null && return 0
+  local env
+  for env in "${EMSDK:-/nonexistent}/emsdk_env.sh" "$PREFIX/env.sh"; do
+    if [ -f "$env" ]; then EMSDK_QUIET=1 . "$env"; command -v emcc >/dev/null && return 0; fi
+  done
+  [ "${1:-}" = install ] || return 1
+  ./install-emscripten.sh "$PREFIX"
+  . "$PREFIX/env.sh"
+}
+
+compiler() { emcc --version | sed -n '1s/.*) \([0-9][0-9.]*\).*/emscripten \1/p'; }
+
+COMPILE="-std=gnu++17 -O3 -Wall -Wextra -ffp-contract=off -fno-exceptions -fno-rtti -msimd128"
+LINK="-O3 -sDEFAULT_TO_CXX=0 -sMODULARIZE -sEXPORT_ES6 -sENVIRONMENT=web,worker,node -sFILESYSTEM=0 -sSTACK_SIZE=512KB
+  -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=64MB -sMAXIMUM_MEMORY=4GB -sEXPORTED_RUNTIME_METHODS=wasmMemory,UTF8ToString"
+# The pool's workers are made when the module is (poolSize comes from the bridge): a thread can then start while thread 0 waits.
+THREADS="-sPTHREAD_POOL_SIZE=Module[\"poolSize\"] -sPTHREAD_POOL_SIZE_STRICT=2 -sDEFAULT_PTHREAD_STACK_SIZE=512KB -Wno-pthreads-mem-growth"
+
+build() {  # folder
+  local variant flags threads source objects
+  for variant in relaxed-mt simd-mt simd-st; do
+    flags="" threads="" objects="$1/$variant"
+    case $variant in relaxed-*) flags="-mrelaxed-simd" ;; esac
+    case $variant in *-mt) flags="$flags -pthread" threads=$THREADS ;; esac
+    mkdir -p "$objects"
+    for source in *.cpp; do case $source in test_*) ;; *) echo "$source" ;; esac; done |
+      xargs -P "$JOBS" -I{} em++ $COMPILE $flags -c {} -o "$objects/{}.o"
+    emcc $LINK $flags $threads $(printf '%s\n' "$objects"/*.o | LC_ALL=C sort) -o "$1/tinygpt-$variant.mjs"
+    echo "tinygpt-$variant.wasm: $(stat -c %s "$1/tinygpt-$variant.wasm") bytes"
+  done
+}
+
+manifest() {  # folder of artefacts
+  python3 - "$1" "$(compiler)" $(sources) <<'P'
+import hashlib, json, pathlib, sys
+folder, compiler, *sources = sys.argv[1:]
+sha = lambda p: hashlib.sha256(pathlib.Path(p).read_bytes()).hexdigest()
+artefacts = sorted(p for p in pathlib.Path(folder).iterdir() if p.suffix in (".mjs", ".wasm"))
+print(json.dumps({"compiler": compiler, "sources": {s: sha(s) for s in sources}, "artefacts": {p.name: sha(p) for p in artefacts}}, indent=1))
+P
+}
+
+case "${1:-}" in
+  "")
+    find_compiler install
+    work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+    build "$work"
+    mkdir -p "$OUT"
+    cp "$work"/tinygpt-*.mjs "$work"/tinygpt-*.wasm "$OUT"
+    chmod 644 "$OUT"/tinygpt-*
+    manifest "$OUT" >"$OUT/manifest.json"
+    ;;
+  --check)
+    python3 - $(sources) <<'P'
+import hashlib, json, pathlib, sys
+out = pathlib.Path("../public/ext")
+try:
+    manifest = json.loads((out / "manifest.json").read_text())
+except OSError:
+    sys.exit("public/ext/manifest.json is missing: run wasm_ext/build.sh")
+sha = lambda p: hashlib.sha256(p.read_bytes()).hexdigest() if p.exists() else "missing"
+wrong = ["source " + n for n in sorted(set(manifest["sources"]) | set(sys.argv[1:])) if manifest["sources"].get(n) != sha(pathlib.Path(n))]
+wrong += ["build " + n for n, h in manifest["artefacts"].items() if sha(out / n) != h]
+if wrong:
+    sys.exit("public/ext does not belong to the sources (%s): run wasm_ext/build.sh and commit the result" % ", ".join(wrong))
+P
+    recorded=$(python3 -c 'import json; print(json.load(open("../public/ext/manifest.json"))["compiler"])')
+    if find_compiler && [ "$(compiler)" = "$recorded" ]; then
+      work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+      build "$work"
+      for file in "$work"/tinygpt-*.mjs "$work"/tinygpt-*.wasm; do
+        cmp "$file" "$OUT/${file##*/}" || { echo "a rebuild with $recorded gives other bytes for ${file##*/}" >&2; exit 1; }
+      done
+      echo "public/ext is what $recorded makes of these sources, byte for byte"
+    else
+      echo "public/ext belongs to these sources (hashes; $recorded is not at hand for a rebuild)"
+    fi
+    ;;
+  *) echo "usage: build.sh [--check]" >&2; exit 2 ;;
+esac
