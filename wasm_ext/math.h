@@ -3,9 +3,9 @@
 // Branch-free polynomials, no table, at most one division each (sigmoid-like) so that they run at ALU speed in 4-lane WebAssembly. Every
 // kernel that needs one of these (the matmul epilogue too) calls it here: the same input has the same bits wherever it is computed, in a
 // vector, in a tail or in another kernel. NaN stays NaN, +-inf and denormals give the limits; the bounds below are asserted by
-// test_math.cpp over dense sweeps (relative to the float64 function, in units of 2^-24 = 6e-8):
-//   vexp 2, vlog 2, vtanh 6, vsigmoid 4, vsilu 5, vgelu 8 (also in the negative tail), vgelu_tanh 5 + 3 |u| (u: the argument of tanh)
-// and absolute for the derivatives, which have a zero: 5e-7.
+// test_math.cpp over a sweep of all magnitudes (relative to the float64 function, in units of 2^-24 = 6e-8; results below 2^-120 within 2^-135):
+//   vexp 2, vlog 2, vtanh 6, vsigmoid 4, vsilu 5, vgelu 8 (in the negative tail too), vgelu_tanh 5 + 6 |u| (u: the argument of tanh)
+// and absolute, in the same units, for the derivatives, which have a zero: 5.
 //
 // Sources: exp, log after Cephes (Moshier; expf.c, logf.c: the reduction by ln 2 in two parts, logf's polynomial). The polynomial of exp,
 // and the rational functions of tanh and of the normal tail are minimax fits made for this file (Lawson's iteration, weighted for
@@ -29,8 +29,8 @@ INLINE vf exp_sum(vf x, vf y) {
   p = poly_step(p, r, 4.9999994e-1f);
   p = vadd(vfma(p, vmul(r, r), r), vsplat(1.0f));
   vi k = visub(vbits(t), vbits(magic)), half = vishr(k, 1);
-  vf scale = vfrombits(viadd(vishl(visub(k, half), 23), visplat(0x3f800000)));
-  return vmul(vfrombits(viadd(vbits(p), vishl(half, 23))), scale);
+  vi one = visplat(0x3f800000);
+  return vmul(vmul(p, vfrombits(viadd(vishl(half, 23), one))), vfrombits(viadd(vishl(visub(k, half), 23), one)));
 }
 
 INLINE vf vexp(vf x) { return exp_sum(x, vzero()); }
@@ -79,18 +79,28 @@ INLINE vf vtanh(vf x) {
   return vmax(vsplat(-1.0f), vmin(vsplat(1.0f), y));
 }
 
-INLINE vf vsigmoid(vf x) { return vdiv(vsplat(1.0f), vadd(vsplat(1.0f), vexp(vneg(x)))); }
+// The logistic function from e = exp(-|x|) and r = 1 / (1 + e): sigmoid(x) is e r for x < 0 and r otherwise, 1 - sigmoid(x) the other
+// one, so that neither overflows nor cancels.
+struct Logistic { vf e, r; };
+INLINE Logistic logistic(vf x) {
+  vf e = vexp(vneg(vabs(x)));
+  return {e, vdiv(vsplat(1.0f), vadd(vsplat(1.0f), e))};
+}
+INLINE vf times_sigmoid(vf v, vf x, Logistic l) { return vmul(vselect(vlt(x, vzero()), vmul(v, l.e), v), l.r); }
+INLINE vf vsigmoid(vf x) { return times_sigmoid(vsplat(1.0f), x, logistic(x)); }
 
-// silu(x) = x sigmoid(x), silu' = s (1 + x (1 - s)).
-INLINE vf vsilu(vf x) { return vdiv(x, vadd(vsplat(1.0f), vexp(vneg(x)))); }
+// silu(x) = x s with s = sigmoid(x), silu' = s (1 + x (1 - s)). Beyond +-120 the exponential is 0: the bound keeps inf * 0 away.
+INLINE vf vsilu(vf x) { return times_sigmoid(vmax(vsplat(-120.0f), x), x, logistic(x)); }
 INLINE vf vsilu_grad(vf x) {
-  vf s = vsigmoid(x), bounded = vmax(vsplat(-120.0f), vmin(vsplat(120.0f), x));  // inf * 0 is not wanted here
-  return vmul(s, vfma(bounded, vsub(vsplat(1.0f), s), vsplat(1.0f)));
+  Logistic l = logistic(x);
+  vf b = vmax(vsplat(-120.0f), vmin(vsplat(120.0f), x)), er = vmul(l.e, l.r);
+  vm negative = vlt(x, vzero());
+  return vmul(vselect(negative, er, l.r), vfma(b, vselect(negative, l.r, er), vsplat(1.0f)));
 }
 
-// The normal distribution for gelu: with a = min(|x|, 14.5), where the tail has underflowed, e = exp(-a^2 / 2) and
-// 1 - Phi(a) = e P(a) / Q(a), error 6e-9 of the tail; the square is split so that the tail stays right relative to its own size.
-struct Normal { vf e, cdf; };
+// The normal distribution for gelu: with a = min(|x|, 14.5), where the tail has underflowed, e = exp(-a^2 / 2) and the tail
+// 1 - Phi(a) = e ratio, ratio = P(a) / Q(a) with error 6e-9; the square is split so that the tail is right relative to its own size.
+struct Normal { vf a, e, ratio; };
 INLINE Normal normal(vf x) {
   vf a = vmin(vsplat(14.5f), vabs(x));
   vf high = vfrombits(viand(vbits(a), visplat((int32_t)0xfffff000))), low = vsub(a, high);
@@ -106,26 +116,28 @@ INLINE Normal normal(vf x) {
   q = poly_step(q, a, 1.20250225f);
   q = poly_step(q, a, 1.67447436f);
   q = poly_step(q, a, 1.0f);
-  vf tail = vmul(e, vdiv(p, q));
-  return {e, vselect(vlt(x, vzero()), tail, vsub(vsplat(1.0f), tail))};
+  return {a, e, vdiv(p, q)};
 }
 
-// gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the erf form), gelu' = Phi(x) + x exp(-x^2/2) / sqrt(2 pi).
-INLINE vf vgelu(vf x) { return vmul(x, normal(x).cdf); }
+// gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the erf form): max(x, 0) less |x| times the tail.
+INLINE vf vgelu(vf x) {
+  Normal d = normal(x);
+  return vsub(vselect(vlt(x, vzero()), vzero(), x), vmul(vmul(d.a, d.e), d.ratio));
+}
+// gelu'(x) = Phi(x) + x exp(-x^2/2) / sqrt(2 pi): with t = tail - a e / sqrt(2 pi), t for x < 0 and 1 - t otherwise.
 INLINE vf vgelu_grad(vf x) {
   Normal d = normal(x);
-  vf bounded = vmax(vsplat(-14.5f), vmin(vsplat(14.5f), x));
-  return vfma(vmul(bounded, vsplat(0.398942280f)), d.e, d.cdf);
+  vf t = vmul(d.e, vfnma(d.a, vsplat(0.398942280f), d.ratio));
+  return vselect(vlt(x, vzero()), t, vsub(vsplat(1.0f), t));
 }
 
-// The tanh form: x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3).
-INLINE vf gelu_tanh_gate(vf x) {
-  vf u2 = vmul(vmul(x, vsplat(1.59576912f)), vfma(vmul(x, x), vsplat(0.044715f), vsplat(1.0f)));
-  return vsigmoid(u2);
-}
-INLINE vf vgelu_tanh(vf x) { return vmul(x, gelu_tanh_gate(x)); }
+// The tanh form: x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3). Beyond +-30 the exponential is 0.
+INLINE vf twice_u(vf x) { return vmul(vmul(x, vsplat(1.59576912f)), vfma(vmul(x, x), vsplat(0.044715f), vsplat(1.0f))); }
+INLINE vf vgelu_tanh(vf x) { return times_sigmoid(vmax(vsplat(-30.0f), x), x, logistic(twice_u(x))); }
 INLINE vf vgelu_tanh_grad(vf x) {
-  vf s = gelu_tanh_gate(x), b = vmax(vsplat(-30.0f), vmin(vsplat(30.0f), x));
-  vf du2 = vmul(vsplat(1.59576912f), vfma(vmul(b, b), vsplat(0.134145f), vsplat(1.0f)));
-  return vmul(s, vfma(vmul(b, du2), vsub(vsplat(1.0f), s), vsplat(1.0f)));
+  vf b = vmax(vsplat(-30.0f), vmin(vsplat(30.0f), x));
+  Logistic l = logistic(twice_u(b));
+  vf er = vmul(l.e, l.r), slope = vmul(vsplat(1.59576912f), vfma(vmul(b, b), vsplat(0.134145f), vsplat(1.0f)));
+  vm negative = vlt(x, vzero());
+  return vmul(vselect(negative, er, l.r), vfma(vmul(b, slope), vselect(negative, l.r, er), vsplat(1.0f)));
 }

@@ -100,7 +100,7 @@ static void run_sample(const Slot* a, Team& team) {
       out[b] = argmax(logits, V);
       continue;
     }
-    float* scratch = (float*)team.scratch + b * 3 * V;
+    float* scratch = (float*)team.scratch + team.t * 3 * V;
     uint32_t words[4];
     stream.block(b, words);
     float k = settings[1];
@@ -110,4 +110,4 @@ static void run_sample(const Slot* a, Team& team) {
 }
 
 ENTRY(sample, [](const Slot* a) { return 200 + (double)a[SAMPLE_B].i * (double)a[SAMPLE_V].i * 8; },
-      [](const Slot* a) { return (size_t)(a[SAMPLE_B].i * a[SAMPLE_V].i * 3) * sizeof(float); });
+      [](const Slot* a) { return (size_t)(MAX_THREADS * a[SAMPLE_V].i * 3) * sizeof(float); });

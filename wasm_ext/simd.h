@@ -172,7 +172,7 @@ INLINE vf vtofloat(vi a) { return _mm256_cvtepi32_ps((__m256i)a); }
 INLINE bool any(vm m) { return _mm256_movemask_ps((vf)m) != 0; }
 INLINE vf vload_int8(const int8_t* p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))); }
 #else
-#define EACH_LANE(type, expression) ({ type r_; for (int l = 0; l < VW; l++) r_[l] = (expression); r_; })
+#define EACH_LANE(type, expression) ({ type r_ = {}; for (int l = 0; l < VW; l++) r_[l] = (expression); r_; })
 INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
 INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
 INLINE vf vsqrt(vf a) { return EACH_LANE(vf, sqrtf(a[l])); }
