@@ -8,7 +8,7 @@
 // per 30 ms and one at the end of each run.
 
 export const STDOUT = 1, STDERR = 2, TRAINING = 3, NOTICE = 4;
-export const RING_BYTES = 1 << 20;
+export const RING_BYTES = 1 << 18;
 const HEAD = 16; // Int32 words: write position, read position (both grow forever, modulo 2^32), unread flag, spare
 const WRITE = 0, READ = 1, UNREAD = 2;
 const RECORD = 5;

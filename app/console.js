@@ -11,7 +11,7 @@ import {
 import { NOTICE, STDERR } from "./channel.js";
 import { pythonLanguage } from "./editor.js";
 
-const KEEP = 200_000; // characters of output kept on the page
+const KEEP = 100_000; // characters of output kept on the page
 
 export class Console {
   // run(source) -> promise of the outcome; interrupt() stops what runs.
@@ -45,14 +45,32 @@ export class Console {
 
   // ---- output ----
 
+  // What Python printed is shown once per frame, so that a flood of it costs the page one layout and not hundreds.
   write(kind, text) {
     if (kind === NOTICE) return this.notice(text);
-    this.progress = null;
-    this.append(kind === STDERR ? "error" : "out", text);
+    const name = kind === STDERR ? "error" : "out";
+    if (this.pending?.name === name) this.pending.text += text;
+    else {
+      this.flush();
+      this.pending = { name, text };
+    }
+    if (this.pending.text.length > 2 * KEEP) this.pending.text = this.pending.text.slice(-KEEP);
+    if (document.hidden) this.flush();
+    else this.frame ??= requestAnimationFrame(() => this.flush());
+  }
+
+  flush() {
+    cancelAnimationFrame(this.frame);
+    this.frame = null;
+    if (!this.pending) return;
+    const { name, text } = this.pending;
+    this.pending = this.progress = null;
+    this.add(name, text);
   }
 
   // A line of the page itself. While something loads, one line counts up.
   notice(text) {
+    this.flush();
     const loading = text.startsWith("Loading ");
     if (this.progress) this.progress.textContent = text + "\n";
     else this.progress = this.append("notice", (this.column ? "\n" : "") + text + "\n", true);
@@ -60,10 +78,17 @@ export class Console {
   }
 
   error(text) {
+    this.flush();
     this.append("error", (this.column ? "\n" : "") + text + "\n", true);
   }
 
+  // After what was printed before it.
   append(kind, text, alone = false) {
+    this.flush();
+    return this.add(kind, text, alone);
+  }
+
+  add(kind, text, alone = false) {
     const bottom = this.output.scrollHeight - this.output.scrollTop - this.output.clientHeight < 40;
     if (text.length > KEEP) text = text.slice(-KEEP);
     let node = this.output.lastElementChild;
@@ -97,6 +122,7 @@ export class Console {
   }
 
   clear() {
+    this.flush();
     this.output.replaceChildren();
     this.size = 0;
     this.column = false;
@@ -115,6 +141,7 @@ export class Console {
   async submit() {
     const source = this.text;
     if (!source.trim()) return;
+    this.flush();
     const echo = this.append("entry", (this.column ? "\n" : "") + source.trimEnd().replace(/^/gm, "... ").replace("...", ">>>") + "\n", true);
     this.text = "";
     const outcome = await this.run(source);
@@ -125,6 +152,7 @@ export class Console {
       insertNewlineAndIndent(this.view);
       return;
     }
+    this.flush();
     this.entries.push(source.trimEnd());
     this.at = this.entries.length;
     if (outcome.shown !== null && outcome.shown !== undefined) this.append("result", (this.column ? "\n" : "") + outcome.shown + "\n", true);

@@ -9,7 +9,8 @@ import { Settings } from "./settings.js";
 import { bytes, duration, TrainingView } from "./training_view.js";
 
 const part = (id) => document.getElementById(id);
-const session = new Session();
+const asked = new URLSearchParams(location.search); // ?variant= and ?threads= choose the extension's build and threads (tests, comparisons)
+const session = new Session({ variant: asked.get("variant"), threads: Number(asked.get("threads")) || undefined });
 
 window.tinygpt = {
   ready: session.ready,
@@ -28,6 +29,7 @@ const console_ = new Console(part("console-output"), part("console-input"), {
 const training = new TrainingView({ note: (text) => console_.notice(text) });
 let settings = null;
 let sourceReady = false;
+let maxThreads = 1; // known when the extension is loaded
 
 // ---- the editor's runs ----
 
@@ -91,8 +93,9 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   part("device").textContent = [...parts, device.isolated ? "isolated" : "not isolated", "Python " + device.python].join(" · ");
   const problems = [];
   if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
+  maxThreads = device.maxThreads;
+  settings?.offerThreads(maxThreads);
   if (!device.isolated) {
-    settings?.oneThread();
     problems.push("Training uses one thread here: the server does not send the headers for cross-origin isolation (serve.py does). Stop restarts Python.");
   }
   banner(problems.join(" "));
@@ -140,7 +143,7 @@ try {
     fetched("py/train.py", "text"), fetched("py/defaults.json", "json"), fetched("public/corpora/corpora.json", "json"),
   ]);
   settings = new Settings(defaults, corpora);
-  if (!session.isolated) settings.oneThread();
+  settings.offerThreads(maxThreads);
   editor.text = source;
   sourceReady = true;
   part("run").disabled = session.state !== "ready";

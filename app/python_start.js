@@ -1,8 +1,8 @@
 // Starts Python inside the worker: Pyodide with the precompiled standard library, the C++ extension beside it, then the package.
 //
-// startPython({host, signal, threads, stage}) -> {session, device, times}
+// startPython({host, signal, extension, stage}) -> {session, device, times}
 //   session   {run(source, mode, settings) -> promise of JSON, interrupt()}: app/session's two functions
-//   device    {build, threads, isolated} or {missing: sentence}
+//   device    {python, build, threads, maxThreads, isolated, missing: sentence or null}
 //   times     milliseconds of each part, for the page's device line and the tests
 
 import { loadPyodide } from "../public/vendor/pyodide/pyodide.mjs";
@@ -10,13 +10,13 @@ import { loadPyodide } from "../public/vendor/pyodide/pyodide.mjs";
 const here = (path) => new URL("../" + path, import.meta.url).href;
 const RUNTIME = here("public/vendor/pyodide/");
 
-export async function startPython({ host, signal, threads, stage }) {
+export async function startPython({ host, signal, extension: options, stage }) {
   const times = {};
   const begun = performance.now();
   const mark = (name) => (times[name] = Math.round(performance.now() - begun));
   const count = countDownloads(stage);
 
-  const extension = loadExtension(threads).then((loaded) => (mark("extension"), loaded));
+  const extension = loadExtension(options).then((loaded) => (mark("extension"), loaded));
   const archive = fetched("py/tinygpt.zip").then((answer) => answer.arrayBuffer());
   const lists = Promise.all([listed("public/wheels/wheels.json"), listed("public/corpora/corpora.json")]);
   for (const promise of [extension, archive, lists]) promise.catch(() => {}); // each is awaited below, where its failure is told
@@ -50,17 +50,23 @@ export async function startPython({ host, signal, threads, stage }) {
   mark("ready");
   return {
     session: { run: session.run, interrupt: session.interrupt },
-    device: { ...started, isolated: self.crossOriginIsolated },
+    device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated },
     times,
   };
 }
 
-async function loadExtension(threads) {
+// A function that returns i8x16.splat(0): valid only where WebAssembly has SIMD.
+const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11]);
+
+async function loadExtension(options) {
+  if (!WebAssembly.validate(SIMD)) {
+    return { missing: "this browser has no WebAssembly SIMD, which the C++ extension needs: use a current Chrome, Edge, Firefox or Safari" };
+  }
   try {
     const { loadExtension: load } = await import("./bridges/wasm.js");
-    return { module: await load(threads ? { threads } : {}) };
+    return { module: await load(options) };
   } catch (error) {
-    return { missing: `the C++ extension could not be loaded: ${error?.message ?? error}` };
+    return { missing: `the C++ extension could not be loaded (${error?.message ?? error}): build it with "make ext"` };
   }
 }
 

@@ -3,16 +3,17 @@
 // Events (CustomEvent, data in `detail`): stage {name, loaded, total}, ready {device, boot}, failed {message}, output {kind, text},
 // training {message objects}, state {state}, where state is booting, ready, running, stopping, failed.
 //
-// `run(source, {mode, settings})` resolves to the outcome that app/session/running.py describes; runs wait for one another.
+// `run(source, {mode, settings})` resolves to the outcome that app/session/running.py describes, with `stdout`; runs wait for one another.
 
-import { ChannelReader, newChannel, NOTICE, TRAINING } from "./channel.js";
+import { ChannelReader, newChannel, NOTICE, STDOUT, TRAINING } from "./channel.js";
 
 const STOP_PATIENCE = 3000; // ms after which a Stop that did not take hold is told to the user
 
 export class Session extends EventTarget {
-  constructor({ threads } = {}) {
+  // variant, threads: what loadExtension should take instead of its own choice.
+  constructor({ variant, threads } = {}) {
     super();
-    this.threads = threads;
+    this.extension = { ...(variant && { variant }), ...(threads && { threads }) };
     this.isolated = self.crossOriginIsolated && typeof SharedArrayBuffer === "function";
     this.waiting = []; // runs not yet sent
     this.current = null; // the run in the worker
@@ -30,7 +31,7 @@ export class Session extends EventTarget {
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: "python" });
     this.worker.onmessage = ({ data }) => this.receive(data);
     this.worker.onerror = (event) => this.fail(event.message || "the worker's program could not be loaded");
-    this.worker.postMessage({ type: "boot", channel, signal: this.signal?.buffer ?? null, threads: this.threads });
+    this.worker.postMessage({ type: "boot", channel, signal: this.signal?.buffer ?? null, extension: this.extension });
   }
 
   receive(data) {
@@ -71,7 +72,11 @@ export class Session extends EventTarget {
   deliver(records) {
     const messages = [];
     let kind = 0, text = "";
-    const flush = () => text && this.emit("output", { kind, text });
+    const flush = () => {
+      if (!text) return;
+      if (kind === STDOUT) this.current?.printed.push(text);
+      this.emit("output", { kind, text });
+    };
     for (const [recordKind, recordText] of records) {
       if (recordKind === TRAINING) messages.push(JSON.parse(recordText));
       else if (recordKind === kind && kind !== NOTICE) text += recordText;
@@ -95,7 +100,9 @@ export class Session extends EventTarget {
 
   next() {
     if (this.current || !this.waiting.length || this.state !== "ready") return;
+    this.drain(); // what a task in the background printed is not this run's
     this.current = this.waiting.shift();
+    this.current.printed = [];
     const { id, source, mode, settings } = this.current;
     if (this.signal) Atomics.store(this.signal, 0, 0); // a Stop that came too late for the run before is not for this one
     this.setState("running");
@@ -106,10 +113,10 @@ export class Session extends EventTarget {
     this.drain(); // all that was printed comes before the end
     if (outcome.id !== this.current?.id) return;
     clearTimeout(this.stopTimer);
-    const { resolve } = this.current;
+    const { resolve, printed } = this.current;
     this.current = null;
     this.setState("ready");
-    resolve(outcome);
+    resolve({ ...outcome, stdout: printed.join("") });
     this.next();
   }
 

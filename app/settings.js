@@ -10,8 +10,7 @@ export class Settings {
     this.input = (name) => document.getElementById("setting-" + name);
     fill(this.input("preset"), Object.keys(defaults.presets));
     fill(this.input("corpus"), [...new Set([defaults.train.corpus, ...corpora.map(({ name }) => name)])]);
-    const cores = navigator.hardwareConcurrency || 1;
-    fill(this.input("threads"), [["", "auto"], ...Array.from({ length: Math.min(cores, 64) }, (_, i) => String(i + 1))]);
+    this.offerThreads(1);
     this.input("preset").value = defaults.preset;
     this.showPreset();
     for (const name of ["preset", "threads", ...FIELDS]) this.input(name).addEventListener("change", () => this.change(name));
@@ -42,10 +41,12 @@ export class Settings {
     return values;
   }
 
-  // Without threads there is nothing to choose.
-  oneThread() {
-    fill(this.input("threads"), [["", "1"]]);
-    this.input("threads").disabled = true;
+  // As many as the extension has; one is no choice.
+  offerThreads(most) {
+    const select = this.input("threads"), before = select.value;
+    fill(select, most === 1 ? [["", "1"]] : [["", "all " + most], ...Array.from({ length: most - 1 }, (_, i) => String(i + 1))]);
+    select.value = [...select.options].some(({ value }) => value === before) ? before : "";
+    select.disabled = most === 1;
   }
 }
 

@@ -26,7 +26,6 @@ export class TrainingView {
     this.run = { ...message, times: [], done: 0, loss: null, val: null, planned: 0, reason: null };
     this.chart.reset(message.vocab_size);
     this.part("sample-text").replaceChildren();
-    this.part("sample-step").textContent = "";
   }
 
   on_step({ step, loss, lr, ms, planned_bytes }) {
@@ -45,7 +44,6 @@ export class TrainingView {
   }
 
   on_sample_start({ step }) {
-    this.part("sample-step").textContent = `at step ${step.toLocaleString("en")}`;
     const pre = this.part("sample-text");
     const head = pre.appendChild(document.createElement("span"));
     head.className = "sample-head";

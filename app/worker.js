@@ -1,7 +1,7 @@
 // The one worker in which Python lives. It starts Pyodide, loads the C++ extension (this worker is thread 0 of its pool), installs
 // the package, and then runs what the page sends, one source at a time. The page's end is session.js.
 //
-// In:   boot {channel, signal, threads}   run {id, mode, source, settings}   interrupt
+// In:   boot {channel, signal, extension}   run {id, mode, source, settings}   interrupt
 // Out:  stage {name, loaded, total}   ready {device, boot}   failed {message}   drain | output {records}   done {id, ...outcome}
 //
 // `signal` is Pyodide's interrupt buffer: the page writes 2 there to stop Python. Messages of a running program (text, training
@@ -16,7 +16,7 @@ let signal = null;
 
 const post = (message) => self.postMessage(message);
 
-async function boot({ channel, signal: buffer, threads }) {
+async function boot({ channel, signal: buffer, extension }) {
   signal = buffer && new Int32Array(buffer);
   output = channel ? new ChannelWriter(channel, post, () => signal[0] !== 0) : new BatchWriter(post);
   const host = {
@@ -31,7 +31,7 @@ async function boot({ channel, signal: buffer, threads }) {
   };
   const stage = (name, loaded, total) => post({ type: "stage", name, loaded, total });
   try {
-    const started = await startPython({ host, signal, threads, stage });
+    const started = await startPython({ host, signal, extension, stage });
     python = started.session;
     post({ type: "ready", device: started.device, boot: started.times });
   } catch (error) {

@@ -3,7 +3,7 @@
 `start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting. The server
 packs this folder as the package `tinygpt_session`.
 
-output.py    text to the page, and its capture for a caller
+output.py    text to the page
 running.py   compiles and runs one source in the `__main__` namespace
 results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line

@@ -13,7 +13,7 @@ class Stream(io.TextIOBase):
     encoding, errors = "utf-8", "replace"
 
     def __init__(self, kind, name):
-        self.kind, self.name, self.captured = kind, name, None
+        self.kind, self.name = kind, name
 
     def write(self, text):
         if type(text) is not str:
@@ -24,8 +24,6 @@ class Stream(io.TextIOBase):
             text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot leave Python
         if text:
             _write(self.kind, text)
-            if self.captured is not None:
-                self.captured.append(text)
         return len(text)
 
     def flush(self):
@@ -46,15 +44,3 @@ def install():
 def notice(text):
     """A line of the page itself, e.g. what is being loaded."""
     _write(NOTICE, text)
-
-
-class capture:
-    """Keeps what is printed to stdout while the block runs, beside showing it: `with capture() as pieces`."""
-
-    def __enter__(self):
-        self.stream = sys.__stdout__
-        self.before, self.stream.captured = self.stream.captured, []
-        return self.stream.captured
-
-    def __exit__(self, *exc):
-        self.stream.captured = self.before

@@ -2,7 +2,7 @@
 
 mode "script"   the editor: filename train.py, the page's inputs become the run's settings
 mode "console"  one console entry: the last expression's value is shown and kept in `_`; an unfinished entry is sent back
-mode "call"     `tinygpt.run`: the last expression's value is returned as JSON, what was printed is returned too
+mode "call"     `tinygpt.run`: the last expression's value is returned as JSON
 
 All three await at top level. Names stay from one source to the next, also after a Stop or an error.
 """
@@ -16,7 +16,7 @@ import json
 
 import __main__
 
-from . import output, training, waiting
+from . import training, waiting
 from .errors import EDITOR, describe, remember_source
 from .results import plain
 
@@ -27,37 +27,35 @@ _complete.compiler.flags |= FLAGS
 
 
 async def run(source, mode, settings):
-    """JSON {ok, status, result, shown, stdout, error, line}; status is finished, stopped, error or incomplete."""
-    outcome = dict(ok=False, status="error", result=None, shown=None, stdout="", error=None, line=None)
+    """JSON {ok, status, result, shown, error, line}; status is finished, stopped, error or incomplete."""
+    outcome = dict(ok=False, status="error", result=None, shown=None, error=None, line=None)
     filename = EDITOR if mode == "script" else "<%s %d>" % (mode, next(_numbers))
-    with output.capture() as printed:
-        try:
-            if mode == "console" and unfinished(source):
-                outcome["status"] = "incomplete"
-                return json.dumps(outcome)
-            remember_source(filename, source)
-            if mode == "script":
-                training.configure(json.loads(settings))
-            value = await waiting.as_task(_execute(source, filename, value_wanted=mode != "script"))
+    try:
+        if mode == "console" and unfinished(source):
+            outcome["status"] = "incomplete"
+            return json.dumps(outcome)
+        remember_source(filename, source)
+        if mode == "script":
+            training.configure(json.loads(settings))
+        value = await waiting.as_task(_execute(source, filename, value_wanted=mode != "script"))
+        outcome.update(ok=True, status="finished")
+        if mode == "call":
+            outcome["result"] = plain(value)
+        elif mode == "console" and value is not None:
+            outcome["shown"] = repr(value)
+            __main__._ = value
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError):  # a Stop while it awaited
+            error = KeyboardInterrupt().with_traceback(error.__traceback__)
+        text, line = describe(error)
+        outcome.update(status="stopped", error=text, line=line)
+    except SystemExit as error:
+        if error.code in (None, 0):
             outcome.update(ok=True, status="finished")
-            if mode == "call":
-                outcome["result"] = plain(value)
-            elif mode == "console" and value is not None:
-                outcome["shown"] = repr(value)
-                __main__._ = value
-        except (KeyboardInterrupt, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError):  # a Stop while it awaited
-                error = KeyboardInterrupt().with_traceback(error.__traceback__)
-            text, line = describe(error)
-            outcome.update(status="stopped", error=text, line=line)
-        except SystemExit as error:
-            if error.code in (None, 0):
-                outcome.update(ok=True, status="finished")
-            else:
-                outcome.update(error="SystemExit: %s" % error.code)
-        except BaseException as error:
-            outcome["error"], outcome["line"] = describe(error)
-    outcome["stdout"] = "".join(printed) if mode == "call" else ""
+        else:
+            outcome.update(error="SystemExit: %s" % error.code)
+    except BaseException as error:
+        outcome["error"], outcome["line"] = describe(error)
     return json.dumps(outcome)
 
 

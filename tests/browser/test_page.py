@@ -1,0 +1,435 @@
+"""What the page promises: it starts, runs Python, stops it, shows training, and asks nobody else."""
+
+import base64
+import hashlib
+import io
+import json
+import time
+import zipfile
+
+import pytest
+
+from tests.browser.conftest import Tab
+from tinygpt import config
+
+pytestmark = [pytest.mark.browser]
+
+
+# ---- start ----
+
+
+def test_the_page_starts_and_names_the_extension_the_threads_and_the_isolation(tab):
+    line = tab.text("#device")
+    assert "CPU · wasm32" in line and "thread" in line and "· isolated" in line and "Python 3.14" in line
+    assert not tab.page.is_visible("#banner"), tab.text("#banner")
+    assert tab.page.evaluate("() => crossOriginIsolated")
+    assert tab.value("import tinygpt; tinygpt.get_device().name") == "wasm"
+
+
+def test_a_warm_start_takes_less_than_three_seconds(browser, server):
+    tab = Tab(browser, server)  # fills the browser's cache
+    times = []
+    while len(times) < 8 and min(times, default=9) >= 3.0:  # other work on the machine is not the page's fault
+        begun = time.perf_counter()
+        tab.page.goto(server)
+        tab.ready()
+        times.append(time.perf_counter() - begun)
+    tab.close()
+    assert min(times) < 3.0, times
+
+
+def test_the_page_says_how_far_the_start_is(browser, server):
+    tab = Tab(browser, server, ready=False)
+    tab.page.evaluate("""() => {
+        const line = document.getElementById("device");
+        window.seen = new Set();
+        new MutationObserver(() => seen.add(line.textContent)).observe(line, {childList: true, characterData: true, subtree: true});
+    }""")
+    tab.ready()
+    seen = tab.page.evaluate("() => [...seen]")
+    tab.close()
+    assert any(line.startswith("Starting Python") and "MB" in line for line in seen), seen
+    assert any(line.startswith("Starting C++ extension") for line in seen), seen
+
+
+def test_the_inputs_start_with_the_defaults_of_config_py(tab):
+    standard = config.TrainConfig()
+    for name in ("steps", "lr", "batch_size", "seed"):
+        assert float(tab.page.input_value("#setting-" + name)) == getattr(standard, name), name
+    assert tab.page.input_value("#setting-corpus") == standard.corpus
+    preset = tab.page.input_value("#setting-preset")
+    assert config.PRESETS[preset].model == config.ModelConfig()
+    assert tab.page.evaluate("() => [...document.getElementById('setting-preset').options].map(o => o.value)") == list(config.PRESETS)
+
+
+def test_choosing_a_preset_shows_its_batch_size(tab):
+    tab.page.select_option("#setting-preset", "large")
+    assert int(tab.page.input_value("#setting-batch_size")) == config.PRESETS["large"].train.batch_size
+    tab.page.select_option("#setting-preset", "small")
+    assert int(tab.page.input_value("#setting-batch_size")) == config.PRESETS["small"].train.batch_size
+
+
+# ---- tinygpt.run ----
+
+
+@pytest.mark.parametrize(
+    "source, result",
+    [
+        ("1 + 1", 2),
+        ("x = 3", None),
+        ("", None),
+        ("'é 💡'", "é 💡"),
+        ("[1, 2.5, None, True, {'a': (1, 'b')}]", [1, 2.5, None, True, {"a": [1, "b"]}]),
+        ("{1: 2}", {"1": 2}),
+        ("2**70", str(2**70)),
+        ("float('inf')", "inf"),
+        ("{3}", "{3}"),
+        ("a = []; a.append(a); a", ["[[...]]"]),
+        ("import asyncio\nawait asyncio.sleep(0.01)\n'awaited'", "awaited"),
+        ("import asyncio\nfrom pyodide.ffi import run_sync\nrun_sync(asyncio.sleep(0, 5))", 5),
+    ],
+)
+def test_run_returns_the_last_expression_as_json(tab, source, result):
+    assert tab.run(source) == {"ok": True, "stdout": "", "result": result, "error": None}
+
+
+def test_run_returns_what_was_printed(tab):
+    answer = tab.run("import sys\nprint('one', end=' ')\nprint('two')\nprint('not this', file=sys.stderr)\n7")
+    assert answer == {"ok": True, "stdout": "one two\n", "result": 7, "error": None}
+
+
+def test_run_returns_an_error_with_its_line_and_without_our_frames(tab):
+    answer = tab.run("print('before')\ndef f():\n    return 1 / 0\nf()")
+    assert not answer["ok"] and answer["stdout"] == "before\n" and answer["result"] is None
+    lines = answer["error"].split("\n")
+    assert lines[0] == "Traceback (most recent call last):" and lines[-1] == "ZeroDivisionError: division by zero"
+    assert [line.split(", ")[1] for line in lines if line.startswith("  File")] == ["line 4", "line 3"]
+    assert "    return 1 / 0" in lines
+    assert "session" not in answer["error"] and "pyodide" not in answer["error"]
+
+
+def test_run_tells_a_syntax_error_by_its_line(tab):
+    answer = tab.run("x = 1\nif x\n  pass")
+    assert not answer["ok"] and "line 2" in answer["error"] and "SyntaxError" in answer["error"]
+
+
+def test_frames_inside_the_package_are_folded(tab):
+    answer = tab.run("import tinygpt\ntinygpt.tensor([[1.0, 2.0]]) @ tinygpt.tensor([[1.0, 2.0]])")
+    assert not answer["ok"] and "inside tinygpt" in answer["error"] and "/site-packages/" not in answer["error"]
+
+
+def test_names_stay_from_one_run_to_the_next_and_are_shared_with_the_editor_and_the_console(tab):
+    tab.value("shared = 41")
+    assert tab.run_editor("shared += 1\nassert __name__ == '__main__'").startswith("Finished")
+    assert tab.enter("shared").endswith("42\n")
+
+
+def test_runs_asked_for_at_once_come_one_after_the_other(tab):
+    results = tab.page.evaluate("() => Promise.all([1, 2, 3].map(i => tinygpt.run(`order = globals().get('order', []) + [${i}]; order`)))")
+    assert [answer["result"] for answer in results] == [[1], [1, 2], [1, 2, 3]]
+
+
+def test_exit_ends_the_run_and_not_the_interpreter(tab):
+    assert tab.run("raise SystemExit")["ok"]
+    assert tab.run("raise SystemExit('no data')")["error"] == "SystemExit: no data"
+    assert tab.value("1") == 1
+
+
+# ---- Stop ----
+
+STOP = """async source => {
+    const end = tinygpt.run(source).then(answer => [performance.now(), answer]);
+    await new Promise(resolve => setTimeout(resolve, 400));
+    const begun = performance.now();
+    tinygpt.interrupt();
+    const [ended, answer] = await end;
+    return [ended - begun, {ok: answer.ok, error: answer.error}];
+}"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "while True: pass",
+        "import time\ntime.sleep(100)",
+        "import asyncio\nawait asyncio.sleep(100)",
+        "import asyncio\nfrom pyodide.ffi import run_sync\nrun_sync(asyncio.sleep(100))",
+        "while True: print('x' * 60)",
+        "sum(1 for _ in iter(int, 1))",
+        "import re\nre.match('(a+)+b', 'a' * 40)",
+        "from time import sleep\nfor i in range(10**6): sleep(0.001)",
+    ],
+)
+def test_stop_ends_any_python_in_a_fifth_of_a_second_and_keeps_the_state(tab, source):
+    tab.value("kept = {'answer': 42}")
+    times = []
+    while len(times) < 4 and min(times, default=999) >= 200:  # other work on the machine is not the page's fault
+        took, answer = tab.page.evaluate(STOP, source)
+        assert not answer["ok"] and answer["error"].endswith("KeyboardInterrupt"), answer
+        times.append(took)
+    assert min(times) < 200, times
+    assert tab.value("kept['answer']") == 42
+
+
+def test_the_stop_button_stops_the_editors_code(tab):
+    tab.write("count = 0\nwhile True:\n    count += 1")
+    tab.page.keyboard.press("Control+Enter")
+    tab.page.wait_for_function("() => document.body.dataset.state === 'running'")
+    assert tab.page.is_disabled("#run")
+    time.sleep(0.2)
+    tab.page.click("#stop")
+    tab.page.wait_for_function("() => document.body.dataset.state === 'ready'")
+    assert tab.text("#status").startswith("Stopped after")
+    assert tab.value("count") > 0
+
+
+def test_a_stop_when_nothing_runs_does_not_hit_the_next_run(tab):
+    tab.page.evaluate("() => tinygpt.interrupt()")
+    assert tab.value("sum(range(1000000))") == 499999500000
+
+
+def test_code_that_catches_the_stop_can_be_ended_by_a_restart(browser, server):
+    tab = Tab(browser, server)
+    tab.write("while True:\n    try:\n        while True: pass\n    except BaseException: pass")
+    tab.page.keyboard.press("Control+Enter")
+    time.sleep(0.3)
+    tab.page.click("#stop")
+    tab.page.click("#restart")
+    tab.page.wait_for_function("() => document.body.dataset.state === 'ready'")
+    assert tab.value("'count' in globals()") is False
+    tab.close()
+
+
+# ---- output ----
+
+
+def test_text_is_shown_while_python_never_yields(tab):
+    source = "print('now' + 'here')\nimport time\nt = time.time()\nwhile time.time() - t < 1.5: pass"
+    tab.page.evaluate("source => { window.busy = tinygpt.run(source) }", source)
+    tab.page.wait_for_function("() => document.getElementById('console-output').textContent.includes('nowhere')", timeout=1000)
+    assert tab.page.evaluate("() => document.body.dataset.state") == "running"
+    tab.page.evaluate("() => busy")
+
+
+def test_much_output_neither_loses_text_nor_floods_the_page(tab):
+    answer = tab.run("for i in range(200000): print(i)")
+    assert answer["stdout"] == "".join("%d\n" % i for i in range(200000))
+    tab.page.wait_for_function("() => document.getElementById('console-output').textContent.endsWith('199999\\n')")
+    shown = tab.page.evaluate("() => document.getElementById('console-output').textContent")
+    assert shown.endswith("199998\n199999\n") and len(shown) < 150_000 and "left out" in shown
+
+
+# ---- the editor ----
+
+
+def test_the_editor_opens_with_the_training_loop(browser, server):
+    tab = Tab(browser, server)
+    assert tab.text("#editor .cm-content").startswith('"""The training loop.')
+    tab.close()
+
+
+def test_an_error_is_shown_on_the_editors_line(tab):
+    status = tab.run_editor("import math\n\ndef f(x):\n    return math.sqrt(x)\n\nf(-1)\n")
+    assert status.startswith("Line 4: ValueError")
+    assert tab.text("#editor .cm-error-line").strip() == "return math.sqrt(x)"
+    console = tab.text("#console-output")
+    assert 'File "train.py", line 6, in <module>' in console and 'File "train.py", line 4, in f' in console
+    assert tab.run_editor("y = 1").startswith("Finished")
+    assert tab.page.query_selector("#editor .cm-error-line") is None
+
+
+# ---- the console ----
+
+
+def test_the_console_shows_values_errors_and_blocks(tab):
+    assert tab.enter("6 * 7").endswith(">>> 6 * 7\n42\n")
+    assert tab.enter("_ + 1").endswith("43\n")
+    assert tab.enter("None").endswith(">>> None\n")
+    assert "NameError: name 'nowhere_defined' is not defined" in tab.enter("nowhere_defined")
+    assert tab.enter("for i in range(2):\nprint('turn', i)\n").endswith("turn 0\nturn 1\n")
+    assert tab.enter("import asyncio; await asyncio.sleep(0.01, 'done')").endswith("'done'\n")
+
+
+def test_the_consoles_arrow_keys_go_through_what_was_entered(tab):
+    tab.enter("first = 1")
+    tab.enter("second = 2")
+    tab.page.keyboard.press("ArrowUp")
+    assert tab.text("#console-input .cm-content") == "second = 2"
+    tab.page.keyboard.press("ArrowUp")
+    assert tab.text("#console-input .cm-content") == "first = 1"
+    tab.page.keyboard.press("ArrowDown")
+    tab.page.keyboard.press("ArrowDown")
+    assert "first" not in tab.text("#console-input .cm-content") and "second" not in tab.text("#console-input .cm-content")
+
+
+# ---- NumPy and micropip ----
+
+
+def test_numpy_is_loaded_on_its_first_import_also_inside_a_function(browser, server):
+    tab = Tab(browser, server)
+    assert not any("numpy" in url for url in tab.requests)
+    assert tab.value("import sys\n'numpy' in sys.modules") is False
+    assert tab.value("def f():\n    import numpy.linalg as la\n    return la\nfloat(f().det([[2.0, 1.0], [1.0, 3.0]]))") == pytest.approx(5)
+    assert "Loaded numpy" in tab.text("#console-output")
+    assert tab.value("import tinygpt, numpy\nt = tinygpt.tensor(numpy.arange(3, dtype='float32'))\n(t * 2).numpy().tolist()") == [0, 2, 4]
+    tab.close()
+
+
+def test_without_a_wheel_the_import_says_so_in_a_sentence(browser, server):
+    entry = dict(name="numpy", version="2", file="n.whl", imports=["numpy"], bytes=0, sha256=None, missing="numpy could not be had")
+    own = {"Cross-Origin-Resource-Policy": "same-origin"}
+    tab = Tab(browser, server, ready=False)
+    tab.context.route("**/wheels.json", lambda route: route.fulfill(body=json.dumps([entry]), headers=own))
+    tab.page.goto(server)
+    tab.ready()
+    assert tab.run("import numpy")["error"].endswith("ModuleNotFoundError: import numpy: numpy could not be had")
+    tab.close()
+
+
+def wheel():
+    """A pure wheel made here: (file name, content)."""
+    info = "pebble-1.0.dist-info/"
+    files = {
+        "pebble.py": "WEIGHT = 17\n", info + "METADATA": "Metadata-Version: 2.1\nName: pebble\nVersion: 1.0\n",
+        info + "WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }  # fmt: skip
+    record = [
+        "%s,sha256=%s,%d" % (name, base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode(), len(text))
+        for name, text in files.items()
+    ]
+    files[info + "RECORD"] = "\n".join([*record, info + "RECORD,,"]) + "\n"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return "pebble-1.0-py3-none-any.whl", out.getvalue()
+
+
+def test_micropip_installs_a_pure_wheel(tab, server):
+    name, content = wheel()
+    tab.context.route("**/" + name, lambda route: route.fulfill(body=content, headers={"Cross-Origin-Resource-Policy": "same-origin"}))
+    assert tab.value("import micropip\nawait micropip.install(%r)\nimport pebble\npebble.WEIGHT" % (server + "public/wheels/" + name)) == 17
+
+
+# ---- training ----
+
+SHORT = """
+from tinygpt import loop
+import json
+send = lambda **message: loop._sink(json.dumps(message))
+send(type="start", name="run", preset="small", parameters=367000, steps=%(n)d, batch_tokens=1024, step=0,
+     device="wasm", build="wasm32", threads=2, vocab_size=256)
+for i in range(%(n)d):
+    if i %% 1000 == 0: send(type="eval", step=i, val_loss=3.0)
+    send(type="step", step=i, loss=2.0 + 1 / (i + 1), lr=3e-4, ms=10.0, planned_bytes=41_200_000)
+send(type="sample_start", step=%(n)d)
+for piece in ("ROMEO:", "\\n", "é💡", "<b>"): send(type="sample", text=piece)
+send(type="sample_end")
+send(type="finish", step=%(n)d, reason="done")
+"""
+
+
+def test_the_numbers_the_chart_and_the_samples_show_the_loops_messages(tab):
+    tab.value(SHORT % {"n": 10_000})
+    tab.page.wait_for_function("() => document.getElementById('number-eta').textContent === 'done'")
+    assert tab.text("#number-loss") == "2.000" and tab.text("#number-val") == "3.000"
+    assert tab.text("#number-step") == "10,000" and tab.text("#number-steps") == "of 10,000" and tab.text("#number-speed") == "102k"
+    assert "367k parameters" in tab.text("#facts") and "41.2 MB planned" in tab.text("#facts")
+    assert tab.text("#sample-text").rstrip("\n") == "step 10,000\nROMEO:\né💡<b>"
+    assert tab.page.is_visible("#chart canvas")
+
+
+def test_ten_thousand_points_draw_within_a_frame(tab):
+    took = tab.page.evaluate("""async () => {
+        const { LossChart } = await import("/app/chart.js");
+        const chart = new LossChart(document.getElementById("chart"));
+        for (let i = 0; i < 10000; i++) chart.add(i, 2 + Math.sin(i / 300) + Math.random());
+        chart.draw();
+        const times = [];
+        for (let i = 0; i < 15; i++) {
+            chart.add(10000 + i, 2);
+            const begun = performance.now();
+            chart.draw();
+            times.push(performance.now() - begun);
+        }
+        chart.plot.destroy();
+        return times.sort((a, b) => a - b)[7];
+    }""")
+    assert took < 16, took
+
+
+def test_thinning_keeps_every_extreme(tab):
+    kept = tab.page.evaluate("""async () => {
+        const { thinned } = await import("/app/chart.js");
+        const xs = Array.from({length: 10000}, (_, i) => i), ys = xs.map(() => 1);
+        ys[4321] = 9; ys[77] = -9;
+        const [x, y] = thinned(xs, ys, 300);
+        return {n: x.length, high: x[y.indexOf(9)], low: x[y.indexOf(-9)], last: x.at(-1), sorted: x.every((v, i) => !i || v > x[i - 1])};
+    }""")
+    assert kept["n"] <= 601 and kept["high"] == 4321 and kept["low"] == 77 and kept["last"] == 9999 and kept["sorted"]
+
+
+def test_train_py_trains_with_the_inputs_settings_and_the_page_shows_it(browser, server):
+    tab = Tab(browser, server)
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", "40")
+    tab.page.press("#setting-steps", "Tab")
+    tab.page.click("#run")
+    tab.page.wait_for_function("() => /^(Finished|Line|Stopped)/.test(document.getElementById('status').textContent)")
+    assert tab.text("#status").startswith("Finished"), tab.text("#console-output")
+    tab.page.wait_for_function("() => document.getElementById('number-eta').textContent === 'done'")
+    assert tab.text("#number-step") == "40" and tab.text("#facts").startswith("tiny:")
+    first, last = tab.value("from tinygpt import loop\n[[h for h in loop.current.history if h[1] is not None][i][1] for i in (0, -1)]")
+    assert 5.0 < first < 6.5 and last < first
+    assert float(tab.text("#number-loss")) == pytest.approx(last, abs=6e-4)
+    assert len(tab.text("#sample-text")) > 50
+    tab.close()
+
+
+def test_training_stops_at_once_and_the_model_is_kept(browser, server):
+    tab = Tab(browser, server)
+    tab.page.click("#run")
+    tab.page.wait_for_function("() => Number(document.getElementById('number-step').textContent) > 5")
+    begun = time.perf_counter()
+    tab.page.click("#stop")
+    tab.page.wait_for_function("() => document.body.dataset.state === 'ready'")
+    assert time.perf_counter() - begun < 1.0
+    assert tab.text("#status").startswith("Stopped") and not tab.complaints
+    assert tab.value("from tinygpt import loop\nloop.current.kept['model'].num_parameters()") > 300_000
+    tab.close()
+
+
+# ---- elsewhere ----
+
+
+def test_without_isolation_the_page_says_so_and_works_with_one_thread(browser, server_without_isolation):
+    tab = Tab(browser, server_without_isolation)
+    assert "1 thread" in tab.text("#device") and "not isolated" in tab.text("#device")
+    assert "Training uses one thread" in tab.text("#banner")
+    assert tab.value("import tinygpt\n(tinygpt.tensor([1.0, 2.0]) * 3).tolist()") == [3, 6]
+    tab.value("kept = 1")
+    answer = tab.page.evaluate("""async () => {
+        const end = tinygpt.run("while True: pass");
+        await new Promise(resolve => setTimeout(resolve, 300));
+        tinygpt.interrupt();
+        return end;
+    }""")
+    assert not answer["ok"] and "Stop restarts Python" in answer["error"]
+    assert tab.value("'kept' in globals()") is False
+    assert tab.complaints == []
+    tab.close()
+
+
+@pytest.mark.parametrize("width, height", [(1440, 900), (1024, 768), (390, 844)])
+def test_nothing_is_wider_than_the_window(browser, server, width, height):
+    tab = Tab(browser, server, viewport={"width": width, "height": height})
+    assert tab.page.evaluate("() => document.documentElement.scrollWidth") == width
+    if width >= 900:
+        assert tab.page.evaluate("() => document.documentElement.scrollHeight") == height
+    tab.close()
+
+
+def test_no_request_leaves_the_page_server_and_nothing_complains(tab, server):
+    """Last in this file: what all tests above made the page do."""
+    assert [url for url in tab.requests if not url.startswith((server, "data:", "blob:"))] == []
+    assert tab.complaints == []
