@@ -5,6 +5,7 @@
 // variant: relaxed-mt, simd-mt or simd-st; without it the bridge picks by feature test, as on the page. The checkout is mounted
 // at /repo, so Python imports `tinygpt` from py/ and `tests` from tests/. Needs the npm packages `node` (26) and `pyodide`.
 import { createInterface } from "node:readline";
+import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadPyodide } from "pyodide";
@@ -14,7 +15,10 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const variant = process.argv[2] || undefined;
 
 const toStandardError = { batched: (text) => process.stderr.write(text + "\n") };
-const extension = await loadExtension(variant ? { variant } : {});
+// Room for four threads on any machine: the tests compare the bits of 1, 2 and 4. Until told otherwise, one a core.
+const cores = availableParallelism();
+const extension = await loadExtension({ ...(variant && { variant }), threads: Math.max(4, cores) });
+extension.setThreads(cores);
 const pyodide = await loadPyodide({ env: { HOME: "/home/pyodide", PYTHONPATH: "/repo/py:/repo", PYTHONDONTWRITEBYTECODE: "1" } });
 pyodide.setStdout(toStandardError);
 pyodide.setStderr(toStandardError);

@@ -155,7 +155,8 @@ for name, op in REDUCE.items():
     for dtype in (FLOAT, INT):
         if name == "mean" and dtype == INT:
             continue
-        fill = {"x": SMALL} if name.startswith("arg") or dtype == INT else {}
+        # Sums of positive numbers: a signed sum may be far smaller than its terms, and so than their rounding.
+        fill = {"x": SMALL if name.startswith("arg") or dtype == INT else ["positive"] if name in ("sum", "mean") else ["signed"]}
         for outer, n, inner in (
             (1, 1, 1),
             (1, 3, 1),

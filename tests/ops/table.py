@@ -143,13 +143,13 @@ op("tensor from lists", "m.tensor([[1, 2], [3, 4]]) * m.tensor([0.5, -1.5])")
 op("causal mask", "m.tril(m.ones({N}, {N})) == 0", sizes=SIZES)
 
 # ---- reductions ------------------------------------------------------------------------------------
-for f in ("sum", "mean"):
-    op(f, "x.%s()" % f, "f: M N")
-    op(f + " dim 0", "x.%s(0)" % f, "f: M N")
-    op(f + " last, keepdim", "m.%s(x, -1, keepdim=True)" % f, "f: M N")
-    op(f + " middle", "x.%s(dim=1)" % f, "f: 3 M N")
-    op(f + " two dims", "x.%s((0, 2))" % f, "f: 3 M N")
-    op(f + " of a transpose", "x.T.%s(0)" % f, "f: M N")
+for f in ("sum", "mean"):  # of positive numbers: a signed sum may be far smaller than its terms, and so than their rounding
+    op(f, "x.%s()" % f, "p: M N")
+    op(f + " dim 0", "x.%s(0)" % f, "p: M N")
+    op(f + " last, keepdim", "m.%s(x, -1, keepdim=True)" % f, "p: M N")
+    op(f + " middle", "x.%s(dim=1)" % f, "p: 3 M N")
+    op(f + " two dims", "x.%s((0, 2))" % f, "p: 3 M N")
+    op(f + " of a transpose", "x.T.%s(0)" % f, "p: M N")
 op("sum of ints", "x.sum(1)", "i -9 9: M N")
 op("sum of bools", "x.sum()", "b: M N")
 for f in ("max", "min"):
