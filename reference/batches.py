@@ -42,11 +42,13 @@ def windows(seed, offset, batch_size, context, low, high):
 class Batches:
     """Training and validation batches of one text, each split from its own random stream.
 
-    tokens: ids of the corpus. rank, world: this process takes its share, rows [rank * B / world, (rank + 1) * B / world), of every batch.
+    tokens: ids of the corpus (bytes are their own ids). rank, world: of every batch this process takes its share, the rows
+    [rank * B / world, (rank + 1) * B / world).
     """
 
     def __init__(self, tokens, context, seed, device="cpu", rank=0, world=1):
-        self.tokens = torch.as_tensor(tokens, dtype=torch.int32).to(device)
+        ids = np.frombuffer(tokens, np.uint8) if isinstance(tokens, bytes) else np.asarray(tokens)
+        self.tokens = torch.from_numpy(ids.astype(np.int32)).to(device)
         self.context, self.rank, self.world = context, rank, world
         self.splits = check_split(len(self.tokens), context)
         seeds = {"train": seed, "validation": seed + VALIDATION_STREAM}

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.fast
 CONFIG = ModelConfig(vocab_size=6, context=4, layers=1, d_model=4, heads=2)
 TRAIN = TrainConfig(steps=7, lr=1e-3, schedule="cosine")
 STATE = dict(
-    train=TRAIN, tokenizer=CharTokenizer("abcdef"), step=5, random={"seed": 42, "offset": 17},
+    train=TRAIN,
+    tokenizer=CharTokenizer("abcdef"),
+    step=5,
+    random={"seed": 42, "offset": 17},
     data={"train": {"seed": 42, "offset": 3}, "validation": {"seed": 42 + 2**32, "offset": 8}, "corpus": "stdlib"},
     history=[{"step": 1, "train": 5.5}, {"step": 5, "train": 5.25, "validation": float("nan")}],
 )
@@ -60,7 +63,12 @@ class AdamW:
     def __init__(self, model, seed=0):
         parameters = list(model.tensors.values())
         self.param_groups = [
-            {"params": [p for p in parameters if len(p.shape) >= keep[0] and len(p.shape) < keep[1]], "lr": 0.1, "betas": (0.9, 0.95), "weight_decay": keep[0]}
+            {
+                "params": [p for p in parameters if len(p.shape) >= keep[0] and len(p.shape) < keep[1]],
+                "lr": 0.1,
+                "betas": (0.9, 0.95),
+                "weight_decay": keep[0],
+            }
             for keep in ((2, 9), (0, 2))
         ]
         self.steps = {id(p): 0 for p in parameters}
@@ -128,7 +136,8 @@ def test_everything_comes_back_to_the_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, dict(positions="rotary", norm="rms", mlp="swiglu", heads=4, kv_heads=2, d_model=16), dict(tie_embeddings=False, bias=False)]
+    "options",
+    [{}, dict(positions="rotary", norm="rms", mlp="swiglu", heads=4, kv_heads=2, d_model=16), dict(tie_embeddings=False, bias=False)],
 )
 def test_a_model_alone_is_a_checkpoint_too(options):
     config = ModelConfig(**options)
@@ -201,7 +210,7 @@ def test_foreign_files_are_named():
 
 def test_every_truncation_and_every_kind_of_flip_is_caught():
     _, _, data = saved()
-    for length in [*range(0, 64), *range(64, len(data), 97), len(data) - 1]:
+    for length in [*range(64), *range(64, len(data), 97), len(data) - 1]:
         refused(data[:length], ".")
     refused(data + b"\0", "1 bytes follow the last tensor")
     refused(data[:-1] + bytes([data[-1] ^ 1]), "do not match their checksum")

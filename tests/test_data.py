@@ -30,6 +30,7 @@ def bare(monkeypatch, tmp_path):
 
 def serve_text(monkeypatch, data):
     """A small web server as Shakespeare's public source, with `data` as the registered text."""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -78,7 +79,11 @@ def test_own_texts_by_name_and_path(bare, tmp_path):
     assert find_corpus(str(bare / "poem.txt"), say=lambda note: None).name == "poem"
     (bare / "empty.txt").touch()
     (bare / "latin.txt").write_bytes(b"caf\xe9")
-    for name, sentence in (("nothing", "there is no corpus 'nothing'"), ("empty", "is empty"), ("latin", "not UTF-8 text .byte 0xe9 at position 3")):
+    for name, sentence in (
+        ("nothing", "there is no corpus 'nothing'"),
+        ("empty", "is empty"),
+        ("latin", "not UTF-8 text .byte 0xe9 at position 3"),
+    ):
         with pytest.raises(CorpusError, match=sentence):
             find_corpus(name, say=lambda note: None)
 
@@ -174,7 +179,11 @@ def test_tokens_are_as_good_as_text():
     [
         ("", 8, "the corpus is empty; give a text of at least 90 tokens for a context of 8"),
         ("x", 8, "one token, and nothing follows it"),
-        ("x" * 500, 64, "the validation split has 50 tokens, but a context of 64 needs at least 65; give a corpus of about 650 tokens or a context of at most 49"),
+        (
+            "x" * 500,
+            64,
+            "validation split has 50 tokens, but a context of 64 needs at least 65; give about 650 tokens of text or a context of at most 49",
+        ),
         ("x" * 10, 64, "the train split has 9 tokens, but a context of 64 needs at least 65"),
     ],
 )

@@ -20,7 +20,7 @@ def test_text_comes_back_and_streams_in_whole_characters(make):
     assert tokenizer.decode(ids) == TEXT
     stream = StreamDecoder(tokenizer)
     pieces = [stream.push(i) for i in ids]
-    assert "".join(pieces) == TEXT and stream.finish() == ""
+    assert "".join(pieces) == TEXT and stream.flush() == ""
     assert all(len(piece) <= 1 for piece in pieces)
     assert from_dict(json.loads(json.dumps(tokenizer.to_dict()))) == tokenizer
 
@@ -34,13 +34,13 @@ def test_stream_equals_python_decoding_of_any_bytes():
     for _ in range(300):
         data = bytes(rng.choice((rng.randrange(256), 0xE2, 0x82, 0xAC, 0xF0, 0x9F)) for _ in range(rng.randrange(12)))
         stream = StreamDecoder(ByteTokenizer())
-        assert "".join(stream.push(b) for b in data) + stream.finish() == data.decode("utf-8", "replace")
+        assert "".join(stream.push(b) for b in data) + stream.flush() == data.decode("utf-8", "replace")
 
 
 def test_an_unfinished_character_is_held_back_then_replaced():
     stream = StreamDecoder(ByteTokenizer())
     assert [stream.push(b) for b in "€".encode()[:2]] == ["", ""]
-    assert stream.finish() == "\ufffd"
+    assert stream.flush() == "\ufffd"
 
 
 def test_errors_name_the_offender():
@@ -59,8 +59,18 @@ def test_errors_name_the_offender():
 @pytest.mark.parametrize(
     "values",
     [
-        None, [], "bytes", {}, {"kind": "bpe"}, {"kind": []}, {"kind": "bytes", "more": 1}, {"kind": "chars"}, {"kind": "chars", "characters": ""},
-        {"kind": "chars", "characters": "ba"}, {"kind": "chars", "characters": "aa"}, {"kind": "chars", "characters": ["a"]},
+        None,
+        [],
+        "bytes",
+        {},
+        {"kind": "bpe"},
+        {"kind": []},
+        {"kind": "bytes", "more": 1},
+        {"kind": "chars"},
+        {"kind": "chars", "characters": ""},
+        {"kind": "chars", "characters": "ba"},
+        {"kind": "chars", "characters": "aa"},
+        {"kind": "chars", "characters": ["a"]},
         {"kind": "chars", "characters": "a\ud800"},
     ],
 )

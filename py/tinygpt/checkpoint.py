@@ -1,8 +1,9 @@
 """Checkpoints: a `.tinygpt` file is a safetensors file with the model, the optimizer's moments and everything a run needs to go on.
 
-`save`/`dumps` write a model (and its optimizer and run state); `load`/`loads` give a Checkpoint, which is checked as a whole before anything of it is
-used: names and shapes follow from its model settings, checksums hold. `Checkpoint.load_into` writes only after every check has passed.
-The container is `tensorfile.py`; the fields are in docs/format.md; `reference/checkpoint.py` reads and writes the same in PyTorch.
+`save`/`dumps` write a model (and its optimizer and run state); `load`/`loads` give a Checkpoint, which is checked as a whole before
+anything of it is used: names and shapes follow from its model settings, checksums hold. `Checkpoint.load_into` writes only after every
+check has passed. The container is `tensorfile.py`; the fields are in docs/format.md;
+`reference/checkpoint.py` reads and writes the same in PyTorch.
 """
 
 import io
@@ -78,7 +79,9 @@ def metadata(model_config, *, train=None, tokenizer=None, step=0, random=None, d
         try:
             told[name] = json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
         except TypeError as error:
-            raise CheckpointError("the checkpoint's %s cannot be written as JSON (%s); give numbers, strings, lists and dicts" % (name, error)) from None
+            raise CheckpointError(
+                "the checkpoint's %s cannot be written as JSON (%s); give numbers, strings, lists and dicts" % (name, error)
+            ) from None
     _Parts(told)  # what cannot be read back is not written
     return told
 
@@ -136,7 +139,9 @@ def _collect(model, optimizer, state):
         groups = []
         for group in optimizer.param_groups:
             if any(id(p) not in names for p in group["params"]):
-                raise CheckpointError("the optimizer updates a tensor that is not a parameter of the model; save a model with its own optimizer")
+                raise CheckpointError(
+                    "the optimizer updates a tensor that is not a parameter of the model; save a model with its own optimizer"
+                )
             groups.append({"params": [names[id(p)] for p in group["params"]], **group_settings(group)})
         owned = [(names[id(p)], p) for group in optimizer.param_groups for p in group["params"]]
         told = {"kind": type(optimizer).__name__, "steps": {name: optimizer.steps[id(p)] for name, p in owned}, "groups": groups}
@@ -153,11 +158,13 @@ class _Parts:
     def __init__(self, told):
         if told.get("format") != "tinygpt":
             raise CheckpointError(
-                "this is a safetensors file, but not a TinyGPT checkpoint: its metadata has no format \"tinygpt\" and so no model settings"
+                'this is a safetensors file, but not a TinyGPT checkpoint: its metadata has no format "tinygpt" and so no model settings'
             )
         version = told.get("format_version", "")
         if version != str(FORMAT_VERSION):
-            raise CheckpointError("the checkpoint has format version %.20r and this TinyGPT reads version %d; update TinyGPT" % (version, FORMAT_VERSION))
+            raise CheckpointError(
+                "the checkpoint has format version %.20r and this TinyGPT reads version %d; update TinyGPT" % (version, FORMAT_VERSION)
+            )
         values = {}
         for name in ("model", "train", "tokenizer", "step", "random", "data", "history", "optimizer"):
             if name not in told:
@@ -170,10 +177,13 @@ class _Parts:
         except (ValueError, TypeError) as error:
             raise CheckpointError("the checkpoint's settings cannot be used: %.300s" % error) from None
         if self.model_config.context > MAX_CONTEXT:
-            raise CheckpointError("the checkpoint asks for a context of %.40s; at most %d is read" % (self.model_config.context, MAX_CONTEXT))
+            raise CheckpointError(
+                "the checkpoint asks for a context of %.40s; at most %d is read" % (self.model_config.context, MAX_CONTEXT)
+            )
         if self.tokenizer is not None and self.tokenizer.vocab_size != self.model_config.vocab_size:
             raise CheckpointError(
-                "the checkpoint's tokenizer has %d tokens, its model %d; the file is damaged" % (self.tokenizer.vocab_size, self.model_config.vocab_size)
+                "the checkpoint's tokenizer has %d tokens, its model %d; the file is damaged"
+                % (self.tokenizer.vocab_size, self.model_config.vocab_size)
             )
         self.step, self.random, self.data, self.history = (values[name] for name in ("step", "random", "data", "history"))
         if type(self.step) is not int or not 0 <= self.step < 2**31:
@@ -201,7 +211,9 @@ def _check_stream(values, what):
 
 def _check_optimizer(values):
     if not isinstance(values, dict) or set(values) != {"kind", "steps", "groups"} or values["kind"] not in list(MOMENTS):
-        raise CheckpointError("the checkpoint's optimizer is %.80r; it must have a kind (%s), steps and groups" % (values, " or ".join(MOMENTS)))
+        raise CheckpointError(
+            "the checkpoint's optimizer is %.80r; it must have a kind (%s), steps and groups" % (values, " or ".join(MOMENTS))
+        )
     steps, groups = values["steps"], values["groups"]
     if not isinstance(steps, dict) or not all(type(n) is int and 0 <= n < 2**31 for n in steps.values()):
         raise CheckpointError("the checkpoint's optimizer steps must be whole numbers of at least 0 by parameter name")
@@ -212,7 +224,12 @@ def _check_optimizer(values):
         raise CheckpointError("the checkpoint's optimizer groups and steps do not name the same parameters once each")
     for group in groups:
         for key, value in group.items():
-            number = type(value) in (int, float, bool) or key == "betas" and isinstance(value, list) and [type(b) for b in value] == [float, float]
+            number = (
+                type(value) in (int, float, bool)
+                or key == "betas"
+                and isinstance(value, list)
+                and [type(b) for b in value] == [float, float]
+            )
             if key != "params" and not (key in GROUP_SETTINGS and number):
                 raise CheckpointError("the checkpoint's optimizer has the setting %.40r = %.40r, which is not known here" % (key, value))
 
@@ -239,9 +256,11 @@ class Checkpoint:
             else:
                 raise CheckpointError("the checkpoint holds the tensor %.80r, which this TinyGPT does not know" % name)
         if self.model_config.layers > len(self.model):
-            raise CheckpointError("the checkpoint's settings say %.40s layers, but it holds only %d tensors" % (self.model_config.layers, len(self.model)))
+            raise CheckpointError(
+                "the checkpoint's settings say %.40s layers, but it holds only %d tensors" % (self.model_config.layers, len(self.model))
+            )
         shapes = parameter_shapes(self.model_config)
-        _same_tensors(self.model, shapes, "model")
+        check_tensors(self.model, shapes, "model")
         if self.optimizer is not None:
             unknown = sorted(set(self.optimizer["steps"]) - set(shapes))
             if unknown:
@@ -249,7 +268,7 @@ class Checkpoint:
             stored = [letter for letter in self.moments if self.moments[letter]]
             if self.optimizer["kind"] == "AdamW" or stored:  # SGD without momentum stores none
                 for letter, moments in self.moments.items():
-                    _same_tensors(moments, {name: shapes[name] for name in self.optimizer["steps"]}, "optimizer." + letter)
+                    check_tensors(moments, {name: shapes[name] for name in self.optimizer["steps"]}, "optimizer." + letter)
 
     def load_into(self, model, optimizer=None):
         """Copies the weights into `model` and, where given, the state into `optimizer`; first checks that all of it fits.
@@ -258,16 +277,19 @@ class Checkpoint:
         """
         parameters = dict(model.named_parameters())
         check_config(self.model_config, getattr(model, "config", None))
-        _same_tensors(self.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model")
+        check_tensors(self.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model")
         writes = [(p, self.model[name]) for name, p in parameters.items()]
         if optimizer is not None:
             names = {id(p): name for name, p in parameters.items()}
-            check_groups(self.optimizer, type(optimizer).__name__, [[names.get(id(p)) for p in g["params"]] for g in optimizer.param_groups])
+            check_groups(
+                self.optimizer, type(optimizer).__name__, [[names.get(id(p)) for p in g["params"]] for g in optimizer.param_groups]
+            )
             owned = [(names[id(p)], p) for g in optimizer.param_groups for p in g["params"]]
             arrays = optimizer.state_arrays(owned)
-            _same_tensors(
+            check_tensors(
                 {"%s.%s" % (letter, name): v for letter, moments in self.moments.items() for name, v in moments.items()},
-                {key: tuple(t.shape) for key, t in arrays.items()}, "optimizer",
+                {key: tuple(t.shape) for key, t in arrays.items()},
+                "optimizer",
             )
             writes += [(t, self.moments[key[0]][key[2:]]) for key, t in arrays.items()]
         for tensor, view in writes:
@@ -288,19 +310,22 @@ def check_config(saved, own):
         for name, value in own.to_dict().items():
             if name != "dropout" and getattr(saved, name) != value:
                 raise CheckpointError(
-                    "the checkpoint's model has %s = %r and this one %r; make the model from the checkpoint's settings" % (name, getattr(saved, name), value)
+                    "the checkpoint's model has %s = %r and this one %r; make the model from the checkpoint's settings"
+                    % (name, getattr(saved, name), value)
                 )
 
 
 def check_groups(saved, kind, groups):
     """CheckpointError unless the saved optimizer has this kind and these parameter names in each group, in order."""
     if saved is None:
-        raise CheckpointError("the checkpoint holds no optimizer state; load it into the model alone, or use one that was saved while training")
+        raise CheckpointError(
+            "the checkpoint holds no optimizer state; load it into the model alone, or use one that was saved while training"
+        )
     if saved["kind"] != kind:
         raise CheckpointError("the checkpoint was trained with %s, this optimizer is %s; use the same kind" % (saved["kind"], kind))
     if [g["params"] for g in saved["groups"]] != groups:
         raise CheckpointError(
-            "the checkpoint's optimizer has parameter groups of %s tensors, this one of %s, or other names in them; make the groups in the same way"
+            "the checkpoint's optimizer has parameter groups of %s tensors, this one of %s, or other names; make the groups in the same way"
             % ([len(g["params"]) for g in saved["groups"]], [len(g) for g in groups])
         )
 
@@ -310,10 +335,14 @@ def loaded_settings(group, saved):
     return {key: tuple(value) if key == "betas" else value for key, value in saved.items() if key != "params" and key in group}
 
 
-def _same_tensors(views, shapes, what):
+def check_tensors(views, shapes, what):
     missing, unexpected = [n for n in shapes if n not in views], [n for n in views if n not in shapes]
     if missing or unexpected:
-        wrong = "misses %d tensors that the settings ask for, first %.80r" if missing else "holds %d tensors that the settings do not have, first %.80r"
+        wrong = (
+            "misses %d tensors that the settings ask for, first %.80r"
+            if missing
+            else "holds %d tensors that the settings do not have, first %.80r"
+        )
         raise CheckpointError("the checkpoint's %s " % what + wrong % (len(missing or unexpected), (missing or unexpected)[0]))
     for name, shape in shapes.items():
         view = views[name]

@@ -38,11 +38,23 @@ CORPORA = {
     known.name: known
     for known in (
         Known(
-            SHAKESPEARE, "shakespeare.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed", 1_115_394,
+            SHAKESPEARE,
+            "shakespeare.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            1_115_394,
             "public domain (the selection: MIT, char-rnn)",
-            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt", "TinyShakespeare",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            "TinyShakespeare",
         ),
-        Known(STDLIB, "stdlib.txt", None, None, "PSF-2.0", "the standard library of the Python that runs set-up", "the Python standard library's source"),
+        Known(
+            STDLIB,
+            "stdlib.txt",
+            None,
+            None,
+            "PSF-2.0",
+            "the standard library of the Python that runs set-up",
+            "the Python standard library's source",
+        ),
     )
 }
 
@@ -80,7 +92,8 @@ def find_corpus(name, say=print, fetch=True):
         else:
             text, where = _registered(CORPORA[STDLIB], fetch)
             corpus = Corpus(
-                STDLIB, text,
+                STDLIB,
+                text,
                 "Corpus: %s could not be found or fetched, so this run uses %s instead, %s bytes, %s. Put %s into public/corpora to use it."
                 % (known.title, CORPORA[STDLIB].title, format(len(text.encode()), ","), where, known.file),
             )
@@ -137,7 +150,9 @@ def _text(data, where):
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CorpusError("%s is not UTF-8 text (byte 0x%02x at position %d); save it as UTF-8" % (where, data[error.start], error.start)) from None
+        raise CorpusError(
+            "%s is not UTF-8 text (byte 0x%02x at position %d); save it as UTF-8" % (where, data[error.start], error.start)
+        ) from None
 
 
 _refused = {}  # source -> why a download failed; one try a process, so that no network costs its timeout once
@@ -186,7 +201,9 @@ def stdlib_text():
         parts.append(source)
         size += len(source.encode())
     if size < STDLIB_BYTES // 4:
-        raise CorpusError("this Python holds its library compiled, without source; `python3 serve.py` places public/corpora/stdlib.txt for it")
+        raise CorpusError(
+            "this Python holds its library compiled, without source; `python3 serve.py` places public/corpora/stdlib.txt for it"
+        )
     return "".join(parts)
 
 
@@ -223,7 +240,10 @@ def fetch_corpora(directory, progress=print):
             progress("%s: fetching %s" % (known.file, known.source))
             data, where = _download(known), known.source
         if data is None:
-            progress("%s: not to be had (%s); the page will offer %s" % (known.file, _refused.get(known.source, "no network"), CORPORA[STDLIB].title))
+            progress(
+                "%s: not to be had (%s); the page will offer %s"
+                % (known.file, _refused.get(known.source, "no network"), CORPORA[STDLIB].title)
+            )
             target.unlink(missing_ok=True)
             placed[known.name] = None
             continue

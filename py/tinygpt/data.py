@@ -1,8 +1,8 @@
 """Batches: a text becomes one int32 token buffer on the device, split 90/10 by position; batches are random windows cut from it there.
 
-Tokens stay on the device: a batch is one launch of the kernel `batch_windows`, and Python never sees the ids. Training windows come from the
-dataset's own random stream (its seed), so they do not depend on how the model was initialised or on dropout; the validation stream
-is a third one, so how often one evaluates never changes training. `reference/batches.py` cuts the same windows in PyTorch.
+Tokens stay on the device: a batch is one launch of the kernel `batch_windows`, and Python never sees the ids. Training windows come from
+the dataset's own random stream (its seed), so they do not depend on how the model was initialised or on dropout; the validation stream is
+another one, so how often one evaluates never changes training. `reference/batches.py` cuts the same windows in PyTorch.
 """
 
 from array import array
@@ -27,13 +27,16 @@ def check_split(count, context):
     if count == 0:
         raise CorpusError("the corpus is empty; give a text of at least %d tokens for a context of %d" % (10 * (context + 1), context))
     if count == 1:
-        raise CorpusError("the corpus has one token, and nothing follows it to predict; give at least %d tokens for a context of %d" % (10 * (context + 1), context))
+        raise CorpusError(
+            "the corpus has one token, and nothing follows it to predict; give at least %d tokens for a context of %d"
+            % (10 * (context + 1), context)
+        )
     middle = split_point(count)
     splits = {"train": (0, middle), "validation": (middle, count)}
     for name, (low, high) in splits.items():
         if high - low < context + 1:
             raise CorpusError(
-                "the %s split has %d tokens, but a context of %d needs at least %d; give a corpus of about %d tokens or a context of at most %d"
+                "the %s split has %d tokens, but a context of %d needs at least %d; give about %d tokens of text or a context of at most %d"
                 % (name, high - low, context, context + 1, 10 * (context + 1), max(0, min(middle, count - middle) - 1))
             )
     return splits

@@ -1,7 +1,8 @@
 """The container of a checkpoint: a safetensors file, read without trust and written as a stream (docs/format.md).
 
-Layout: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__": {str: str}}, then the tensors' bytes
-without gaps. `read` takes bytes and gives the metadata and views into them; `write` takes tensors one at a time. Standard library only.
+Layout: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__": {str: str}}, then the
+tensors' bytes without gaps. `read` takes bytes and gives the metadata and views into them; `write` takes tensors one at a
+time. Standard library only.
 """
 
 import hashlib
@@ -9,7 +10,21 @@ import json
 import math
 import struct
 
-ITEM_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+ITEM_BYTES = {
+    "F64": 8,
+    "I64": 8,
+    "U64": 8,
+    "F32": 4,
+    "I32": 4,
+    "U32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I16": 2,
+    "U16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
 MAX_HEADER = 100_000_000  # the safetensors library's own limit
 MAX_RANK = 8
 NO_DIGEST = "0" * 64
@@ -96,7 +111,9 @@ def read(data):
     if len(view) < 9 or view[8] != ord("{") or length > MAX_HEADER:
         raise CheckpointError("this is not a .tinygpt checkpoint but %s" % _what(view))
     if length > len(view) - 8:
-        raise CheckpointError("the checkpoint is cut off: its header has %d bytes, but only %d follow; save or download it again" % (length, len(view) - 8))
+        raise CheckpointError(
+            "the checkpoint is cut off: its header has %d bytes, but only %d follow; save or download it again" % (length, len(view) - 8)
+        )
     try:
         text = view[8 : 8 + length].tobytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -116,11 +133,13 @@ def _views(header, data):
         dtype, shape, begin, end = _entry(name, entry)
         if end > len(data):
             raise CheckpointError(
-                "the tensor %.80r ends at byte %.40s of the data, but there are only %d; the checkpoint is cut off or damaged" % (name, end, len(data))
+                "the tensor %.80r ends at byte %.40s of the data, but there are only %d; the checkpoint is cut off or damaged"
+                % (name, end, len(data))
             )
         if math.prod(shape) * ITEM_BYTES[dtype] != end - begin:
             raise CheckpointError(
-                "the tensor %.80r is %s %.80s, which does not take the %d bytes it is given; the file is damaged" % (name, dtype, list(shape), end - begin)
+                "the tensor %.80r is %s %.80s, which does not take the %d bytes it is given; the file is damaged"
+                % (name, dtype, list(shape), end - begin)
             )
         spans.append((begin, end, name))
         views[name] = View(dtype, shape, data[begin:end])
@@ -195,7 +214,9 @@ def write(file, metadata, tensors):
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
-        raise CheckpointError("the checkpoint's header would have %d bytes; at most %d are possible, shorten the loss history" % (len(text), MAX_HEADER))
+        raise CheckpointError(
+            "the checkpoint's header would have %d bytes; at most %d are possible, shorten the loss history" % (len(text), MAX_HEADER)
+        )
     start = file.tell()
     file.write(struct.pack("<Q", len(text)) + text)
     digest = hashlib.sha256()

@@ -21,7 +21,8 @@ class ByteTokenizer:
                 text = text.encode("utf-8")
             except UnicodeEncodeError as error:
                 raise ValueError(
-                    "the text holds %r at position %d, half of a character that UTF-8 cannot write; remove it" % (text[error.start], error.start)
+                    "the text holds %r at position %d, half of a character that UTF-8 cannot write; remove it"
+                    % (text[error.start], error.start)
                 ) from None
         return array("i", list(text))  # array("i", bytes) would take four bytes for one integer
 
@@ -70,7 +71,7 @@ class CharTokenizer:
         except KeyError as error:
             unknown = error.args[0]
             raise ValueError(
-                "the character %r (U+%04X) at position %d is not among the %d characters of this tokenizer; leave it out or use the byte tokenizer"
+                "the character %r (U+%04X) at position %d is not among the %d characters of this tokenizer; use the byte tokenizer"
                 % (unknown, ord(unknown), text.index(unknown), self.vocab_size)
             ) from None
 
@@ -104,7 +105,7 @@ class StreamDecoder:
         (token,) = check_ids((int(token),), self._vocab_size)
         return self._decode(token)
 
-    def finish(self):
+    def flush(self):
         """What is left at the end of the stream: U+FFFD where a character was never finished."""
         return self._decode(None)
 
@@ -116,7 +117,9 @@ def check_ids(ids, vocab_size):
     ids = list(ids)
     if ids and not (min(ids) >= 0 and max(ids) < vocab_size):
         i, bad = next((i, t) for i, t in enumerate(ids) if not 0 <= t < vocab_size)
-        raise ValueError("token %d at position %d is outside the vocabulary [0, %d); it was made by another tokenizer" % (bad, i, vocab_size))
+        raise ValueError(
+            "token %d at position %d is outside the vocabulary [0, %d); it was made by another tokenizer" % (bad, i, vocab_size)
+        )
     return ids
 
 
