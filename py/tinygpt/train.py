@@ -1,7 +1,8 @@
 """The training loop. Everything that happens is here, and yours to change.
 
-It trains a small GPT to predict the next byte of Shakespeare. The first step runs op by op and is recorded;
-from the second on, `step()` replays the recording in a single call, with the same numbers.
+It trains a small GPT to predict the next byte of Shakespeare. The first
+step runs op by op and is recorded; from then on `step()` replays the
+recording in a single call, with the same numbers.
 """
 
 import tinygpt
@@ -11,27 +12,30 @@ from tinygpt.tokenizer import ByteTokenizer
 
 
 def train(run):
-    model_config, config = run.settings(preset="small")  # the shape of the model; steps, learning rate ...
+    # The model's shape; steps, learning rate and so on.
+    shape, config = run.settings(preset="small")
     tinygpt.manual_seed(config.seed)
 
-    tokenizer = ByteTokenizer()  # 256 tokens, one for each byte
-    corpus = find_corpus(config.corpus)
-    run.note(corpus.note)
-    data = run.keep("data", lambda: Dataset(corpus, tokenizer, model_config.context))  # 90 % trains, 10 % validates
+    # 256 tokens, one for each byte; 90 % of the text trains, 10 % validates.
+    tokenizer = ByteTokenizer()
+    text = find_corpus(config.corpus)
+    data = run.keep("data", lambda: Dataset(text, tokenizer, shape.context))
 
-    model = run.keep("model", lambda: GPT(model_config))
+    model = run.keep("model", lambda: GPT(shape))
     optimizer = run.keep("optimizer", lambda: optim.AdamW(
         model.parameter_groups(config.weight_decay),
         lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps,
     ))
+    max_norm = config.grad_clip or float("inf")
 
     @tinygpt.compile
     def step():
-        x, y = data.batch(config.batch_size)  # x, y: [batch, context]; y is x moved on by one
+        # x, y: [batch, context]; y is x moved on by one byte.
+        x, y = data.batch(config.batch_size)
         logits, loss = model(x, y)
         optimizer.zero_grad()
         loss.backward()
-        norm = tinygpt.clip_grad_norm_(model.parameters(), config.grad_clip or float("inf"))
+        norm = tinygpt.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
         return loss, norm
 
