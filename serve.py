@@ -4,7 +4,7 @@
 Needs Python 3.11 and Node.js 20 or newer, and nothing else installed. `app/setup` says what is placed where. What is served:
 app/ and public/ as they are, `/` as app/index.html, and three things made at request time so that an edit shows on reload:
 
-/py/tinygpt.zip    the package py/tinygpt, and app/session as the package tinygpt_session
+/py/tinygpt.zip    the package py/tinygpt, and app/session as the package tinygpt_session (app/setup/bytecode.py)
 /py/train.py       the training loop that the editor opens with
 /py/defaults.json  the presets and every default, from py/tinygpt/config.py
 
@@ -21,12 +21,13 @@ import runpy
 import sys
 import urllib.parse
 import webbrowser
-import zipfile
 from pathlib import Path
+
+from app import setup
+from app.setup import bytecode
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "py" / "tinygpt"
-SESSION = ROOT / "app" / "session"
 TREES = ("app", "public")
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -41,16 +42,6 @@ TYPES = {
 }  # fmt: skip
 
 
-def package_zip():
-    """The Python that the tab runs. Entries have a fixed date, so that equal sources give equal bytes and one ETag."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for folder, name in ((PACKAGE, "tinygpt"), (SESSION, "tinygpt_session")):
-            for path in sorted(folder.rglob("*.py")):
-                archive.writestr(zipfile.ZipInfo("%s/%s" % (name, path.relative_to(folder).as_posix())), path.read_bytes())
-    return out.getvalue()
-
-
 def defaults():
     """What the page's inputs start with: {presets: {name: {model, train}}, preset, train}, all from config.py."""
     config = runpy.run_path(str(PACKAGE / "config.py"))
@@ -61,7 +52,7 @@ def defaults():
 
 
 MADE = {
-    "/py/tinygpt.zip": (package_zip, ".zip"),
+    "/py/tinygpt.zip": (bytecode.package_zip, ".zip"),
     "/py/train.py": (lambda: (PACKAGE / "train.py").read_bytes(), ".py"),
     "/py/defaults.json": (defaults, ".json"),
 }
@@ -173,8 +164,6 @@ def main():
     parser.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
     parser.add_argument("--no-isolation", action="store_true", help="serve as a plain static host would: one thread")
     options = parser.parse_args()
-    from app import setup
-
     try:
         setup.prepare()
     except setup.SetupError as error:

@@ -82,7 +82,7 @@ export class LossChart {
     return new uPlot({
       ...this.size(),
       scales: { x: { time: false, range: (_, low, high) => [Math.min(0, low), Math.max(high, 10)] } },
-      axes: [{ ...axis, size: 28 }, { ...axis, size: 44, values: (_, marks) => marks.map((mark) => mark.toFixed(1)) }],
+      axes: [{ ...axis, size: 28 }, { ...axis, size: 44, values: (_, marks) => marks.map((mark) => String(+mark.toFixed(3))) }],
       legend: { show: true, live: true },
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
       series: [

@@ -4,6 +4,7 @@ vendor/pyodide/     Pyodide; its standard library as .pyc, its lock file pointin
 vendor/pyscript/    PyScript's core
 vendor/editor.js    CodeMirror 6 and its Python mode, bundled from app/editor_bundle.js
 vendor/uplot/       uPlot
+vendor/bytecode/    the package compiled for the tab (bytecode.py fills it)
 vendor/stamp.json   what all this was made from (equal means up to date), and how many bytes the page's boot loads
 """
 
@@ -12,10 +13,9 @@ import json
 import re
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
-from . import PUBLIC, ROOT, SetupError, packages, wheels
+from . import PUBLIC, ROOT, SetupError, bytecode, packages, wheels
 
 VENDOR = PUBLIC / "vendor"
 PYODIDE = VENDOR / "pyodide"
@@ -23,12 +23,11 @@ SOURCES = packages.MODULES
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 UPLOT = ("uPlot.esm.js", "uPlot.min.css")
 BUNDLE = ROOT / "app" / "editor_bundle.js"
-COMPILER = ROOT / "app" / "setup" / "compile_stdlib.mjs"
 
 
 def made_from():
     """One checksum over what decides the content of vendor/: the pinned packages and the files that say how to make it."""
-    content = b"".join(path.read_bytes() for path in (ROOT / "package.json", BUNDLE, COMPILER, Path(__file__)))
+    content = b"".join(path.read_bytes() for path in (ROOT / "package.json", BUNDLE, bytecode.COMPILER, Path(__file__)))
     return hashlib.sha256(content).hexdigest()
 
 
@@ -52,9 +51,6 @@ def prepare(progress):
 
 
 def _fill(progress):
-    node = shutil.which("node")
-    if node is None:
-        raise SetupError("Node.js is not installed; install version 20 or newer and start again")
     shutil.rmtree(VENDOR, ignore_errors=True)
     PYODIDE.mkdir(parents=True)
     progress("copying Pyodide, PyScript and uPlot")
@@ -66,7 +62,7 @@ def _fill(progress):
     for name in UPLOT:
         _copy(SOURCES / "uplot" / "dist" / name, VENDOR / "uplot" / name)
     _bundle_editor(progress)
-    _compile_stdlib(node, progress)
+    _compile_stdlib(progress)
     boot = {path.name: path.stat().st_size for path in (*(PYODIDE / name for name in CORE), PYODIDE / "python_stdlib.zip")}
     (VENDOR / "stamp.json").write_text(json.dumps({"made_from": made_from(), "boot_bytes": sum(boot.values())}))
     progress.note("Pyodide %s, CodeMirror, uPlot and PyScript are in public/vendor" % packages.installed("pyodide"))
@@ -107,12 +103,8 @@ def _bundle_editor(progress):
         raise SetupError("esbuild could not bundle the editor:\n" + done.stderr.strip())
 
 
-def _compile_stdlib(node, progress):
+def _compile_stdlib(progress):
     source, target = SOURCES / "pyodide" / "python_stdlib.zip", PYODIDE / "python_stdlib.zip"
-    command = [node, str(COMPILER), str(SOURCES / "pyodide"), str(source), str(target)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            progress("precompiling the standard library: %s files" % line.strip().replace("/", " of "))
-        errors = process.stderr.read()
-    if process.returncode or not zipfile.is_zipfile(target):
-        raise SetupError("the standard library could not be precompiled:\n" + errors.strip()[-2000:])
+    bytecode.compile_zip(
+        source, target, "/lib/python314.zip", lambda count: progress("precompiling the standard library: %s files" % count)
+    )

@@ -429,6 +429,47 @@ def test_nothing_is_wider_than_the_window(browser, server, width, height):
     tab.close()
 
 
+LUMINANCE = """() => {
+    // Colours as numbers, through a canvas: computed styles may hold color-mix().
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    const rgb = (colour) => {
+        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+        return canvas.getImageData(0, 0, 1, 1).data;
+    };
+    const luminance = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, w, i) => {
+        const v = c[i] / 255; return sum + w * (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4) }, 0);
+    const behind = (node) => { for (; node; node = node.parentElement) {
+        const c = rgb(getComputedStyle(node).backgroundColor); if (c[3] > 250) return c } return [255, 255, 255] };
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.closest("script, :disabled")) continue;
+        const a = luminance(rgb(getComputedStyle(node).color)), b = luminance(behind(node));
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) faint.push([node.className || node.tagName, walker.currentNode.data.slice(0, 30), ratio.toFixed(2)].join(" | "));
+    }
+    return faint;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_aa_contrast(browser, server, scheme):
+    tab = Tab(browser, server, color_scheme=scheme)
+    tab.enter("1/0")
+    tab.run_editor('"""text"""\nfrom math import pi  # comment\n\n@property\nclass A:\n    x = 1\n')
+    assert tab.page.evaluate(LUMINANCE) == []
+    tab.close()
+
+
+def test_a_pyscript_page_can_use_the_package_and_its_kernels(browser, server):
+    tab = Tab(browser, server + "app/pyscript.html", ready=False)
+    tab.page.wait_for_function("() => document.getElementById('answer').textContent.startsWith('loss')")
+    assert tab.text("#answer").startswith("loss 14.0, gradient [2.0, 4.0, 6.0], on wasm32")
+    assert tab.complaints == [] and all(url.startswith((server, "blob:", "data:")) for url in tab.requests)
+    tab.close()
+
+
 def test_no_request_leaves_the_page_server_and_nothing_complains(tab, server):
     """Last in this file: what all tests above made the page do."""
     assert [url for url in tab.requests if not url.startswith((server, "data:", "blob:"))] == []
