@@ -39,7 +39,9 @@ def save(path, model, optimizer=None, **state):
             groups.append({"params": [names[p] for p in group["params"]], **group_settings(group)})
             for p in group["params"]:
                 own = optimizer.state.get(p, {})
-                steps[names[p]] = int(own.get("step", 0))
+                # PyTorch's SGD counts no steps; that it has a momentum buffer says that the first is over.
+                begun = 1 if own.get("momentum_buffer") is not None else 0
+                steps[names[p]] = int(own["step"]) if "step" in own else begun
                 for letter, key in STATE_KEYS[kind].items():
                     if kind == "AdamW" or group["momentum"]:
                         moment = own.get(key)

@@ -3,7 +3,10 @@
 import hashlib
 import http.server
 import json
+import os
 import threading
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,22 @@ def test_the_standard_library_corpus_is_the_same_every_time():
     text = stdlib_text()
     assert text == stdlib_text() and 1_000_000 < len(text.encode()) <= corpora.STDLIB_BYTES
     assert "def namedtuple" not in text and "class ABCMeta" in text  # public top-level modules, abc first
+
+
+def test_the_library_is_read_from_a_zip_and_needs_its_source(monkeypatch, tmp_path):
+    """Pyodide's standard library is a zip, with source or compiled only."""
+    home = Path(os.__file__).parent
+    for suffix in (".py", ".pyc"):
+        with zipfile.ZipFile(tmp_path / ("lib%s.zip" % suffix), "w") as archive:
+            for path in home.glob("*.py"):
+                archive.writestr(path.stem + suffix, path.read_bytes())
+    text = stdlib_text()
+    monkeypatch.setattr(os, "__file__", str(tmp_path / "lib.py.zip" / "os.py"))
+    assert stdlib_text() == text
+    for place in (tmp_path / "lib.pyc.zip", tmp_path / "nowhere" / "lib"):
+        monkeypatch.setattr(os, "__file__", str(place / "os.pyc"))
+        with pytest.raises(CorpusError, match="without source; `python3 serve.py` places"):
+            stdlib_text()
 
 
 def test_a_text_with_the_wrong_checksum_is_refused(bare):
@@ -182,7 +201,7 @@ def test_tokens_are_as_good_as_text():
         (
             "x" * 500,
             64,
-            "validation split has 50 tokens, but a context of 64 needs at least 65; give about 650 tokens of text or a context of at most 49",
+            "split has 50 tokens, but a context of 64 needs at least 65; give about 650 tokens of text or a context of at most 49",
         ),
         ("x" * 10, 64, "the train split has 9 tokens, but a context of 64 needs at least 65"),
     ],

@@ -187,9 +187,11 @@ def stdlib_text():
 
         def read(name):
             return Path(home, name).read_bytes()
-    else:
-        archive = zipfile.ZipFile(next(p for p in (home, os.path.dirname(home)) if os.path.isfile(p)))
+    elif os.path.isfile(home):  # Pyodide's library is a zip
+        archive = zipfile.ZipFile(home)
         names, read = archive.namelist(), archive.read
+    else:
+        names, read = [], None
     parts, size = [], 0
     for name in sorted(names):
         # Private modules hold build settings of one machine; site customisations are not the library's.

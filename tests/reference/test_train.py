@@ -15,6 +15,7 @@ import tinygpt
 from reference import checkpoint as torch_checkpoint
 from reference import train as reference_train
 from reference.batches import Batches
+from reference.model import GPT
 from reference.train import Trainer, arguments, configs, parse
 from tinygpt import checkpoint
 from tinygpt.config import PRESETS, ModelConfig, TrainConfig
@@ -143,6 +144,45 @@ def test_a_run_goes_from_pytorch_to_the_tab_and_back(tmp_path, oracle_device):
     assert losses(back)[2:] == pytest.approx(losses(whole)[4:], rel=1e-5)
     for (name, p), q in zip(whole.model.named_parameters(), back.model.parameters()):
         torch.testing.assert_close(q, p, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_sgds_momentum_travels_both_ways(tmp_path, oracle_device):
+    settings = dict(lr=0.1, momentum=0.9, nesterov=True)
+    torch.manual_seed(0)
+    here = GPT(MODEL)
+    optimizer = torch.optim.SGD(here.parameters(), **settings)
+
+    def step_here():
+        _, loss = here(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    x, y = Batches(TEXT.encode(), 8, 1).batch(4)
+    step_here()
+    torch_checkpoint.save(tmp_path / "one.tinygpt", here, optimizer)
+    there = tinygpt.GPT(MODEL)
+    other = tinygpt.optim.SGD(there.parameters(), **settings)
+    checkpoint.load(tmp_path / "one.tinygpt").load_into(there, other)
+    expected = [step_here() for _ in range(3)]
+    losses = []
+    for step in range(3):
+        if step == 2:  # and back
+            checkpoint.save(tmp_path / "three.tinygpt", there, other, step=3)
+        loss = there.loss(tinygpt.tensor(x.tolist()), tinygpt.tensor(y.tolist()))
+        other.zero_grad()
+        loss.backward()
+        other.step()
+        losses.append(loss.item())
+    assert losses == pytest.approx(expected, rel=1e-5)
+    here = GPT(MODEL)
+    optimizer = torch.optim.SGD(here.parameters(), **settings)
+    torch_checkpoint.load_into(torch_checkpoint.load(tmp_path / "three.tinygpt"), here, optimizer)
+    assert step_here() == pytest.approx(expected[2], rel=1e-5)
+    after = dict(there.named_parameters())
+    for name, p in here.named_parameters():
+        torch.testing.assert_close(p.detach(), torch.tensor(after[name].tolist()), rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_saving_twice_gives_the_same_bytes_and_loading_gives_the_same_state(tmp_path):
