@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -62,9 +63,7 @@ def start(host, variant=None):
                 raise HostError("%s is missing; run `npm ci` first" % NODE.relative_to(ROOT))
             worker = Process([str(NODE), "tests/hosts/node_host.mjs", variant or ""], dict(os.environ))
         elif host == "chromium":
-            from .chromium import Page
-
-            worker = Page(variant)
+            worker = Process([sys.executable, "-m", "tests.hosts.chromium", variant or ""], _native_environment(None))
         else:
             raise ValueError("there is no host %r; choose one of %s" % (host, ", ".join(DEVICES)))
         _running[host, variant] = worker
@@ -101,13 +100,13 @@ class Process:
 
     def __init__(self, command, environment):
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)  # fmt: skip
+                                        stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
         self.errors = []
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.error_reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True)
         self.error_reader.start()
-        ready = self._line(120)
+        ready = self._line(600)  # the page's set-up may come first
         if ready != "ready\n":
             raise HostError("the host did not start: %r" % ready)
 
@@ -140,7 +139,7 @@ class Process:
         if self.process.poll() is None:
             self.process.stdin.close()
             try:
-                self.process.wait(5)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)  # with what it started: the browser, serve.py
                 self.process.wait()

@@ -1,6 +1,9 @@
-"""The Chromium host: the real page, served by serve.py, driven by Playwright through the page's own `tinygpt.run`."""
+"""The Chromium host: the real page, served by serve.py, driven by Playwright through the page's own `tinygpt.run`.
 
-import base64
+As a program (`python3 -m tests.hosts.chromium [variant]`) it answers one JSON request a line, as the other hosts do: Playwright's
+synchronous interface allows one user in a process, and the browser tests are that user in pytest's.
+"""
+
 import json
 import os
 import shutil
@@ -19,7 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-CHUNK = 3 * 2**20  # bytes of a file in one message to the page; a multiple of 3, so that base64 pieces join
+CHUNK = 2**22  # characters of base64 in one message to the page; a multiple of 4, so that each piece is whole
 
 
 class Server:
@@ -100,15 +103,33 @@ class Page:
             raise HostError("in the page: %s\n%s" % (answer["error"], "\n".join(self.console[-30:])))
         return answer["result"]
 
-    def request(self, request, files, timeout):
-        for name, data in files.items():
-            for begin in range(0, max(len(data), 1), CHUNK):
-                text = base64.b64encode(data[begin : begin + CHUNK]).decode()
-                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, text, begin == 0))
-        self.page.set_default_timeout(timeout * 1000)
-        return json.loads(self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request)))
+    def request(self, request):
+        """A request of `snippet.execute` and its answer, both JSON; files go first, in pieces."""
+        for name, text in (request.pop("files") or {}).items():
+            for begin in range(0, max(len(text), 1), CHUNK):
+                piece = text[begin : begin + CHUNK]
+                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, piece, begin == 0))
+        return self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request))
 
     def close(self):
         self.browser.close()
         self.playwright.stop()
         self.server.close()
+
+
+def serve(variant):
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    page = Page(variant)
+    try:
+        answers.write("ready\n")
+        answers.flush()
+        for line in sys.stdin:
+            answers.write(page.request(json.loads(line)) + "\n")
+            answers.flush()
+    finally:
+        page.close()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -74,7 +74,7 @@ def run_case(device, case):
                 places.append(places[spec["alias"]])
             else:
                 dtype, before = spec["dtype"], spec["offset"]
-                after = GUARD + -(before + spec["n"]) % 4  # whole words of int8
+                after = GUARD + (-(before + spec["n"]) % 4 if dtype == "int8" else 0)  # whole words
                 data = SENTINEL[dtype] * before + contents(spec["fill"], spec["n"], dtype, "%s/%d" % (name, i)) + SENTINEL[dtype] * after
                 handle = device.alloc(len(data), dtype)
                 allocated.append(handle)

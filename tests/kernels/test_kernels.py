@@ -6,6 +6,7 @@ import json
 import pytest
 
 import tinygpt
+from tests.hosts import ROOT
 from tests.kernels import execute
 from tests.kernels.cases import CASES
 from tests.kernels.compare import complaint
@@ -63,3 +64,9 @@ def test_the_comparison_can_fail():
     outside[-1] ^= 1
     assert "outside" in complaint(case, {**want[name], "outputs": [bytes(outside)]}, want[name])
     assert "threads" in complaint(case, {**want[name], "differ": [2]}, want[name])
+
+
+@pytest.mark.fast
+def test_the_c_header_is_generated_from_the_contract():
+    header = (ROOT / "wasm_ext" / "contract.h").read_text()
+    assert header == kernels.header(), "run `PYTHONPATH=py python3 -m tinygpt.kernels > wasm_ext/contract.h`"
