@@ -66,7 +66,7 @@ struct Row {
     float least = top_k > 0 && top_k < V ? kth_largest(top_k) : -INFINITY;
     vf floor = vsplat(least), top = vsplat(max), t = vsplat(temperature);
     double total = sum_vectors(V, [&](int64_t i, int m) {
-      vf x = vload_tail(logits + i, m), e = vexp(vdiv(vsub(x, top), t));
+      vf x = vload_tail(logits + i, m), e = vexp_nonpositive(vdiv(vsub(x, top), t));
       e = head_or_zero(vselect(vge(x, floor), e, vzero()), m);
       vstore_tail(weights + i, e, m);
       return e;

@@ -19,9 +19,9 @@ float row_max(const float* x, int64_t n) {
 // sum exp(x - max); the terms are kept in `terms` where it is given (it may be x).
 double exp_sum_row(float* terms, const float* x, float max, int64_t n) {
   vf top = vsplat(max);
-  if (!terms) return sum_vectors(n, [&](int64_t i, int m) { return head_or_zero(vexp(vsub(vload_tail(x + i, m), top)), m); });
+  if (!terms) return sum_vectors(n, [&](int64_t i, int m) { return head_or_zero(vexp_nonpositive(vsub(vload_tail(x + i, m), top)), m); });
   return sum_vectors(n, [&](int64_t i, int m) {
-    vf e = vexp(vsub(vload_tail(x + i, m), top));
+    vf e = vexp_nonpositive(vsub(vload_tail(x + i, m), top));
     vstore_tail(terms + i, e, m);
     return head_or_zero(e, m);
   });

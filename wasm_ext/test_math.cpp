@@ -45,8 +45,8 @@ static void check(const char* name, F f, double (*reference)(double), bool relat
     if (want != want) { broken += got[0] == got[0]; continue; }
     if (fabs(want) > 3.4028235677973366e38) { broken += got[0] != (want > 0 ? INFINITY : -INFINITY); continue; }
     double error = fabs((double)got[0] - want);
-    if (relative && fabs(want) < 0x1p-120) {
-      broken += !(error <= 0x1p-135);
+    if (relative && fabs(want) < 0x1p-118) {
+      broken += !(error <= 0x1p-118);
       continue;
     }
     error /= relative ? fabs(want) * unit : unit;
