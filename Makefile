@@ -8,7 +8,7 @@ PYTHON ?= $(shell [ -x .venv/bin/python ] && echo .venv/bin/python || echo pytho
 JOBS ?= $(shell nproc)
 PACKAGES = torch==2.13.0 numpy pytest ruff playwright safetensors
 
-.PHONY: test test-fast native sanitizers ext bench lint setup setup-python setup-npm setup-chromium sanitizers
+.PHONY: test test-fast native sanitizers ext bench lint setup setup-python setup-npm setup-chromium
 
 test: setup native sanitizers
 	$(PYTHON) -m pytest
@@ -16,7 +16,7 @@ test: setup native sanitizers
 test-fast: setup-python native
 	$(PYTHON) -m pytest -m "fast and not slow"
 
-setup: setup-python setup-npm setup-chromium sanitizers
+setup: setup-python setup-npm setup-chromium
 
 # Into .venv where the interpreter's own packages are not ours to change (Debian's, since PEP 668).
 setup-python:
