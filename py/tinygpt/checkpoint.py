@@ -299,7 +299,7 @@ class Checkpoint:
                 group.update(loaded_settings(group, saved))
             for name, p in owned:
                 optimizer.steps[id(p)] = self.optimizer["steps"][name]
-            from .tensor import state
+            from .state import state
 
             state.layout += 1  # a captured step grouped the parameters by their step counts; it captures again
 

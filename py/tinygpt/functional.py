@@ -8,10 +8,10 @@ from .ops.norm import rms_norm as _rms_norm
 from .ops.random import dropout as _dropout
 from .ops.softmax_xent import cross_entropy, log_softmax, softmax
 
-__all__ = (
-    "relu gelu silu sigmoid tanh softmax log_softmax cross_entropy nll_loss mse_loss linear embedding layer_norm rms_norm "
-    "dropout scaled_dot_product_attention rotary one_hot"
-).split()
+__all__ = [
+    "relu", "gelu", "silu", "sigmoid", "tanh", "softmax", "log_softmax", "cross_entropy", "nll_loss",
+    "mse_loss", "linear", "embedding", "layer_norm", "rms_norm", "dropout", "scaled_dot_product_attention", "rotary", "one_hot",
+]
 
 
 def relu(x):
@@ -47,7 +47,8 @@ def embedding(index, weight):
 def _normalized(x, shape, name):
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if shape != x.shape[-1:]:
-        raise RuntimeError("%s: normalized_shape %s must be the last dimension of the input of shape %s" % (name, list(shape), list(x.shape)))
+        raise RuntimeError("%s: normalized_shape %s must name the last dimension of the input, of shape %s"
+                           % (name, list(shape), list(x.shape)))
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):

@@ -5,9 +5,11 @@ absolute, so old keys cannot slide); reference/sample.py does the same.
 """
 
 from . import program
+from .creation import tensor
 from .model import Cache
 from .ops import random
-from .tensor import int32, no_grad, tensor
+from .state import no_grad
+from .tensor import int32
 from .tokenizer import StreamDecoder
 
 

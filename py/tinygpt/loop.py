@@ -14,7 +14,7 @@ import time
 from dataclasses import fields, replace
 
 from .config import PRESETS, TrainConfig
-from .tensor import get_device, no_grad
+from .state import get_device, no_grad
 
 _sink = None
 _settings = {}

@@ -12,7 +12,7 @@ from . import functional as F
 from . import nn
 from .ops import attention as attention_ops
 from .ops.random import normal_
-from .tensor import no_grad
+from .state import no_grad
 
 
 def norm(config):
@@ -140,7 +140,8 @@ class Cache:
     """Keys and values of the tokens seen so far, [B, G, S, D] per attention layer, and the position of the next token on the device."""
 
     def __init__(self, model, batch=1):
-        from .tensor import full, int32
+        from .creation import full
+        from .tensor import int32
 
         config, device = model.config, model.tok_emb.weight.device
         shape = (batch, config.kv_heads, config.context, config.head_size)

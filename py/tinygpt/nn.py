@@ -7,8 +7,10 @@ import math
 
 from . import functional as F
 from . import program
+from .creation import empty, full
 from .ops import random
-from .tensor import Tensor, empty, full, no_grad, state
+from .state import no_grad, state
+from .tensor import Tensor
 
 
 class Parameter(Tensor):

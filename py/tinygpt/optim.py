@@ -9,10 +9,12 @@ import math
 import struct
 
 from . import kernels, program
+from .creation import empty, full
 from .nn import Parameter
 from .ops import movement
 from .program import launch
-from .tensor import Tensor, empty, float32, full, no_grad, row_major, state
+from .state import no_grad, state
+from .tensor import Tensor, float32, row_major
 
 ALIGN = 16  # elements: every parameter starts on a cache line
 

@@ -209,7 +209,8 @@ class Compiled:
         return self._record(key, args, kwargs, tensors)
 
     def _record(self, key, args, kwargs, tensors):
-        from .tensor import Storage, get_device
+        from .state import get_device
+        from .tensor import Storage
 
         inputs = []
         args, kwargs = _private(args, inputs), _private(dict(sorted(kwargs.items())), inputs)
@@ -287,7 +288,7 @@ def _guard(value):
 
 def _surroundings(function):
     """What the function sees besides its arguments: closure, globals it names, recording, device, layout of the parameters."""
-    from .tensor import state
+    from .state import state
 
     owner = getattr(function, "__self__", None)
     function = getattr(function, "__func__", function)
@@ -342,7 +343,7 @@ def _private(value, inputs):
     def change(x):
         if x.requires_grad:
             return x
-        from .tensor import like
+        from .creation import like
 
         mine = like(x)
         _copy(mine, x)
@@ -362,7 +363,7 @@ def _copies(value):
     def change(x):
         if x.requires_grad:
             return x
-        from .tensor import like
+        from .creation import like
 
         out = like(x)
         _copy(out, x)

@@ -1,16 +1,15 @@
-"""Tensor: shape, dtype, device, gradient, and the tape that records how to go backward. No kernel code.
+"""Tensor: shape, dtype, device and gradient of a piece of memory. No kernel code.
 
 A Tensor is a view (offset, shape, strides; all counted in elements) of a Storage, a piece of one device's memory. An op makes new Tensors
-and, where a gradient is wanted, attaches a Node: its inputs and a function from output gradients to input gradients.
-`backward` walks the Nodes from the newest to the oldest. The methods that compute are attached in `tinygpt.ops`.
+and, where a gradient is wanted, records itself on the tape (tinygpt.autograd). The methods that compute are attached in `tinygpt.ops`.
 """
 
 import array
 import itertools
 import struct
-import sys
 
-from . import devices, program
+from . import autograd, program
+from .state import get_device, no_grad, state
 
 
 class dtype:
@@ -52,81 +51,6 @@ class Storage:
     def __del__(self):
         if self.handle is not None:
             self.device.free(self.handle)
-
-
-class Node:
-    """One recorded op. `backward(*output gradients)` returns a gradient or None for each input, in order."""
-
-    __slots__ = ("seq", "inputs", "backward", "outputs", "name")
-    _seq = itertools.count(1)
-
-    def __init__(self, name, inputs, backward, outputs):
-        self.seq, self.name, self.inputs, self.backward, self.outputs = next(Node._seq), name, inputs, backward, outputs
-
-
-class _State:
-    grad_enabled = True
-    device = None  # a Device, made at the first use
-    layout = 0  # changes when a parameter moves or its requires_grad changes: captured Programs look at it
-
-
-state = _State()
-
-
-class no_grad:
-    """Context manager and decorator: nothing inside is recorded for backward."""
-
-    _value = False
-
-    def __enter__(self):
-        self._before = state.grad_enabled
-        state.grad_enabled = self._value
-        return self
-
-    def __exit__(self, *exc):
-        state.grad_enabled = self._before
-
-    def __call__(self, function):
-        def wrapped(*args, **kwargs):
-            with type(self)():
-                return function(*args, **kwargs)
-
-        wrapped.__name__, wrapped.__doc__ = getattr(function, "__name__", "wrapped"), function.__doc__
-        return wrapped
-
-
-class enable_grad(no_grad):
-    """The reverse of no_grad."""
-
-    _value = True
-
-
-def is_grad_enabled():
-    return state.grad_enabled
-
-
-def set_device(name):
-    """Makes `name` (see tinygpt.devices.NAMES) the device of new tensors. Existing tensors stay where they are."""
-    state.device = devices.get(name)
-    return state.device
-
-
-def get_device(name=None):
-    """The Device called `name`, or the current one: the first that runs here of wasm, native, reference."""
-    if name is not None:
-        return name if isinstance(name, devices.base.Device) else devices.get(name)
-    if state.device is None:
-        errors = []
-        # A tab never trains on the oracle unasked.
-        for candidate in ("wasm",) if sys.platform == "emscripten" else ("wasm", "native", "reference"):
-            try:
-                state.device = devices.get(candidate)
-                break
-            except (RuntimeError, ImportError) as error:
-                errors.append("%s: %s" % (candidate, error))
-        else:
-            raise RuntimeError("no device can run here. " + " ".join(errors))
-    return state.device
 
 
 def row_major(shape):
@@ -314,6 +238,8 @@ class Tensor:
         device = get_device(target)
         if device is self.device:
             return self
+        from .creation import empty
+
         out = empty(*self.shape, dtype=self.dtype, device=device)
         out.copy_bytes_(self.tobytes())
         out.requires_grad = self.requires_grad
@@ -331,12 +257,14 @@ class Tensor:
         if gradient is None:
             if self.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs, not for shape %s; pass gradient=" % (self.shape,))
+            from .creation import full
+
             gradient = full(self.shape, 1.0, device=self.device)
             gradient._unit = True
         elif gradient.shape != self.shape:
             raise RuntimeError("gradient has shape %s but the tensor has shape %s" % (gradient.shape, self.shape))
         with no_grad():
-            _backward(self, gradient, retain_graph)
+            autograd.backward(self, gradient, retain_graph)
 
     def __repr__(self):
         from . import printing
@@ -344,171 +272,3 @@ class Tensor:
         return printing.tensor_repr(self)
 
 
-def _backward(root, gradient, retain_graph):
-    if root._node is None:
-        accumulate(root, gradient)
-        return
-    nodes, stack = {}, [root._node]
-    while stack:
-        node = stack.pop()
-        if node.seq in nodes:
-            continue
-        if node.backward is None:
-            raise RuntimeError("trying to go backward through the graph a second time; pass retain_graph=True the first time")
-        nodes[node.seq] = node
-        stack.extend(x._node for x in node.inputs if x._node is not None)
-    grads = {root._node.seq: [None] * root._node.outputs}  # by node: one gradient for each output
-    grads[root._node.seq][root._index] = gradient
-    del gradient
-    for seq in sorted(nodes, reverse=True):
-        node = nodes.pop(seq)
-        incoming = grads.pop(seq, None)
-        if incoming is not None:
-            outgoing = node.backward(*incoming)
-            for x, g in zip(node.inputs, outgoing):
-                if g is None or not x.requires_grad:
-                    continue
-                if x._node is None:
-                    accumulate(x, g)
-                    continue
-                slots = grads.setdefault(x._node.seq, [None] * x._node.outputs)
-                slots[x._index] = g if slots[x._index] is None else slots[x._index] + g
-            del incoming, outgoing
-        if not retain_graph:
-            node.backward, node.inputs = None, ()
-
-
-def accumulate(leaf, gradient):
-    """leaf.grad += gradient. A leaf with a slot (its place in an optimizer's flat gradient) keeps its gradient there."""
-    program.note_leaf(leaf)
-    slot = leaf._slot
-    if leaf._grad is None:
-        if slot is None:
-            # A gradient that is still shared (a view, or another leaf's) must not be changed by a later accumulation.
-            leaf._grad = gradient.clone()
-        else:
-            slot.copy_(gradient)
-            leaf._grad = slot
-    else:
-        leaf._grad.add_(gradient)
-
-
-def attach(name, outputs, inputs, backward):
-    """Records an op: marks `outputs` (a tuple of fresh Tensors) as computed from `inputs` by it. Call only when `wanted(*inputs)`."""
-    node = Node(name, inputs, backward, len(outputs))
-    for i, out in enumerate(outputs):
-        out.requires_grad, out._node, out._index = True, node, i
-
-
-def wanted(*inputs):
-    """True when the op on these inputs must be recorded."""
-    if state.grad_enabled:
-        for x in inputs:
-            if x is not None and x.requires_grad:
-                return True
-    return False
-
-
-# ---- creation ----------------------------------------------------------------------------------------
-
-
-def shape_of(args):
-    """(2, 3), ([2, 3],) or ((2, 3),) as a tuple of ints; sentences for anything else."""
-    shape = tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else tuple(args)
-    for n in shape:
-        if not isinstance(n, int) or isinstance(n, bool):
-            raise TypeError("sizes must be ints, not %r" % (n,))
-        if n < 0:
-            raise RuntimeError("trying to create a tensor with negative dimension %d: %s" % (n, list(shape)))
-    return shape
-
-
-def empty(*shape, dtype=float32, device=None, requires_grad=False):
-    """An uninitialised tensor."""
-    shape = shape_of(shape)
-    device = get_device(device)
-    storage = Storage(device, max(numel_of(shape) * dtype.itemsize, 4), {"f": "float32", "i": "int32", "b": "int8"}[dtype.typecode])
-    return Tensor(storage, shape, dtype, requires_grad=requires_grad)
-
-
-def like(x, shape=None, dtype=None):
-    """An uninitialised dense tensor on x's device; x's shape and dtype unless given."""
-    shape = x.shape if shape is None else shape
-    dtype = x.dtype if dtype is None else dtype
-    return Tensor(Storage(x._storage.device, max(numel_of(shape) * dtype.itemsize, 4), "float32" if dtype is float32 else "int8" if dtype is int8 else "int32"), shape, dtype)
-
-
-def full(shape, value, dtype=None, device=None, requires_grad=False):
-    """A tensor filled with one number; the dtype follows the number unless given."""
-    from .ops import movement
-
-    dtype = dtype or (bool_ if isinstance(value, bool) else int32 if isinstance(value, int) else float32)
-    out = empty(shape, dtype=dtype, device=device)
-    movement.fill_(out, value)
-    out.requires_grad = requires_grad
-    return out
-
-
-def tensor(data, dtype=None, device=None, requires_grad=False):
-    """A tensor from a number, nested lists, a bytes-like array or a NumPy array (a copy).
-
-    dtype: from the data unless given (float: float32, int: int32, bool: bool). Ragged lists raise ValueError.
-    """
-    if isinstance(data, Tensor):
-        out = data.detach().clone()
-        out = out if dtype is None else out.to(dtype)
-        return out.requires_grad_(requires_grad) if requires_grad else out
-    shape, flat, kind = _flatten(data)
-    dtype = dtype or kind
-    out = empty(shape, dtype=dtype, device=device)
-    if not isinstance(flat, array.array) or flat.typecode != dtype.typecode:
-        try:
-            values = (1 if v else 0 for v in flat) if dtype is bool_ else (int(v) for v in flat) if dtype is not float32 else flat
-            flat = array.array(dtype.typecode, values)
-        except OverflowError:
-            raise OverflowError("a value does not fit %r; int32 holds -2147483648 to 2147483647" % (dtype,)) from None
-    out.copy_bytes_(flat)
-    return out.requires_grad_() if requires_grad else out
-
-
-def _flatten(data):
-    """(shape, flat values, dtype) of numbers, nested sequences or an array."""
-    if hasattr(data, "__array__") and hasattr(data, "dtype"):
-        import numpy
-
-        kind = data.dtype.kind
-        if kind not in "fiub":
-            raise TypeError("cannot make a tensor of NumPy dtype %s; use floats, ints or bools" % data.dtype)
-        if kind in "iu" and data.size and (data.max() > 2147483647 or data.min() < -2147483648):
-            raise OverflowError("a value of the array does not fit int32; convert it to float32 first")
-        flat = array.array("f" if kind == "f" else "i")
-        flat.frombytes(numpy.ascontiguousarray(data, dtype="<f4" if kind == "f" else "<i4").tobytes())
-        return tuple(data.shape), flat, float32 if kind == "f" else bool_ if kind == "b" else int32
-    if isinstance(data, array.array):
-        return (len(data),), data, float32 if data.typecode in "fd" else int32
-    if isinstance(data, (bytes, bytearray, range)):
-        return (len(data),), list(data), int32
-    shape, level = [], data
-    while isinstance(level, (list, tuple)):
-        shape.append(len(level))
-        if not level:
-            break
-        level = level[0]
-    flat = []
-    _walk(data, shape, 0, flat)
-    kind = bool_ if flat and all(isinstance(v, bool) for v in flat) else int32 if flat and all(isinstance(v, int) for v in flat) else float32
-    return tuple(shape), flat, kind
-
-
-def _walk(data, shape, depth, flat):
-    if depth == len(shape):
-        if isinstance(data, Tensor):
-            data = data.item()
-        if not isinstance(data, (int, float)):
-            raise TypeError("cannot make a tensor of %r; use numbers or lists of numbers of equal length" % (data,))
-        flat.append(data)
-        return
-    if not isinstance(data, (list, tuple)) or len(data) != shape[depth]:
-        raise ValueError("expected a list of length %d at dimension %d, got %r" % (shape[depth], depth, data if not isinstance(data, (list, tuple)) else len(data)))
-    for item in data:
-        _walk(item, shape, depth + 1, flat)

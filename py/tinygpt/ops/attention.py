@@ -6,8 +6,10 @@ Tensors are [B, H, T, D] views in PyTorch's layout; the kernel takes their strid
 import math
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import full, like
 from ..program import launch
-from ..tensor import Tensor, attach, bool_, float32, full, like, row_major, wanted
+from ..tensor import Tensor, bool_, float32, row_major
 from . import elementwise, movement, random, softmax_xent
 
 

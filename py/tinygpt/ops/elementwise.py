@@ -4,8 +4,10 @@ Shapes broadcast from the right; a gradient is summed back over the dimensions t
 """
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch, merged_dims
-from ..tensor import Tensor, attach, bool_, float32, int32, like, row_major, wanted
+from ..tensor import Tensor, bool_, float32, int32, row_major
 
 # Unary functions whose gradient needs the output y rather than the input x (kernels.unary_backward).
 _FROM_OUTPUT = ("reciprocal", "exp", "sqrt", "rsqrt", "tanh", "sigmoid")
@@ -105,7 +107,7 @@ def operand(value, other):
     if isinstance(value, (Tensor, int, float)):
         return value
     if hasattr(value, "__array__") or isinstance(value, (list, tuple)):
-        from ..tensor import tensor
+        from ..creation import tensor
 
         return tensor(value, device=other.device)
     raise TypeError("unsupported operand: a Tensor and %s" % type(value).__name__)
@@ -271,7 +273,7 @@ def pow_(a, b):
 
 def rpow(a, b):
     """b ** a for a number b."""
-    from ..tensor import full
+    from ..creation import full
 
     return pow_(full((), float(b), device=a.device), a)
 
@@ -280,7 +282,7 @@ def _extremum(name, a, b):
     """maximum or minimum; where the two are equal each gets half of the gradient, as in PyTorch."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        from ..tensor import full
+        from ..creation import full
 
         b = full((), b, device=a.device)
     a, b = _promote(a, b)
@@ -376,7 +378,7 @@ def where(condition, a, b):
     """condition ? a : b with broadcasting; a and b may be numbers. condition is bool."""
     if condition.dtype is not bool_:
         raise RuntimeError("where expected condition to be a boolean tensor, but got %r" % (condition.dtype,))
-    from ..tensor import full
+    from ..creation import full
 
     float_wanted = any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype is float32) for v in (a, b))
     a, b = [v if isinstance(v, Tensor) else full((), float(v) if float_wanted else v, device=condition.device) for v in (a, b)]
@@ -409,7 +411,7 @@ def masked_fill(x, mask, value):
 
 
 def _writable(x, name):
-    from ..tensor import state
+    from ..state import state
 
     if state.grad_enabled and x.requires_grad:
         kind = "a leaf Variable that requires grad" if x.is_leaf else "a tensor that is part of a recorded computation"

@@ -1,8 +1,10 @@
 """Embedding: rows of a table by index; the gradient adds each output's gradient to its row."""
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch
-from ..tensor import Tensor, attach, float32, int32, like, numel_of, wanted
+from ..tensor import Tensor, float32, int32, numel_of
 from . import elementwise
 
 

@@ -5,8 +5,10 @@ forward and backward copy nothing.
 """
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch
-from ..tensor import Tensor, attach, float32, like, numel_of, wanted
+from ..tensor import Tensor, float32, numel_of
 from . import elementwise, reduce
 
 

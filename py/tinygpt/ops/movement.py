@@ -4,8 +4,10 @@ A view shares its storage and launches nothing; its gradient is the gradient see
 """
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import full, like, tensor
 from ..program import launch
-from ..tensor import Tensor, attach, bool_, float32, full, int32, like, numel_of, row_major, tensor, wanted
+from ..tensor import Tensor, bool_, float32, int32, numel_of, row_major
 from . import elementwise
 
 
@@ -387,7 +389,7 @@ def triu(x, diagonal=0):
 
 def arange(start, end=None, step=1, dtype=None, device=None):
     """Numbers from start (0) to end, exclusive, by step."""
-    from ..tensor import empty
+    from ..creation import empty
 
     if end is None:
         start, end = 0, start

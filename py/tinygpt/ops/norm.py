@@ -1,8 +1,9 @@
 """Layer norm and RMS norm over the last dimension, each one launch forward and one backward."""
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch
-from ..tensor import attach, like, wanted
 from . import elementwise
 
 

@@ -7,7 +7,9 @@ function's replay rewrites, so a captured dropout draws new numbers at every ste
 import struct
 
 from .. import kernels, program
-from ..tensor import Tensor, attach, empty, int32, like, wanted
+from ..autograd import attach, wanted
+from ..creation import empty, like
+from ..tensor import Tensor, int32
 
 
 class Generator:
@@ -188,8 +190,8 @@ def sample(logits, settings, generator=None):
 
 def multinomial(probabilities, num_samples=1, generator=None):
     """One index per row drawn in proportion to `probabilities` [V] or [B, V]; with replacement when num_samples > 1."""
+    from ..creation import tensor
     from . import elementwise, movement
-    from ..tensor import tensor
 
     rows = probabilities if probabilities.ndim == 2 else probabilities.unsqueeze(0)
     logits = elementwise.unary("log", rows.detach())

@@ -3,8 +3,10 @@
 import math
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch
-from ..tensor import attach, bool_, float32, int32, like, numel_of, wanted
+from ..tensor import bool_, float32, int32, numel_of
 from . import elementwise, movement
 
 

@@ -1,8 +1,10 @@
 """Softmax, log-softmax and the fused cross-entropy, which computes its gradient in the same pass as its value."""
 
 from .. import kernels
+from ..autograd import attach, wanted
+from ..creation import like
 from ..program import launch
-from ..tensor import attach, float32, int32, like, wanted
+from ..tensor import float32, int32
 from . import elementwise, movement
 
 
