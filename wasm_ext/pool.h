@@ -21,12 +21,12 @@
 #endif
 #endif
 
-// Rounds of spinning: about a millisecond inside a run (a serial launch may last that long), about 0.2 ms between runs (the
-// time Python needs to come back with the next step).
+// Rounds of spinning: about 0.2 ms in WebAssembly, which has nothing between spinning and sleeping; natively a few microseconds, then a
+// millisecond of yielding, so that with more threads than free cores the thread that is waited for gets to run.
 #if defined(__EMSCRIPTEN__)
-enum { SPIN_IN_RUN = 600000, SPIN_IDLE = 150000 };
+enum { SPIN_IN_RUN = 200000, SPIN_IDLE = 150000 };
 #else
-enum { SPIN_IN_RUN = 20000, SPIN_IDLE = 6000, SPIN_BEFORE_YIELD = 1500 };
+enum { SPIN_IN_RUN = 4000, SPIN_IDLE = 1000, SPIN_BEFORE_YIELD = 200 };
 #endif
 
 #if THREADS
@@ -39,7 +39,7 @@ struct alignas(64) Signal {
     for (int i = 0; i < spins; i++) {
       if (word.load(std::memory_order_acquire) != old) return;
 #if !defined(__EMSCRIPTEN__)
-      if (i > SPIN_BEFORE_YIELD) sched_yield();  // more threads than cores: let the one we wait for run
+      if (i > SPIN_BEFORE_YIELD) sched_yield();
 #if defined(__x86_64__)
       else _mm_pause();
 #endif
