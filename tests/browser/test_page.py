@@ -268,6 +268,10 @@ def test_the_consoles_arrow_keys_go_through_what_was_entered(tab):
 def test_numpy_is_loaded_on_its_first_import_also_inside_a_function(browser, server):
     tab = Tab(browser, server)
     assert not any("numpy" in url for url in tab.requests)
+    missing = {wheel["name"]: wheel["missing"] for wheel in tab.page.evaluate("() => fetch('public/wheels/wheels.json').then(a => a.json())")}
+    if missing["numpy"]:  # where set-up could have no wheel (no network, no cache), this is what must happen
+        assert missing["numpy"] in tab.run("import numpy")["error"]
+        return
     assert tab.value("import sys\n'numpy' in sys.modules") is False
     assert tab.value("def f():\n    import numpy.linalg as la\n    return la\nfloat(f().det([[2.0, 1.0], [1.0, 3.0]]))") == pytest.approx(5)
     assert "Loaded numpy" in tab.text("#console-output")
