@@ -1,10 +1,11 @@
 """TinyGPT: train a GPT in a browser tab, with PyTorch's names. The same package runs in Pyodide and in CPython.
 
-    import tinygpt
-    from tinygpt import nn, functional as F, optim
+import tinygpt
+from tinygpt import nn, functional as F, optim
 """
 
 from . import config, functional, kernels, nn, ops, optim, program, schedule  # noqa: F401
+from .compiled import compile
 from .config import PRESETS, ModelConfig, TrainConfig
 from .creation import empty, full, shape_of, tensor
 from .functional import cross_entropy, log_softmax, softmax
@@ -14,7 +15,6 @@ from .ops.matmul import matmul
 from .ops.movement import arange, cat, split, stack, tril, triu
 from .ops.random import Generator, default_generator, manual_seed, multinomial, rand, randint, randn
 from .optim import clip_grad_norm_
-from .program import compile
 from .state import enable_grad, get_device, is_grad_enabled, no_grad, set_device
 from .tensor import Tensor, bool_, float32, int32
 
@@ -73,10 +73,57 @@ bool = bool_  # noqa: A001  PyTorch's name for the dtype
 
 __version__ = "0.1.0"
 __all__ = [
-    "GPT", "PRESETS", "Generator", "ModelConfig", "Tensor", "TrainConfig", "arange", "cat", "clip_grad_norm_",
-    "compile", "config", "cross_entropy", "default_generator", "empty", "enable_grad", "eye", "float32", "full",
-    "full_like", "functional", "get_device", "int32", "is_grad_enabled", "kernels", "log_softmax", "manual_seed",
-    "matmul", "maximum", "minimum", "multinomial", "nn", "no_grad", "ones", "ones_like", "ops", "optim", "program",
-    "rand", "rand_like", "randint", "randn", "randn_like", "schedule", "set_device", "softmax", "split", "stack",
-    "tensor", "tril", "triu", "where", "zeros", "zeros_like",
+    "GPT",
+    "PRESETS",
+    "Generator",
+    "ModelConfig",
+    "Tensor",
+    "TrainConfig",
+    "arange",
+    "cat",
+    "clip_grad_norm_",
+    "compile",
+    "config",
+    "cross_entropy",
+    "default_generator",
+    "empty",
+    "enable_grad",
+    "eye",
+    "float32",
+    "full",
+    "full_like",
+    "functional",
+    "get_device",
+    "int32",
+    "is_grad_enabled",
+    "kernels",
+    "log_softmax",
+    "manual_seed",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multinomial",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "ops",
+    "optim",
+    "program",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "schedule",
+    "set_device",
+    "softmax",
+    "split",
+    "stack",
+    "tensor",
+    "tril",
+    "triu",
+    "where",
+    "zeros",
+    "zeros_like",
 ]

@@ -1,7 +1,7 @@
 """The tape: which op made a tensor from which, and the walk back that turns d loss / d result into d loss / d leaf.
 
-An op that wants a gradient calls `attach` with a function from output gradients to input gradients. `backward` visits the Nodes from the newest
-to the oldest, so each is complete when its turn comes.
+An op that wants a gradient calls `attach` with a function from output gradients to input gradients. `backward` visits the
+Nodes from the newest to the oldest, so each is complete when its turn comes.
 """
 
 import itertools

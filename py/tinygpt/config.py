@@ -110,7 +110,9 @@ class Preset:
 def _from_dict(cls, values):
     if not isinstance(values, dict):
         raise ValueError("a %s must be a JSON object, not %s" % (cls.__name__, type(values).__name__))
-    known = {f.name: f.type if isinstance(f.type, type) else {"int": int, "float": float, "str": str, "bool": bool}[f.type] for f in fields(cls)}
+    known = {
+        f.name: f.type if isinstance(f.type, type) else {"int": int, "float": float, "str": str, "bool": bool}[f.type] for f in fields(cls)
+    }
     for name, value in values.items():
         if name not in known:
             raise ValueError("%s has no setting %r" % (cls.__name__, name))

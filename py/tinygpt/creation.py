@@ -29,16 +29,24 @@ def like(x, shape=None, dtype=None):
     """An uninitialised dense tensor on x's device; x's shape and dtype unless given."""
     shape = x.shape if shape is None else shape
     dtype = x.dtype if dtype is None else dtype
-    return Tensor(Storage(x._storage.device, max(numel_of(shape) * dtype.itemsize, 4), "float32" if dtype is float32 else "int8" if dtype is int8 else "int32"), shape, dtype)
+    return Tensor(
+        Storage(
+            x._storage.device,
+            max(numel_of(shape) * dtype.itemsize, 4),
+            "float32" if dtype is float32 else "int8" if dtype is int8 else "int32",
+        ),
+        shape,
+        dtype,
+    )
 
 
 def full(shape, value, dtype=None, device=None, requires_grad=False):
     """A tensor filled with one number; the dtype follows the number unless given."""
-    from .ops import movement
+    from .ops import inplace
 
     dtype = dtype or (bool_ if isinstance(value, bool) else int32 if isinstance(value, int) else float32)
     out = empty(shape, dtype=dtype, device=device)
-    movement.fill_(out, value)
+    inplace.fill_(out, value)
     out.requires_grad = requires_grad
     return out
 
@@ -90,7 +98,9 @@ def _flatten(data):
         level = level[0]
     flat = []
     _walk(data, shape, 0, flat)
-    kind = bool_ if flat and all(isinstance(v, bool) for v in flat) else int32 if flat and all(isinstance(v, int) for v in flat) else float32
+    kind = (
+        bool_ if flat and all(isinstance(v, bool) for v in flat) else int32 if flat and all(isinstance(v, int) for v in flat) else float32
+    )
     return tuple(shape), flat, kind
 
 
@@ -103,6 +113,9 @@ def _walk(data, shape, depth, flat):
         flat.append(data)
         return
     if not isinstance(data, (list, tuple)) or len(data) != shape[depth]:
-        raise ValueError("expected a list of length %d at dimension %d, got %r" % (shape[depth], depth, data if not isinstance(data, (list, tuple)) else len(data)))
+        raise ValueError(
+            "expected a list of length %d at dimension %d, got %r"
+            % (shape[depth], depth, data if not isinstance(data, (list, tuple)) else len(data))
+        )
     for item in data:
         _walk(item, shape, depth + 1, flat)

@@ -9,8 +9,24 @@ from .ops.random import dropout as _dropout
 from .ops.softmax_xent import cross_entropy, log_softmax, softmax
 
 __all__ = [
-    "relu", "gelu", "silu", "sigmoid", "tanh", "softmax", "log_softmax", "cross_entropy", "nll_loss",
-    "mse_loss", "linear", "embedding", "layer_norm", "rms_norm", "dropout", "scaled_dot_product_attention", "rotary", "one_hot",
+    "relu",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "log_softmax",
+    "cross_entropy",
+    "nll_loss",
+    "mse_loss",
+    "linear",
+    "embedding",
+    "layer_norm",
+    "rms_norm",
+    "dropout",
+    "scaled_dot_product_attention",
+    "rotary",
+    "one_hot",
 ]
 
 
@@ -47,8 +63,9 @@ def embedding(index, weight):
 def _normalized(x, shape, name):
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if shape != x.shape[-1:]:
-        raise RuntimeError("%s: normalized_shape %s must name the last dimension of the input, of shape %s"
-                           % (name, list(shape), list(x.shape)))
+        raise RuntimeError(
+            "%s: normalized_shape %s must name the last dimension of the input, of shape %s" % (name, list(shape), list(x.shape))
+        )
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):

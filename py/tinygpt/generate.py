@@ -1,10 +1,10 @@
 """Text from a model, token by token: a prompt fills the key/value cache, then each token is one replay of a captured decoding step.
 
-`generate` yields every token as it is decoded. When the context is full, the last half of it is kept and run again as the prompt (positions are
-absolute, so old keys cannot slide); reference/sample.py does the same.
+`generate` yields every token as it is decoded. When the context is full, the last half of it is kept and run again as the
+prompt (positions are absolute, so old keys cannot slide); reference/sample.py does the same.
 """
 
-from . import program
+from .compiled import compile
 from .creation import tensor
 from .model import Cache
 from .ops import random
@@ -38,7 +38,7 @@ class Decoder:
         self.token = tensor([[0]], dtype=int32, device=device)
         self.settings = tensor([1.0, 0.0, 1.0, 0.0], device=device)
         self.generator = random.Generator()
-        self.step = program.compile(self._step)
+        self.step = compile(self._step)
 
     def _draw(self, logits):
         V = logits.shape[-1]
@@ -72,14 +72,16 @@ def decoder_of(model):
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0, seed=None):
     """Yields up to max_new_tokens token ids (ints) that continue `prompt` (a non-empty sequence of ids), each as it is decoded.
 
-    temperature 0 takes the most probable token; top_k > 0 and top_p < 1 restrict the choice (kernels.sample). seed: of this text's own random
-    stream; None draws one from the default generator. Training is not disturbed.
+    temperature 0 takes the most probable token; top_k > 0 and top_p < 1 restrict the choice (kernels.sample). seed: of this text's own
+    random stream; None draws one from the default generator. Training is not disturbed.
     """
     prompt = list(prompt)
     if not prompt:
         raise ValueError("the prompt is empty; give at least one token, a newline for instance")
     if temperature < 0 or top_k < 0 or not 0.0 < top_p <= 1.0:
-        raise ValueError("temperature %r, top_k %r, top_p %r: they must be at least 0, at least 0, and in (0, 1]" % (temperature, top_k, top_p))
+        raise ValueError(
+            "temperature %r, top_k %r, top_p %r: they must be at least 0, at least 0, and in (0, 1]" % (temperature, top_k, top_p)
+        )
     if seed is None:
         seed = random.default_generator.fork()
     decoder = decoder_of(model)

@@ -1,8 +1,8 @@
 """Runs a training loop and reports on it: step boundaries, logging, evaluation, samples.
 
 The user's code is an ordinary function `train(run)`. `for step in run.steps(n)` is the step boundary; `run.log` and its neighbours send
-messages, one JSON object each, to the sink that the host installed (the page's chart; natively a line on stdout). Objects made through `run.keep` live in the
-Run and survive a stop or an error, so nothing is lost when the code is run on.
+messages, one JSON object each, to the sink that the host installed (the page's chart; natively a line on stdout). Objects made
+through `run.keep` live in the Run and survive a stop or an error, so nothing is lost when the code is run on.
 
 Message types: start, step, eval, sample_start, sample, sample_end, note, finish.
 """
@@ -86,9 +86,19 @@ class Run:
     def start(self, model, config, tokenizer=None):
         """Announces the run: what is trained, on what."""
         device = get_device()
-        self.send(type="start", name=self.name, preset=self.preset, parameters=model.num_parameters(), steps=config.steps,
-                  batch_tokens=config.batch_size * model.config.context, device=device.name, build=device.build,
-                  threads=device.threads, vocab_size=model.config.vocab_size, step=self.step)
+        self.send(
+            type="start",
+            name=self.name,
+            preset=self.preset,
+            parameters=model.num_parameters(),
+            steps=config.steps,
+            batch_tokens=config.batch_size * model.config.context,
+            device=device.name,
+            build=device.build,
+            threads=device.threads,
+            vocab_size=model.config.vocab_size,
+            step=self.step,
+        )
 
     def log(self, loss, lr=None, grad_norm=None, program=None):
         """Reports a step. loss: a number or 0-d tensor. Raises TrainingError when it is not finite."""
@@ -96,8 +106,10 @@ class Run:
         now = time.perf_counter()
         ms, self._last = (now - self._last) * 1e3, now
         if not math.isfinite(loss):
-            raise TrainingError("the loss became %s at step %d: lower the learning rate, or check what changed; "
-                                "the model keeps its last values" % ("NaN" if loss != loss else "infinite", self.step))
+            raise TrainingError(
+                "the loss became %s at step %d: lower the learning rate, or check what changed; "
+                "the model keeps its last values" % ("NaN" if loss != loss else "infinite", self.step)
+            )
         self.history.append((self.step, loss))
         message = dict(type="step", step=self.step, loss=loss, lr=lr, ms=ms)
         if grad_norm is not None:
@@ -127,8 +139,9 @@ class Run:
 
         started = time.perf_counter()
         self.send(type="sample_start", step=self.step)
-        for piece in stream_text(model, tokenizer, prompt, config.sample_tokens,
-                                 temperature=config.temperature, top_k=config.top_k, top_p=config.top_p):
+        for piece in stream_text(
+            model, tokenizer, prompt, config.sample_tokens, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p
+        ):
             self.send(type="sample", text=piece)
         self.send(type="sample_end")
         self._exclude(started)
@@ -156,8 +169,10 @@ class Run:
 def _print(message, run):
     kind = message["type"]
     if kind == "start":
-        print("%s: %.2f M parameters on %s (%s, %d threads), %d steps" % (
-            message["preset"], message["parameters"] / 1e6, message["device"], message["build"], message["threads"], message["steps"]))
+        print(
+            "%s: %.2f M parameters on %s (%s, %d threads), %d steps"
+            % (message["preset"], message["parameters"] / 1e6, message["device"], message["build"], message["threads"], message["steps"])
+        )
     elif kind == "step" and (message["step"] % 10 == 0 or message["step"] == run.total - 1):
         print("step %d  loss %.4f  %.1f ms" % (message["step"], message["loss"], message["ms"]))
     elif kind == "eval":
@@ -170,7 +185,10 @@ def _print(message, run):
 
 
 def run(train, name="run", resume=None):
-    """Runs `train(run)` with a fresh Run (or `resume`, a Run to go on with) and returns the Run. It is `tinygpt.loop.current` meanwhile and after."""
+    """Runs `train(run)` with a fresh Run (or `resume`, a Run to go on with) and returns the Run.
+
+    It is `tinygpt.loop.current` meanwhile and after.
+    """
     global current
     current = this = resume or Run(name)
     reason = "error"

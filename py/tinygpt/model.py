@@ -108,7 +108,9 @@ class GPT(nn.Module):
         """ids int32 [B, T] -> logits [B, T, V]; with targets int32 [B, T] -> (logits, mean cross-entropy)."""
         B, T = ids.shape
         if T > self.config.context:
-            raise RuntimeError("cannot run %d tokens through a model with a context of %d; give at most %d" % (T, self.config.context, self.config.context))
+            raise RuntimeError(
+                "cannot run %d tokens through a model with a context of %d; give at most %d" % (T, self.config.context, self.config.context)
+            )
         x = self.tok_emb(ids)  # [B, T, C]
         if self.pos_emb is not None:
             x = x + (self.pos_emb.weight[:T] if cache is None else cache.positions(self.pos_emb, T))

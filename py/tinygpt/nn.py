@@ -132,7 +132,10 @@ class Module:
             problems.append("Unexpected key(s) in state_dict: %s." % ", ".join(unexpected))
         for name, tensor in own.items():
             if name in values and tuple(values[name].shape) != tensor.shape:
-                problems.append("size mismatch for %s: the given shape is %s, the current model's is %s." % (name, list(values[name].shape), list(tensor.shape)))
+                problems.append(
+                    "size mismatch for %s: the given shape is %s, the current model's is %s."
+                    % (name, list(values[name].shape), list(tensor.shape))
+                )
         if problems:
             raise RuntimeError("Error(s) in loading state_dict for %s: %s" % (type(self).__name__, " ".join(problems)))
         with no_grad():
@@ -315,5 +318,3 @@ class CrossEntropyLoss(Module):
 
     def forward(self, logits, targets):
         return F.cross_entropy(logits, targets, self.ignore_index, self.reduction)
-
-

@@ -1,8 +1,8 @@
 """Optimizers in order of increasing complexity: SGD, AdamW; gradient clipping.
 
-An optimizer moves its parameters into one flat arena, with gradients and moments in parallel ones, so a step is one launch whatever the number of
-parameters. What changes from step to step (learning rate, bias correction) is written to a small device buffer before the launch, and before each
-replay of a captured step.
+An optimizer moves its parameters into one flat arena, with gradients and moments in parallel ones, so a step is one launch whatever the
+number of parameters. What changes from step to step (learning rate, bias correction) is written to a small device buffer
+before the launch, and before each replay of a captured step.
 """
 
 import math
@@ -153,8 +153,13 @@ class Optimizer:
             advance()
 
         program.before_replay(hook)
-        self._launch([Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)],
-                     Flat.part(self.flat.gradients, start, (end - start,)), hyper, end - start, len(parts))
+        self._launch(
+            [Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)],
+            Flat.part(self.flat.gradients, start, (end - start,)),
+            hyper,
+            end - start,
+            len(parts),
+        )
 
     # ---- state, by parameter ----
 
@@ -250,5 +255,3 @@ def _whole_arena(grads):
     if owner is None or len(grads) != len(owner.ranges) or any(getattr(g, "owner", None) is not owner for g in grads):
         return None
     return owner.gradients
-
-

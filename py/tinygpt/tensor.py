@@ -75,7 +75,21 @@ class Tensor:
     shape: tuple of ints. dtype: float32, int32 or bool. grad: the accumulated gradient of a leaf that requires one.
     """
 
-    __slots__ = ("_storage", "_offset", "shape", "_strides", "dtype", "requires_grad", "_grad", "_slot", "_node", "_index", "_unit", "__weakref__", "__dict__")
+    __slots__ = (
+        "_storage",
+        "_offset",
+        "shape",
+        "_strides",
+        "dtype",
+        "requires_grad",
+        "_grad",
+        "_slot",
+        "_node",
+        "_index",
+        "_unit",
+        "__weakref__",
+        "__dict__",
+    )
 
     def __init__(self, storage, shape, dtype=float32, offset=0, strides=None, requires_grad=False):
         self._storage, self.shape, self.dtype, self._offset = storage, shape, dtype, offset
@@ -178,7 +192,9 @@ class Tensor:
         """Overwrites a contiguous tensor with `data` (bytes of exactly its size). Returns self."""
         nbytes = memoryview(data).nbytes
         if nbytes != self.numel() * self.dtype.itemsize:
-            raise ValueError("%d bytes do not fill a tensor of shape %s (%d bytes)" % (nbytes, self.shape, self.numel() * self.dtype.itemsize))
+            raise ValueError(
+                "%d bytes do not fill a tensor of shape %s (%d bytes)" % (nbytes, self.shape, self.numel() * self.dtype.itemsize)
+            )
         if not self.is_contiguous():
             raise RuntimeError("copy_bytes_ needs a contiguous tensor; call .contiguous() first")
         program.note_write("a tensor was filled from Python data")
@@ -202,7 +218,11 @@ class Tensor:
         flat.frombytes(self.tobytes())
         values = [bool(v) for v in flat] if self.dtype is bool_ else flat.tolist()
         for n in reversed(self.shape[1:]):
-            values = [values[i : i + n] for i in range(0, len(values), n)] if n else [[] for _ in range(numel_of(self.shape[: self.shape.index(0)]))]
+            values = (
+                [values[i : i + n] for i in range(0, len(values), n)]
+                if n
+                else [[] for _ in range(numel_of(self.shape[: self.shape.index(0)]))]
+            )
         return values if self.shape else values[0]
 
     def numpy(self):
@@ -256,7 +276,9 @@ class Tensor:
             raise RuntimeError("this tensor does not require grad and has no grad_fn, so there is nothing to differentiate")
         if gradient is None:
             if self.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs, not for shape %s; pass gradient=" % (self.shape,))
+                raise RuntimeError(
+                    "grad can be implicitly created only for scalar outputs, not for shape %s; pass gradient=" % (self.shape,)
+                )
             from .creation import full
 
             gradient = full(self.shape, 1.0, device=self.device)
@@ -270,5 +292,3 @@ class Tensor:
         from . import printing
 
         return printing.tensor_repr(self)
-
-

@@ -22,10 +22,15 @@ def train(run):
     data = run.keep("data", lambda: Dataset(text, tokenizer, shape.context))
 
     model = run.keep("model", lambda: GPT(shape))
-    optimizer = run.keep("optimizer", lambda: optim.AdamW(
-        model.parameter_groups(config.weight_decay),
-        lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps,
-    ))
+    optimizer = run.keep(
+        "optimizer",
+        lambda: optim.AdamW(
+            model.parameter_groups(config.weight_decay),
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            eps=config.eps,
+        ),
+    )
     max_norm = config.grad_clip or float("inf")
 
     @tinygpt.compile

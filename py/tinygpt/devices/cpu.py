@@ -81,9 +81,7 @@ class CpuProgram:
         code = bytearray(self.slots * 8)
         at = 0
         for kernel, buffers, params in self.launches:
-            addresses = [
-                0 if b is None else (device.arena if b[0] == "arena" else b[0]) + b[1] for b in buffers
-            ]
+            addresses = [0 if b is None else (device.arena if b[0] == "arena" else b[0]) + b[1] for b in buffers]
             kernel.pack.pack_into(code, at, kernel.id, kernel.slots, *addresses, *params)
             at += kernel.slots * 8
         if not self.address:

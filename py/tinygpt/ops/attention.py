@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: the fused causal kernel, a plain composition for masks and dropout, and the decoding path over a key/value cache.
+"""Scaled dot-product attention: the fused causal kernel, a composition for masks and dropout, and decoding over a key/value cache.
 
 Tensors are [B, H, T, D] views in PyTorch's layout; the kernel takes their strides, so heads need not be made contiguous.
 """
@@ -31,12 +31,12 @@ def _check(q, k, v):
     for x in (q, k, v):
         if x.dtype is not float32:
             raise RuntimeError("scaled_dot_product_attention: expected float32, not %s" % x.dtype.name)
-    elementwise._same_device(q, k)
-    elementwise._same_device(q, v)
+    elementwise.same_device(q, k)
+    elementwise.same_device(q, v)
 
 
 def time_major(b, h, t, d, device_of):
-    """An uninitialised [B, H, T, D] view of a dense [B, T, H, D] tensor: transposed back it is dense, which the projection after attention wants."""
+    """An uninitialised [B, H, T, D] view of a dense [B, T, H, D] tensor: transposed back it is dense, as the next projection wants."""
     x = like(device_of, (b, t, h, d))
     return Tensor(x._storage, (b, h, t, d), float32, 0, tuple(row_major((b, t, h, d))[i] for i in (0, 2, 1, 3)))
 
@@ -57,8 +57,11 @@ def attention(q, k, v, causal, scale):
         def backward(dy):
             dy = _dense_last(dy)
             dq, dk, dv = time_major(b, h, t, d, q), time_major(b, g, s, d, q), time_major(b, g, s, d, q)
-            launch(kernels.attention_backward, (dq, dk, dv, dy, q, k, v, y, lse),
-                   (*sizes, *strides, *_bth(dy), *_bth(dq), *_bth(dk), *_bth(dv), scale))
+            launch(
+                kernels.attention_backward,
+                (dq, dk, dv, dy, q, k, v, y, lse),
+                (*sizes, *strides, *_bth(dy), *_bth(dq), *_bth(dk), *_bth(dv), scale),
+            )
             return dq, dk, dv
 
         attach("attention", (out,), (q, k, v), backward)
@@ -106,8 +109,11 @@ def kv_append(k_cache, v_cache, k, v, position):
     """Writes k, v [B, G, T, D] into the caches [B, G, S, D] at time position[0]. No gradient."""
     b, g, t, d = k.shape
     k, v = (x if x._strides[3] == 1 and (x._strides[1] == d or g == 1) else x.transpose(1, 2).contiguous().transpose(1, 2) for x in (k, v))
-    launch(kernels.kv_append, (k_cache, v_cache, k, v, position),
-           (b, g, t, d, k_cache.shape[2], k._strides[0], k._strides[2], v._strides[0], v._strides[2]))
+    launch(
+        kernels.kv_append,
+        (k_cache, v_cache, k, v, position),
+        (b, g, t, d, k_cache.shape[2], k._strides[0], k._strides[2], v._strides[0], v._strides[2]),
+    )
 
 
 def attention_decode(q, k_cache, v_cache, position, scale):
@@ -115,5 +121,7 @@ def attention_decode(q, k_cache, v_cache, position, scale):
     b, h, _, d = q.shape
     q = q if q._strides[3] == 1 and (q._strides[1] == d or h == 1) else q.contiguous()
     out = like(q, (b, h, 1, d))
-    launch(kernels.attention_decode, (out, q, k_cache, v_cache, position), (b, h, k_cache.shape[1], d, k_cache.shape[2], q._strides[0], scale))
+    launch(
+        kernels.attention_decode, (out, q, k_cache, v_cache, position), (b, h, k_cache.shape[1], d, k_cache.shape[2], q._strides[0], scale)
+    )
     return out

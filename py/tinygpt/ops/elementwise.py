@@ -79,8 +79,10 @@ def broadcast_shapes(a, b):
         y = b[i] if -i <= len(b) else 1
         if x != y and x != 1 and y != 1:
             raise RuntimeError(
-                "The size of tensor a (%d) must match the size of tensor b (%d) at non-singleton dimension %d: shapes %s and %s do not broadcast"
-                % (x, y, n + i, list(a), list(b)))
+                "The size of tensor a (%d) must match the size of tensor b (%d) at non-singleton dimension %d: "
+                "shapes %s and %s do not broadcast"
+                % (x, y, n + i, list(a), list(b))
+            )
         out.append(y if x == 1 else x)
     return tuple(out)
 
@@ -113,22 +115,23 @@ def operand(value, other):
     raise TypeError("unsupported operand: a Tensor and %s" % type(value).__name__)
 
 
-def _same_device(a, b):
+def same_device(a, b):
     if a.device is not b.device:
         raise RuntimeError(
             "Expected all tensors to be on the same device, but found at least two: %s (shape %s) and %s (shape %s); move one with .to(...)"
-            % (a.device.name, list(a.shape), b.device.name, list(b.shape)))
+            % (a.device.name, list(a.shape), b.device.name, list(b.shape))
+        )
 
 
 def _promote(a, b, division=False):
     """Both operands in the common dtype: float32 if either is (or for division), else int32."""
-    _same_device(a, b)
+    same_device(a, b)
     if a.dtype is float32 or b.dtype is float32 or division:
         return as_float(a), as_float(b)
     return a, b
 
 
-def _binary(name, a, b, dtype=None):
+def binary(name, a, b, dtype=None):
     """Launches kernels.binary on tensors of one dtype family; no gradient here."""
     shape = broadcast_shapes(a.shape, b.shape)
     out = like(a, shape, dtype or (int32 if a.dtype is bool_ else a.dtype))
@@ -139,7 +142,7 @@ def _binary(name, a, b, dtype=None):
     return out
 
 
-def _scalar(name, a, scalar, reverse=False, dtype=None):
+def binary_scalar(name, a, scalar, reverse=False, dtype=None):
     """Launches kernels.binary_scalar; the tensor's dtype follows PyTorch: an int tensor with a float scalar becomes float32."""
     if a.dtype is not float32 and (isinstance(scalar, float) or name in ("div", "pow")):
         a = as_float(a)
@@ -155,12 +158,12 @@ def add(a, b, alpha=1):
     if alpha != 1:
         b = b * alpha
     if not isinstance(b, Tensor):
-        out = _scalar("add", a, b)
+        out = binary_scalar("add", a, b)
         if wanted(a):
             attach("add", (out,), (a,), lambda dy: (dy,))
         return out
     a, b = _promote(a, b)
-    out = _binary("add", a, b)
+    out = binary("add", a, b)
     if wanted(a, b):
         sa, sb = a.shape, b.shape
         attach("add", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(dy, sb)))
@@ -172,12 +175,12 @@ def sub(a, b, alpha=1):
     if alpha != 1:
         b = b * alpha
     if not isinstance(b, Tensor):
-        out = _scalar("sub", a, b)
+        out = binary_scalar("sub", a, b)
         if wanted(a):
             attach("sub", (out,), (a,), lambda dy: (dy,))
         return out
     a, b = _promote(a, b)
-    out = _binary("sub", a, b)
+    out = binary("sub", a, b)
     if wanted(a, b):
         sa, sb, needs_b = a.shape, b.shape, b.requires_grad
         attach("sub", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(neg(dy), sb) if needs_b else None))
@@ -186,7 +189,7 @@ def sub(a, b, alpha=1):
 
 def rsub(a, b):
     """b - a for a number b."""
-    out = _scalar("sub", a, b, reverse=True)
+    out = binary_scalar("sub", a, b, reverse=True)
     if wanted(a):
         attach("rsub", (out,), (a,), lambda dy: (neg(dy),))
     return out
@@ -195,17 +198,17 @@ def rsub(a, b):
 def mul(a, b):
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        out = _scalar("mul", a, b)
+        out = binary_scalar("mul", a, b)
         if wanted(a):
-            attach("mul", (out,), (a,), lambda dy: (_scalar("mul", dy, b),))
+            attach("mul", (out,), (a,), lambda dy: (binary_scalar("mul", dy, b),))
         return out
     a, b = _promote(a, b)
-    out = _binary("mul", a, b)
+    out = binary("mul", a, b)
     if wanted(a, b):
 
         def backward(dy):
-            da = reduce_to(_binary("mul", dy, b), a.shape) if a.requires_grad else None
-            return da, reduce_to(_binary("mul", dy, a), b.shape) if b.requires_grad else None
+            da = reduce_to(binary("mul", dy, b), a.shape) if a.requires_grad else None
+            return da, reduce_to(binary("mul", dy, a), b.shape) if b.requires_grad else None
 
         attach("mul", (out,), (a, b), backward)
     return out
@@ -214,18 +217,18 @@ def mul(a, b):
 def div(a, b):
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        out = _scalar("div", a, b)
+        out = binary_scalar("div", a, b)
         if wanted(a):
-            attach("div", (out,), (a,), lambda dy: (_scalar("div", dy, b),))
+            attach("div", (out,), (a,), lambda dy: (binary_scalar("div", dy, b),))
         return out
     a, b = _promote(a, b, division=True)
-    out = _binary("div", a, b)
+    out = binary("div", a, b)
     if wanted(a, b):
         y = out.detach()
 
         def backward(dy):
-            da = _binary("div", dy, b)
-            db = reduce_to(neg(_binary("mul", da, y)), b.shape) if b.requires_grad else None
+            da = binary("div", dy, b)
+            db = reduce_to(neg(binary("mul", da, y)), b.shape) if b.requires_grad else None
             return reduce_to(da, a.shape) if a.requires_grad else None, db
 
         attach("div", (out,), (a, b), backward)
@@ -234,11 +237,11 @@ def div(a, b):
 
 def rdiv(a, b):
     """b / a for a number b."""
-    out = _scalar("div", a, b, reverse=True)
+    out = binary_scalar("div", a, b, reverse=True)
     if wanted(a):
         y = out.detach()
         x = as_float(a)
-        attach("rdiv", (out,), (a,), lambda dy: (neg(_binary("div", _binary("mul", dy, y), x)),))
+        attach("rdiv", (out,), (a,), lambda dy: (neg(binary("div", binary("mul", dy, y), x)),))
     return out
 
 
@@ -248,23 +251,23 @@ def pow_(a, b):
         if b == 2:
             return square(a)
         if a.dtype is not float32 and isinstance(b, int) and b >= 0:
-            return _scalar("pow", a, b)._cast(int32)
+            return binary_scalar("pow", a, b)._cast(int32)
         x = as_float(a)
-        out = _scalar("pow", x, b)
+        out = binary_scalar("pow", x, b)
         if wanted(a):
-            attach("pow", (out,), (a,), lambda dy: (_binary("mul", dy, _scalar("mul", _scalar("pow", x, b - 1), b)),))
+            attach("pow", (out,), (a,), lambda dy: (binary("mul", dy, binary_scalar("mul", binary_scalar("pow", x, b - 1), b)),))
         return out
     a, b = _promote(a, b, division=True)
-    out = _binary("pow", a, b)
+    out = binary("pow", a, b)
     if wanted(a, b):
         y = out.detach()
 
         def backward(dy):
             da = db = None
             if a.requires_grad:
-                da = reduce_to(_binary("mul", dy, _binary("mul", b, _binary("pow", a, _scalar("sub", b, 1)))), a.shape)
+                da = reduce_to(binary("mul", dy, binary("mul", b, binary("pow", a, binary_scalar("sub", b, 1)))), a.shape)
             if b.requires_grad:
-                db = reduce_to(_binary("mul", dy, _binary("mul", y, unary("log", a))), b.shape)
+                db = reduce_to(binary("mul", dy, binary("mul", y, unary("log", a))), b.shape)
             return da, db
 
         attach("pow", (out,), (a, b), backward)
@@ -286,14 +289,14 @@ def _extremum(name, a, b):
 
         b = full((), b, device=a.device)
     a, b = _promote(a, b)
-    out = _binary(name, a, b)
+    out = binary(name, a, b)
     if wanted(a, b):
 
         def backward(dy):
-            ties = _scalar("mul", _binary("eq", a, b, int32)._cast(float32), 0.5)
-            wins_a = _binary("add", _binary("gt" if name == "maximum" else "lt", a, b, int32)._cast(float32), ties)
-            da = _binary("mul", dy, wins_a)
-            db = _binary("sub", dy, da)
+            ties = binary_scalar("mul", binary("eq", a, b, int32)._cast(float32), 0.5)
+            wins_a = binary("add", binary("gt" if name == "maximum" else "lt", a, b, int32)._cast(float32), ties)
+            da = binary("mul", dy, wins_a)
+            db = binary("sub", dy, da)
             return reduce_to(da, a.shape) if a.requires_grad else None, reduce_to(db, b.shape) if b.requires_grad else None
 
         attach(name, (out,), (a, b), backward)
@@ -322,12 +325,12 @@ def clamp(x, min=None, max=None):
         inside = below if inside is None else logical_and(inside, below)
         out = _binary_with_number("minimum", out, max)
     if wanted(x):
-        attach("clamp", (out,), (x,), lambda dy: (_binary("mul", dy, inside._cast(float32)),))
+        attach("clamp", (out,), (x,), lambda dy: (binary("mul", dy, inside._cast(float32)),))
     return out
 
 
 def _binary_with_number(name, x, number):
-    return _scalar(name, x.detach(), number)
+    return binary_scalar(name, x.detach(), number)
 
 
 def floor_divide(a, b):
@@ -345,17 +348,17 @@ def _integer_like(name, a, b):
     if wanted(a) or (isinstance(b, Tensor) and wanted(b)):
         raise RuntimeError("%s has no gradient here; use .detach() on its operands" % name)
     if not isinstance(b, Tensor):
-        return _scalar(name, a, b)
-    return _binary(name, *_promote(a, b))
+        return binary_scalar(name, a, b)
+    return binary(name, *_promote(a, b))
 
 
 def compare(name, a, b):
     """eq ne lt le gt ge -> bool."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        return _scalar(name, a.detach(), b, dtype=bool_)
+        return binary_scalar(name, a.detach(), b, dtype=bool_)
     a, b = _promote(a.detach(), b.detach())
-    return _binary(name, a, b, dtype=bool_)
+    return binary(name, a, b, dtype=bool_)
 
 
 def logical_not(x):
@@ -363,11 +366,11 @@ def logical_not(x):
 
 
 def logical_and(a, b):
-    return _binary("mul", as_bool(a), as_bool(b), dtype=bool_)
+    return binary("mul", as_bool(a), as_bool(b), dtype=bool_)
 
 
 def logical_or(a, b):
-    return _binary("maximum", as_bool(a), as_bool(b), dtype=bool_)
+    return binary("maximum", as_bool(a), as_bool(b), dtype=bool_)
 
 
 def as_bool(x):
@@ -382,7 +385,7 @@ def where(condition, a, b):
 
     float_wanted = any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype is float32) for v in (a, b))
     a, b = [v if isinstance(v, Tensor) else full((), float(v) if float_wanted else v, device=condition.device) for v in (a, b)]
-    _same_device(condition, a)
+    same_device(condition, a)
     a, b = _promote(a, b)
     shape = broadcast_shapes(condition.shape, broadcast_shapes(a.shape, b.shape))
     out = like(a, shape)
@@ -405,56 +408,3 @@ def masked_fill(x, mask, value):
     if broadcast_shapes(x.shape, mask.shape) != x.shape:
         raise RuntimeError("masked_fill: mask of shape %s does not broadcast to %s" % (list(mask.shape), list(x.shape)))
     return where(mask, float(value) if x.dtype is float32 else value, x)
-
-
-# ---- in place ------------------------------------------------------------------------------------------
-
-
-def _writable(x, name):
-    from ..state import state
-
-    if state.grad_enabled and x.requires_grad:
-        kind = "a leaf Variable that requires grad" if x.is_leaf else "a tensor that is part of a recorded computation"
-        raise RuntimeError("%s is being used in an in-place operation (%s); use the op without the underscore, or with no_grad()" % (kind, name))
-
-
-def in_place(name, a, b):
-    """a op= b (add_ sub_ mul_ div_): b a number or a tensor that broadcasts to a's shape."""
-    _writable(a, name + "_")
-    b = operand(b, a)
-    if isinstance(b, Tensor):
-        _same_device(a, b)
-        if broadcast_shapes(a.shape, b.shape) != a.shape:
-            raise RuntimeError("output with shape %s doesn't match the broadcast shape %s" % (list(a.shape), list(broadcast_shapes(a.shape, b.shape))))
-        if a.dtype is not float32 and b.dtype is float32:
-            raise RuntimeError("result type float32 can't be cast to the desired output type %s" % a.dtype.name)
-        b = as_float(b.detach()) if a.dtype is float32 else b
-    elif a.dtype is not float32 and (isinstance(b, float) or name == "div"):
-        raise RuntimeError("result type float32 can't be cast to the desired output type %s" % a.dtype.name)
-    if not a.is_contiguous():
-        copy_into(a, _binary(name, a.detach(), b) if isinstance(b, Tensor) else _scalar(name, a.detach(), b))
-    elif a.numel():
-        if isinstance(b, Tensor):
-            n = kernels.MAX_RANK
-            dims = merged_dims(a.shape, a._strides, expand_strides(b, a.shape))
-            launch(kernels.binary, (a, a, b), (kernels.BINARY[name], a.dtype.code, *dims[: 2 * n], *dims[2 * n :]))
-        else:
-            launch(kernels.binary_scalar, (a, a), (kernels.BINARY[name], a.dtype.code, a.numel(), float(b), 0))
-    return a
-
-
-def copy_(x, source):
-    """x = source, broadcast and cast to x. Returns x."""
-    _writable(x, "copy_")
-    source = operand(source, x)
-    if not isinstance(source, Tensor):
-        from .movement import fill_
-
-        return fill_(x, source)
-    if source.device is not x.device:
-        source = source.to(x.device)
-    if broadcast_shapes(x.shape, source.shape) != x.shape:
-        raise RuntimeError("a tensor of shape %s cannot be copied into one of shape %s" % (list(source.shape), list(x.shape)))
-    view = Tensor(source._storage, x.shape, source.dtype, source._offset, expand_strides(source, x.shape))
-    copy_into(x, view)
-    return x

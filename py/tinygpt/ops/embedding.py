@@ -13,8 +13,11 @@ def embedding(index, weight):
     if weight.ndim != 2:
         raise RuntimeError("embedding: weight must be 2-D, not %s" % list(weight.shape))
     if not isinstance(index, Tensor) or index.dtype is not int32:
-        raise RuntimeError("embedding: expected an int32 tensor of indices, got %s" % (index.dtype.name if isinstance(index, Tensor) else type(index).__name__))
-    elementwise._same_device(index, weight)
+        raise RuntimeError(
+            "embedding: expected an int32 tensor of indices, got %s"
+            % (index.dtype.name if isinstance(index, Tensor) else type(index).__name__)
+        )
+    elementwise.same_device(index, weight)
     if weight.dtype is not float32:
         return embedding(index, elementwise.as_float(weight))._cast(weight.dtype)
     index, table = index.contiguous(), weight.contiguous()

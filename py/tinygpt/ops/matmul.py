@@ -56,17 +56,22 @@ def gemm(a, b, out=None, bias=None, alpha=1.0):
     if out is None:
         out = like(a, batch + (m, n))
     if out.numel():
-        launch(kernels.matmul, (out, a, b, bias, None, None),
-               (numel_of(batch), m, n, k, ta, tb, lda, ldb, n, sa, sb, m * n, alpha, 0.0, kernels.BIAS if bias is not None else 0))
+        launch(
+            kernels.matmul,
+            (out, a, b, bias, None, None),
+            (numel_of(batch), m, n, k, ta, tb, lda, ldb, n, sa, sb, m * n, alpha, 0.0, kernels.BIAS if bias is not None else 0),
+        )
     return out
 
 
 def _check(a, b, name="matmul"):
-    elementwise._same_device(a, b)
+    elementwise.same_device(a, b)
     for x in (a, b):
         if x.dtype is not float32:
-            raise RuntimeError("%s: expected float32 operands, but got %s and %s (shapes %s and %s); convert with .float()"
-                               % (name, a.dtype.name, b.dtype.name, list(a.shape), list(b.shape)))
+            raise RuntimeError(
+                "%s: expected float32 operands, but got %s and %s (shapes %s and %s); convert with .float()"
+                % (name, a.dtype.name, b.dtype.name, list(a.shape), list(b.shape))
+            )
 
 
 def matmul(a, b):
@@ -81,7 +86,9 @@ def matmul(a, b):
     if b.ndim == 1:
         return matmul(a, b.unsqueeze(1)).squeeze(-1)
     if a.shape[-1] != b.shape[-2]:
-        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (%s and %s)" % ("x".join(map(str, a.shape)), "x".join(map(str, b.shape))))
+        raise RuntimeError(
+            "mat1 and mat2 shapes cannot be multiplied (%s and %s)" % ("x".join(map(str, a.shape)), "x".join(map(str, b.shape)))
+        )
     if b.ndim == 2 and a.ndim > 2 and a.is_contiguous():
         return matmul(a.reshape(-1, a.shape[-1]), b).reshape(a.shape[:-1] + (b.shape[-1],))
     batch = elementwise.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -106,8 +113,10 @@ def linear(x, weight, bias=None):
     _check(x, weight, "linear")
     k = weight.shape[-1]
     if weight.ndim != 2 or x.shape[-1:] != (k,):
-        raise RuntimeError("linear(): input and weight shapes cannot be multiplied (%s and %s transposed)"
-                           % ("x".join(map(str, x.shape)), "x".join(map(str, weight.shape))))
+        raise RuntimeError(
+            "linear(): input and weight shapes cannot be multiplied (%s and %s transposed)"
+            % ("x".join(map(str, x.shape)), "x".join(map(str, weight.shape)))
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise RuntimeError("linear(): bias of shape %s does not fit weight of shape %s" % (list(bias.shape), list(weight.shape)))
     lead = x.shape[:-1]
@@ -131,5 +140,10 @@ def linear(x, weight, bias=None):
                 db = reduce.sum_(rows, 0)
             return dx, dw, db
 
-        attach("linear", (out,), (x, weight, bias) if bias is not None else (x, weight), backward if bias is not None else lambda dy: backward(dy)[:2])
+        attach(
+            "linear",
+            (out,),
+            (x, weight, bias) if bias is not None else (x, weight),
+            backward if bias is not None else lambda dy: backward(dy)[:2],
+        )
     return out

@@ -31,19 +31,6 @@ def clone(x):
     return out
 
 
-def fill_(x, value):
-    """x[...] = value (a number). Returns x."""
-    elementwise._writable(x, "fill_")
-    if not x.numel():
-        return x
-    if x.is_contiguous():
-        launch(kernels.fill, (x,), (x.dtype.code, x.numel(), float(value)))
-    else:
-        one = full((), value, x.dtype, device=x.device)
-        elementwise.copy_into(x, Tensor(one._storage, x.shape, x.dtype, 0, (0,) * x.ndim))
-    return x
-
-
 # ---- views ---------------------------------------------------------------------------------------------
 
 
@@ -90,8 +77,10 @@ def view(x, *shape):
     strides = _view_strides(x, shape)
     if strides is None:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size %s and stride %s (at least one dimension spans across two contiguous subspaces). "
-            "Use .reshape(...) instead." % (list(x.shape), list(x._strides)))
+            "view size is not compatible with input tensor's size %s and stride %s "
+            "(at least one dimension spans across two contiguous subspaces). "
+            "Use .reshape(...) instead." % (list(x.shape), list(x._strides))
+        )
     old = x.shape
     return _view(x, shape, strides, x._offset, "view", lambda dy: (dy.reshape(old),))
 
@@ -118,8 +107,9 @@ def permute(x, *dims):
     if sorted(dims) != list(range(x.ndim)):
         raise RuntimeError("permute(%s) does not name each of the %d dimensions once" % (list(dims), x.ndim))
     back = tuple(sorted(range(len(dims)), key=dims.__getitem__))
-    return _view(x, tuple(x.shape[d] for d in dims), tuple(x._strides[d] for d in dims), x._offset, "permute",
-                 lambda dy: (permute(dy, back),))
+    return _view(
+        x, tuple(x.shape[d] for d in dims), tuple(x._strides[d] for d in dims), x._offset, "permute", lambda dy: (permute(dy, back),)
+    )
 
 
 def transpose(x, dim0, dim1):
@@ -166,7 +156,9 @@ def expand(x, *shape):
     pad = len(shape) - x.ndim
     shape = tuple(x.shape[i - pad] if n == -1 and i >= pad else n for i, n in enumerate(shape))
     if pad < 0 or elementwise.broadcast_shapes(x.shape, shape) != shape:
-        raise RuntimeError("the expanded size %s must match the existing size %s at non-singleton dimensions" % (list(shape), list(x.shape)))
+        raise RuntimeError(
+            "the expanded size %s must match the existing size %s at non-singleton dimensions" % (list(shape), list(x.shape))
+        )
     old = x.shape
     return _view(x, shape, elementwise.expand_strides(x, shape), x._offset, "expand", lambda dy: (elementwise.reduce_to(dy, old),))
 
@@ -207,16 +199,16 @@ def view_as_dropped(x, d):
 def index(x, key):
     """x[key]: ints, slices with a positive step, None, Ellipsis, and int32 tensors or lists in the leading dimensions."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(_is_advanced(k) for k in keys):
+    if any(is_advanced(k) for k in keys):
         return _advanced(x, keys)
-    return _basic(x, keys)
+    return basic_index(x, keys)
 
 
-def _is_advanced(k):
+def is_advanced(k):
     return (isinstance(k, Tensor) and k.ndim > 0) or isinstance(k, list) or hasattr(k, "__array__") and not isinstance(k, Tensor)
 
 
-def _basic(x, keys):
+def basic_index(x, keys):
     named = sum(1 for k in keys if k is not None and k is not Ellipsis)
     if named > x.ndim:
         raise IndexError("too many indices for tensor of dimension %d" % x.ndim)
@@ -252,7 +244,9 @@ def _advanced(x, keys):
     for k in keys:
         k = k if isinstance(k, (Tensor, int)) else tensor(k, device=x.device)
         if isinstance(k, Tensor) and k.dtype is bool_:
-            raise IndexError("indexing with a bool mask is not supported, because its result's shape depends on the data; use where or masked_fill")
+            raise IndexError(
+                "indexing with a bool mask is not supported, because its result's shape depends on the data; use where or masked_fill"
+            )
         if not isinstance(k, int) and k.dtype is not int32:
             raise IndexError("tensors used as indices must be int32, not %r" % (k.dtype,))
         indices.append(k)
@@ -273,22 +267,6 @@ def _advanced(x, keys):
     return embedding.embedding(flat, table).reshape(flat.shape + rest)
 
 
-def set_index(x, key, value):
-    """x[key] = value for ints, slices, None and Ellipsis, or where(mask) for a bool mask and a number."""
-    elementwise._writable(x, "index assignment")
-    if isinstance(key, Tensor) and key.dtype is bool_:
-        return elementwise.copy_(x, masked(x, key, value))
-    keys = list(key) if isinstance(key, tuple) else [key]
-    if any(_is_advanced(k) for k in keys):
-        raise IndexError("assignment through an index tensor is not supported; use where, or a loop of slices")
-    with_no_tape = x.detach()
-    return elementwise.copy_(_basic(with_no_tape, keys), value.detach() if isinstance(value, Tensor) else value)
-
-
-def masked(x, mask, value):
-    return elementwise.where(mask, value, x.detach())
-
-
 # ---- joining and splitting -----------------------------------------------------------------------------
 
 
@@ -301,8 +279,10 @@ def cat(tensors, dim=0):
     d = dim_of(first, dim)
     for x in tensors[1:]:
         if x.ndim != first.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != d):
-            raise RuntimeError("Sizes of tensors must match except in dimension %d: got shapes %s and %s" % (d, list(first.shape), list(x.shape)))
-        elementwise._same_device(first, x)
+            raise RuntimeError(
+                "Sizes of tensors must match except in dimension %d: got shapes %s and %s" % (d, list(first.shape), list(x.shape))
+            )
+        elementwise.same_device(first, x)
     if any(x.dtype is float32 for x in tensors):
         tensors = [elementwise.as_float(x) for x in tensors]
     sizes = [x.shape[d] for x in tensors]
@@ -347,7 +327,9 @@ def split(x, size, dim=0):
     else:
         sizes = list(size)
         if sum(sizes) != n:
-            raise RuntimeError("split_with_sizes expects split_sizes to sum exactly to %d (input size at dimension %d), but got %s" % (n, d, sizes))
+            raise RuntimeError(
+                "split_with_sizes expects split_sizes to sum exactly to %d (input size at dimension %d), but got %s" % (n, d, sizes)
+            )
     outs, at = [], 0
     for length in sizes:
         outs.append(Tensor(x._storage, x.shape[:d] + (length,) + x.shape[d + 1 :], x.dtype, x._offset + at * x._strides[d], x._strides))
@@ -401,5 +383,3 @@ def arange(start, end=None, step=1, dtype=None, device=None):
     if n:
         launch(kernels.arange, (out,), (dtype.code, n, float(start), float(step)))
     return out
-
-

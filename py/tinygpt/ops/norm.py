@@ -10,7 +10,7 @@ from . import elementwise
 def _check(x, weight, bias, name):
     for part, p in (("weight", weight), ("bias", bias)):
         if p is not None:
-            elementwise._same_device(x, p)
+            elementwise.same_device(x, p)
             if p.shape != x.shape[-1:]:
                 raise RuntimeError("%s: %s of shape %s does not fit input of shape %s" % (name, part, list(p.shape), list(x.shape)))
 

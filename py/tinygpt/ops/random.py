@@ -128,9 +128,9 @@ def normal_(x, mean=0.0, std=1.0, generator=None):
 
 
 def _fill_random(kernel, x, a, b, generator):
-    from .elementwise import _writable
+    from .inplace import writable
 
-    _writable(x, "random fill")
+    writable(x, "random fill")
     if not x.is_contiguous():
         raise RuntimeError("an in-place random fill needs a contiguous tensor, not strides %s" % list(x._strides))
     return _draw(kernel, x, (float(a), float(b)), generator)
@@ -199,5 +199,3 @@ def multinomial(probabilities, num_samples=1, generator=None):
     draws = [sample(logits, settings, generator) for _ in range(num_samples)]
     out = movement.stack(draws, 1)
     return out if probabilities.ndim == 2 else out.squeeze(0)
-
-

@@ -7,7 +7,7 @@ from ..autograd import attach, wanted
 from ..creation import like
 from ..program import launch
 from ..tensor import bool_, float32, int32, numel_of
-from . import elementwise, movement
+from . import elementwise, inplace, movement
 
 
 def _dims(x, dim):
@@ -20,7 +20,7 @@ def _dims(x, dim):
 
 
 def _launch(name, x, dims, dtype):
-    """Reduces `dims` away. Neighbouring dimensions of a dense x are reduced in place ([outer, n, inner]); others are permuted to the end."""
+    """Reduces `dims` away. Neighbouring dimensions of a dense x are reduced in place ([outer, n, inner]); others move to the end."""
     dims = tuple(sorted(dims))
     kept = tuple(d for d in range(x.ndim) if d not in dims)
     shape = tuple(x.shape[d] for d in kept)
@@ -36,7 +36,7 @@ def _launch(name, x, dims, dtype):
         if n:
             launch(kernels.reduce, (out, x), (kernels.REDUCE[name], x.dtype.code, outer, n, inner))
         else:
-            movement.fill_(out, 0 if name == "sum" else math.nan)
+            inplace.fill_(out, 0 if name == "sum" else math.nan)
     return out
 
 

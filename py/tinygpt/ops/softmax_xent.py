@@ -46,13 +46,15 @@ def cross_entropy(logits, targets, ignore_index=-100, reduction="mean"):
     if reduction not in kernels.REDUCTION:
         raise ValueError("%s is not a valid value for reduction; choose none, mean or sum" % reduction)
     if logits.ndim < 1 or logits.shape[:-1] != targets.shape:
-        raise RuntimeError("cross_entropy: logits of shape %s need targets of shape %s, not %s"
-                           % (list(logits.shape), list(logits.shape[:-1]), list(targets.shape)))
+        raise RuntimeError(
+            "cross_entropy: logits of shape %s need targets of shape %s, not %s"
+            % (list(logits.shape), list(logits.shape[:-1]), list(targets.shape))
+        )
     if targets.dtype is not int32:
         raise RuntimeError("cross_entropy: targets must be int32 class numbers, not %s" % targets.dtype.name)
     if logits.dtype is not float32:
         raise RuntimeError("cross_entropy: logits must be float32, not %s" % logits.dtype.name)
-    elementwise._same_device(logits, targets)
+    elementwise.same_device(logits, targets)
     logits, targets = logits.contiguous(), targets.contiguous()
     v = logits.shape[-1]
     rows = targets.numel()
@@ -65,7 +67,7 @@ def cross_entropy(logits, targets, ignore_index=-100, reduction="mean"):
         def backward(dy):
             if dy._unit:
                 return (dlogits,)
-            return (elementwise._binary("mul", dlogits, dy if reduction != "none" else dy.unsqueeze(-1)),)
+            return (elementwise.binary("mul", dlogits, dy if reduction != "none" else dy.unsqueeze(-1)),)
 
         attach("cross_entropy", (out,), (logits,), backward)
     return out

@@ -8,8 +8,8 @@
     add, then layer norm                      -> add_layer_norm
     results that nobody reads                 -> dropped
 
-A rule looks at a consumer launch, finds the one producer of the intermediate it reads, and may move the consumer's work to the producer's place only when
-nobody touches the memory concerned in between.
+A rule looks at a consumer launch, finds the one producer of the intermediate it reads, and may move the consumer's work to the producer's place
+only when nobody touches the memory concerned in between.
 """
 
 from .. import kernels
@@ -70,7 +70,12 @@ def _free_between(graph, launch, at, first, last):
 # ---- copies ------------------------------------------------------------------------------------------
 
 # Outputs whose strides the producer takes as parameters: (kernel, buffer) -> prefix of the stride parameters b, t, h.
-_STRIDED = {("attention_backward", "dq"): "dq", ("attention_backward", "dk"): "dk", ("attention_backward", "dv"): "dv", ("rotary", "out"): "o"}
+_STRIDED = {
+    ("attention_backward", "dq"): "dq",
+    ("attention_backward", "dk"): "dk",
+    ("attention_backward", "dv"): "dv",
+    ("rotary", "out"): "o",
+}
 
 
 def retarget_copy(graph, i, copy):

@@ -42,7 +42,9 @@ class Graph:
         sizes = self._ranges.get(key)
         if sizes is None:
             extent = launch.kernel.extent(launch.params)
-            sizes = self._ranges[key] = [extent[b.name] * (1 if (launch.kernel.name, j) in _INT8 else 4) for j, b in enumerate(launch.kernel.buffers)]
+            sizes = self._ranges[key] = [
+                extent[b.name] * (1 if (launch.kernel.name, j) in _INT8 else 4) for j, b in enumerate(launch.kernel.buffers)
+            ]
         return uid, offset, offset + sizes[at]
 
     def uses_between(self, uid, start, end, after, before):

@@ -1,0 +1,246 @@
+"""compile: a Python function whose device work is recorded on its first call and replayed on later ones.
+
+A recording is replayed only for the same key. The key holds everything that Python could have decided differently: argument shapes,
+dtypes and values, the plain values that the function closes over or reads from its globals, whether gradients are recorded, where
+parameters live; and, as guards of each Program, which parameters had a gradient and which modules were training.
+
+A call that reads a value on the host (`.item()`) or builds a tensor from Python data cannot be replayed faithfully: such a function
+runs eagerly every time, and says so once.
+"""
+
+import warnings
+
+from . import program
+from .creation import like
+from .program import Capture, Program
+from .state import get_device, state
+from .tensor import Storage
+
+MOST_PROGRAMS = 8  # kept for each compiled function; the oldest goes first
+
+
+class _Entry:
+    """One Program of a compiled function with its guards and its inputs and outputs."""
+
+    def __init__(self, program, capture, inputs, outputs):
+        self.program, self.inputs, self.outputs = program, inputs, outputs
+        self.hooks = capture.hooks
+        self.modules = list(capture.modules.values())
+        read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
+        written = {
+            b[0]
+            for launch_ in capture.launches
+            for b, spec in zip(launch_.buffers, launch_.kernel.buffers)
+            if b is not None and spec.access != "r"
+        }
+        self.changed = [x._storage.uid in written for x in inputs]  # arguments that the function updates in place
+        # (leaf, its gradient before: None or a tensor, must it be that very tensor, its gradient after)
+        self.leaves = [(t, g, g is not None and g._storage.uid in read, t._grad) for t, g in capture.leaves.values()]
+
+    def holds(self):
+        for leaf, before, same, _ in self.leaves:
+            grad = leaf._grad
+            if (grad is None) != (before is None) or (same and grad is not before):
+                return False
+        for module, training in self.modules:
+            if module.training is not training:
+                return False
+        return True
+
+    def replay(self, tensors):
+        for mine, given in zip(self.inputs, tensors):
+            program.copy(mine, given)
+        for hook in self.hooks:
+            hook()
+        self.program.run()
+        for leaf, _, _, after in self.leaves:
+            leaf._grad = after
+        self.give_back(tensors)
+
+    def give_back(self, tensors):
+        """Copies arguments that were updated in place back to the caller's tensors."""
+        for mine, given, changed in zip(self.inputs, tensors, self.changed):
+            if changed:
+                program.copy(given, mine)
+
+
+class Compiled:
+    """What `compile` returns: call it like the function. `program`: the Program that ran last; `refused`: why there is none."""
+
+    def __init__(self, function, optimize=True):
+        self.function, self.optimize = function, optimize
+        self.entries = {}  # key -> [_Entry]
+        self.program = None
+        self.refused = None
+        self.captures = 0
+        self.__name__ = getattr(function, "__name__", "compiled")
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args, **kwargs):
+        if program.capturing() or self.refused is not None:
+            return self.function(*args, **kwargs)
+        tensors = []
+        key = (_signature(args, tensors), _signature(tuple(sorted(kwargs.items())), tensors), _surroundings(self.function))
+        for entry in self.entries.get(key, ()):
+            if entry.holds():
+                entry.replay(tensors)
+                self.program = entry.program
+                return _copies(entry.outputs)
+        return self._record(key, args, kwargs, tensors)
+
+    def _record(self, key, args, kwargs, tensors):
+        inputs = []
+        args, kwargs = _private(args, inputs), _private(dict(sorted(kwargs.items())), inputs)
+        mark = Storage(get_device(), 4)  # its uid splits what is older than the capture from what is made in it
+        with Capture(mark.uid) as capture:
+            outputs = self.function(*args, **kwargs)
+        self.captures += 1
+        if capture.refused is not None or not capture.launches:
+            for mine, given in zip(inputs, tensors):
+                program.copy(given, mine)
+        if capture.refused is not None:
+            self.refused = capture.refused
+            warnings.warn(
+                "%s runs without replay, step by step, because %s inside it; move that out of the compiled function for full speed"
+                % (self.__name__, capture.refused),
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return outputs
+        if not capture.launches:
+            return outputs
+        outputs = _detached(outputs)
+        self.program = Program(capture, self.optimize)
+        kept = self.entries.setdefault(key, [])
+        kept.append(_Entry(self.program, capture, inputs, outputs))
+        kept[-1].give_back(tensors)
+        if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
+            oldest = next(iter(self.entries))
+            self.entries[oldest].pop(0)
+            if not self.entries[oldest]:
+                del self.entries[oldest]
+        return _copies(outputs)
+
+
+def compile(function=None, *, optimize=True):
+    """`function` made fast: recorded on its first call, replayed in one device call afterwards. Usable as a decorator.
+
+    Tensor arguments may change in value from call to call; a changed shape, dtype, Python value or training flag records again.
+    Python side effects inside the function (printing, appending) happen only when it records. Tensors it returns are fresh copies.
+    optimize=False keeps the launches as recorded (the results have the same bits).
+    """
+    if function is None:
+        return lambda f: Compiled(f, optimize)
+    return Compiled(function, optimize)
+
+
+# ---- arguments, outputs and guards ---------------------------------------------------------------------
+
+_PLAIN = (int, float, str, bool, bytes, type(None))
+
+
+def _is_tensor(x):
+    return hasattr(x, "_storage")
+
+
+def _signature(value, tensors):
+    """A hashable key for an argument; plain tensors in it are collected in order."""
+    if _is_tensor(value):
+        if value.requires_grad:
+            return ("leaf", id(value))
+        tensors.append(value)
+        return ("tensor", value.shape, value.dtype.name, value.device.name)
+    if isinstance(value, (list, tuple)):
+        return (type(value).__name__, *[_signature(v, tensors) for v in value])
+    if isinstance(value, dict):
+        return ("dict", *[(k, _signature(v, tensors)) for k, v in value.items()])
+    return _guard(value)
+
+
+def _guard(value):
+    """Plain values by type and value (1, 1.0 and True differ), everything else by identity."""
+    if isinstance(value, _PLAIN):
+        return (type(value).__name__, value)
+    if isinstance(value, tuple):
+        return tuple(_guard(v) for v in value)
+    return id(value)
+
+
+def _surroundings(function):
+    """What the function sees besides its arguments: closure, globals it names, recording, device, layout of the parameters."""
+    owner = getattr(function, "__self__", None)
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return (id(function), state.grad_enabled, state.layout, id(state.device))
+    names = function.__globals__
+    seen = [id(owner), state.grad_enabled, state.layout, id(state.device), id(code)]
+    for name in _global_names(code):
+        if name in names:
+            seen.append(_guard(names[name]))
+    for cell in function.__closure__ or ():
+        try:
+            seen.append(_guard(cell.cell_contents))
+        except ValueError:  # not assigned yet
+            seen.append(None)
+    for default in function.__defaults__ or ():
+        seen.append(_guard(default))
+    return tuple(seen)
+
+
+_names_of = {}
+
+
+def _global_names(code):
+    """Names a code object and the functions defined in it may read from globals."""
+    found = _names_of.get(code)
+    if found is None:
+        found = list(code.co_names)
+        for constant in code.co_consts:
+            if hasattr(constant, "co_names"):
+                found += [n for n in _global_names(constant) if n not in found]
+        _names_of[code] = found
+    return found
+
+
+def _map(value, change):
+    if _is_tensor(value):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[_map(v, change) for v in value])
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map(v, change) for v in value)
+    if isinstance(value, dict):
+        return {k: _map(v, change) for k, v in value.items()}
+    return value
+
+
+def _private(value, inputs):
+    """Arguments with each plain tensor replaced by a private one that later calls copy into."""
+
+    def change(x):
+        if x.requires_grad:
+            return x
+        mine = like(x)
+        program.copy(mine, x)
+        inputs.append(mine)
+        return mine
+
+    return _map(value, change)
+
+
+def _detached(value):
+    return _map(value, lambda x: x if x._node is None else x.detach())
+
+
+def _copies(value):
+    """Outputs for the caller: a later replay overwrites the Program's own. Leaves that require gradients are returned as they are."""
+
+    def change(x):
+        if x.requires_grad:
+            return x
+        out = like(x)
+        program.copy(out, x)
+        return out
+
+    return _map(value, change)
