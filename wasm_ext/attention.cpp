@@ -72,7 +72,7 @@ static void softmax_over_keys(const Attention& p, Index i, Index keys, float* sc
     }
   for (Index j = 0; j < keys; j++)
     UNROLL for (int x = 0; x < NV; x++) {
-      vf e = vexp(vsub(vload(scores + j * NR + x * VW), top[x]));
+      vf e = vexp_nonpositive(vsub(vload(scores + j * NR + x * VW), top[x]));
       if (j >= open) e = vselect(vge(lane[x], vsplat((float)(j - i))), e, vzero());
       sum[x] = vadd(sum[x], e);
       vstore(scores + j * NR + x * VW, e);

@@ -109,7 +109,7 @@ static inline void scores(const Backward& p, const Unit& u, Index i, Index j, fl
     const vf lse = vbroadcast(u.lse + i + r), delta = vbroadcast(u.delta + i + r);
     UNROLL for (int x = 0; x < NV; x++) {
       float *at = probability + r * NR + x * VW, *ds_at = ds + r * NR + x * VW;
-      vf e = vexp(vsub(vload(at), lse));
+      vf e = vexp_nonpositive(vsub(vload(at), lse));
       if (edge) e = vselect(vle(vadd(vlanes(), vsplat((float)(j + x * VW - u.i0 - i - r))), vzero()), e, vzero());
       vstore(at, e);
       vstore(ds_at, vmul(e, vsub(vload(ds_at), delta)));

@@ -33,7 +33,7 @@ static float exponentiate(float* scores, Index keys) {
   for (Index j = 0; j < keys; j += VW) top = vmax(top, vload(scores + j));
   top = vsplat(vhmax(top));
   for (Index j = 0; j < keys; j += VW) {
-    vf e = vexp(vsub(vload(scores + j), top));
+    vf e = vexp_nonpositive(vsub(vload(scores + j), top));
     if (keys - j < VW) e = vselect(vhead((int)(keys - j)), e, vzero());
     sum = vadd(sum, e);
     vstore(scores + j, e);
