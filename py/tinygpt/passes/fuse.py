@@ -8,8 +8,8 @@
     add, then layer norm                      -> add_layer_norm
     results that nobody reads                 -> dropped
 
-A rule looks at a consumer launch, finds the one producer of the intermediate it reads, and may move the consumer's work to the producer's place
-only when nobody touches the memory concerned in between.
+A rule looks at a consumer launch, finds the one producer of the intermediate it reads, and may move the consumer's work to
+the producer's place only when nobody touches the memory concerned in between.
 """
 
 from .. import kernels
