@@ -23,7 +23,7 @@ def tree():
 
 
 def test_every_source_file_is_in_the_tree():
-    names = set(re.findall(r"[\w./-]+\.(?:py|js|mjs|cpp|h|html|sh|css)", tree()))
+    names = set(re.findall(r"[\w./-]+\.(?:html|py|mjs|js|cpp|h|sh|css)\b", tree()))
     named = {pathlib.PurePosixPath(n).name for n in names}
     missing = [f for f in tracked() if not f.startswith(NAMED_BY_FOLDER) and not f.endswith("__init__.py") and pathlib.PurePosixPath(f).name not in named]
     assert not missing
@@ -31,7 +31,7 @@ def test_every_source_file_is_in_the_tree():
 
 def test_every_file_in_the_tree_exists():
     files = {pathlib.PurePosixPath(f).name for f in tracked()}
-    ghosts = [n for n in re.findall(r"[\w./-]+\.(?:py|js|mjs|cpp|h|html|sh|css)", tree()) if pathlib.PurePosixPath(n).name not in files]
+    ghosts = [n for n in re.findall(r"[\w./-]+\.(?:html|py|mjs|js|cpp|h|sh|css)\b", tree()) if pathlib.PurePosixPath(n).name not in files]
     assert not ghosts
 
 
