@@ -66,7 +66,10 @@ def test_micropip_installs_a_pure_wheel(tab, server):
 
 def test_a_pyscript_page_can_use_the_package_and_its_kernels(browser, server):
     tab = Tab(browser, server + "app/pyscript.html", ready=False)
-    tab.page.wait_for_function("() => document.getElementById('answer').textContent.startsWith('loss')")
+    try:
+        tab.page.wait_for_function("() => document.getElementById('answer').textContent.startsWith('loss')")
+    except Exception as error:
+        raise AssertionError("no answer; the page's console says %s" % tab.complaints) from error
     assert tab.text("#answer").startswith("loss 14.0, gradient [2.0, 4.0, 6.0], on wasm32")
     assert tab.complaints == [] and all(url.startswith((server, "blob:", "data:")) for url in tab.requests)
     tab.close()
