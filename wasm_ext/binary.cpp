@@ -123,7 +123,7 @@ Run* run_of(int64_t op, bool is_float) {
   }
 }
 
-double binary_cost(int64_t op) { return op == BINARY_POW ? 40 : op == BINARY_FLOORDIV || op == BINARY_REMAINDER ? 15 : 0.5; }
+double binary_cost(int64_t op) { return op == BINARY_POW ? 40 : op == BINARY_FLOORDIV || op == BINARY_REMAINDER ? 15 : 0.25; }
 
 }  // namespace
 

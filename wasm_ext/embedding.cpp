@@ -28,8 +28,8 @@ static void run_embedding_backward(const Slot* a, Team& team) {
   }
 }
 
-ENTRY(embedding, [](const Slot* a) { return 50 + (double)a[EMBEDDING_n].i * (5 + a[EMBEDDING_C].i * 0.2); }, nullptr);
+ENTRY(embedding, [](const Slot* a) { return 50 + (double)a[EMBEDDING_n].i * (5 + a[EMBEDDING_C].i * 0.15); }, nullptr);
 ENTRY(embedding_backward, [](const Slot* a) {
   double C = (double)a[EMBEDDING_BACKWARD_C].i;
-  return 50 + (double)a[EMBEDDING_BACKWARD_V].i * (3 + C * 0.1) + (double)a[EMBEDDING_BACKWARD_n].i * (5 + C * 0.3);
+  return 50 + (double)a[EMBEDDING_BACKWARD_V].i * (3 + C * 0.05) + (double)a[EMBEDDING_BACKWARD_n].i * (5 + C * 0.15);
 }, nullptr);

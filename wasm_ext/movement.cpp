@@ -158,6 +158,6 @@ ENTRY(arange, [](const Slot* a) { return 50 + a[ARANGE_n].i * 1.0; }, nullptr);
 ENTRY(copy, [](const Slot* a) {
   const Slot* n = a + COPY_n0;
   double count = (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i;
-  return 100 + count * (a[COPY_x5].i == 1 && a[COPY_o5].i == 1 ? 0.3 : 1.5);
+  return 100 + count * (a[COPY_x5].i == 1 && a[COPY_o5].i == 1 ? 0.3 : 1.2);
 }, nullptr);
 ENTRY(tril, [](const Slot* a) { return 50 + (double)a[TRIL_batch].i * a[TRIL_M].i * (10 + a[TRIL_N].i * 0.3); }, nullptr);

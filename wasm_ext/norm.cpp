@@ -163,10 +163,10 @@ static void run_rms_norm_backward(const Slot* a, Team& team) {
 
 static double elements(const Slot* a, int rows, int C) { return (double)a[rows].i * (20 + a[C].i); }
 
-ENTRY(layer_norm, [](const Slot* a) { return 50 + elements(a, LAYER_NORM_rows, LAYER_NORM_C) * 0.8; }, nullptr);
-ENTRY(add_layer_norm, [](const Slot* a) { return 50 + elements(a, ADD_LAYER_NORM_rows, ADD_LAYER_NORM_C) * 1.1; }, nullptr);
-ENTRY(layer_norm_backward, [](const Slot* a) { return 100 + elements(a, LAYER_NORM_BACKWARD_rows, LAYER_NORM_BACKWARD_C) * 1.5; },
+ENTRY(layer_norm, [](const Slot* a) { return 50 + elements(a, LAYER_NORM_rows, LAYER_NORM_C) * 0.45; }, nullptr);
+ENTRY(add_layer_norm, [](const Slot* a) { return 50 + elements(a, ADD_LAYER_NORM_rows, ADD_LAYER_NORM_C) * 0.6; }, nullptr);
+ENTRY(layer_norm_backward, [](const Slot* a) { return 100 + elements(a, LAYER_NORM_BACKWARD_rows, LAYER_NORM_BACKWARD_C) * 0.6; },
       [](const Slot* a) { return parts_bytes(a[LAYER_NORM_BACKWARD_rows].i, a[LAYER_NORM_BACKWARD_C].i, 2); });
-ENTRY(rms_norm, [](const Slot* a) { return 50 + elements(a, RMS_NORM_rows, RMS_NORM_C) * 0.6; }, nullptr);
-ENTRY(rms_norm_backward, [](const Slot* a) { return 100 + elements(a, RMS_NORM_BACKWARD_rows, RMS_NORM_BACKWARD_C) * 1.2; },
+ENTRY(rms_norm, [](const Slot* a) { return 50 + elements(a, RMS_NORM_rows, RMS_NORM_C) * 0.35; }, nullptr);
+ENTRY(rms_norm_backward, [](const Slot* a) { return 100 + elements(a, RMS_NORM_BACKWARD_rows, RMS_NORM_BACKWARD_C) * 0.5; },
       [](const Slot* a) { return parts_bytes(a[RMS_NORM_BACKWARD_rows].i, a[RMS_NORM_BACKWARD_C].i, 1); });

@@ -60,5 +60,5 @@ static void run_sgd(const Slot* a, Team& team) {
   });
 }
 
-ENTRY(adamw, [](const Slot* a) { return 50 + a[ADAMW_n].i * 2.0; }, nullptr);
-ENTRY(sgd, [](const Slot* a) { return 50 + a[SGD_n].i * 0.8; }, nullptr);
+ENTRY(adamw, [](const Slot* a) { return 50 + a[ADAMW_n].i * 0.9; }, nullptr);
+ENTRY(sgd, [](const Slot* a) { return 50 + a[SGD_n].i * 0.4; }, nullptr);

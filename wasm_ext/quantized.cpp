@@ -74,6 +74,6 @@ static void run_quantize_int8(const Slot* a, Team& team) {
 }
 
 ENTRY(int8_matmul, [](const Slot* a) {
-  return 50 + (double)a[INT8_MATMUL_M].i * (double)a[INT8_MATMUL_N].i * (2 + (double)a[INT8_MATMUL_K].i * 0.12);
+  return 50 + (double)a[INT8_MATMUL_M].i * (double)a[INT8_MATMUL_N].i * (2 + (double)a[INT8_MATMUL_K].i * 0.08);
 }, nullptr);
 ENTRY(quantize_int8, [](const Slot* a) { return 50 + (double)a[QUANTIZE_INT8_N].i * (10 + a[QUANTIZE_INT8_K].i * 2.0); }, nullptr);

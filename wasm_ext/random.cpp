@@ -83,8 +83,8 @@ static void run_batch_windows(const Slot* a, Team& team) {
   }
 }
 
-ENTRY(random_uniform, [](const Slot* a) { return 50 + a[RANDOM_UNIFORM_n].i * 1.5; }, nullptr);
-ENTRY(random_normal, [](const Slot* a) { return 50 + a[RANDOM_NORMAL_n].i * 40.0; }, nullptr);
-ENTRY(random_int, [](const Slot* a) { return 50 + a[RANDOM_INT_n].i * 2.0; }, nullptr);
-ENTRY(dropout, [](const Slot* a) { return 50 + a[DROPOUT_n].i * 1.7; }, nullptr);
+ENTRY(random_uniform, [](const Slot* a) { return 50 + a[RANDOM_UNIFORM_n].i * 3.0; }, nullptr);
+ENTRY(random_normal, [](const Slot* a) { return 50 + a[RANDOM_NORMAL_n].i * 22.0; }, nullptr);
+ENTRY(random_int, [](const Slot* a) { return 50 + a[RANDOM_INT_n].i * 3.5; }, nullptr);
+ENTRY(dropout, [](const Slot* a) { return 50 + a[DROPOUT_n].i * 3.2; }, nullptr);
 ENTRY(batch_windows, [](const Slot* a) { return 50 + (double)a[BATCH_WINDOWS_B].i * (40 + a[BATCH_WINDOWS_T].i * 0.3); }, nullptr);

@@ -190,11 +190,11 @@ ENTRY(reduce, [](const Slot* a) {
   Shape shape(a);
   double elements = (double)shape.outer * shape.n * shape.inner;
   bool vectors = a[REDUCE_dtype].i == DTYPE_FLOAT32 && a[REDUCE_op].i < REDUCE_ARGMAX;
-  return 100 + elements * (vectors ? 0.3 : 1.5);
+  return 100 + elements * (vectors ? 0.25 : 1.5);
 }, [](const Slot* a) {
   Shape shape(a);
   return (size_t)(shape.inner == 1 ? shape.outer * shape.chunks() : shape.outer * shape.chunks() * padded(shape.inner)) * sizeof(float);
 });
-ENTRY(global_norm, [](const Slot* a) { return 50 + a[GLOBAL_NORM_n].i * 0.5; },
+ENTRY(global_norm, [](const Slot* a) { return 50 + a[GLOBAL_NORM_n].i * 0.3; },
       [](const Slot* a) { return (size_t)ceil_div(a[GLOBAL_NORM_n].i, NORM_CHUNK) * sizeof(double); });
-ENTRY(clip_scale, [](const Slot* a) { return 50 + a[CLIP_SCALE_n].i * 0.4; }, nullptr);
+ENTRY(clip_scale, [](const Slot* a) { return 50 + a[CLIP_SCALE_n].i * 0.15; }, nullptr);

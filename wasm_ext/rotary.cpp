@@ -51,5 +51,5 @@ static void run_rotary(const Slot* a, Team& team) {
 ENTRY(rotary, [](const Slot* a) {
   double half = (double)(a[ROTARY_D].i / 2);
   double T = (double)a[ROTARY_T].i;
-  return 100 + half * (100.0 * (double)ceil_div(a[ROTARY_T].i, BLOCK) + T * 2) + (double)a[ROTARY_B].i * T * (double)a[ROTARY_H].i * (5 + half);
+  return 100 + half * (60.0 * (double)ceil_div(a[ROTARY_T].i, BLOCK) + T * 2) + (double)a[ROTARY_B].i * T * (double)a[ROTARY_H].i * (3 + half * 0.5);
 }, [](const Slot* a) { return (size_t)(a[ROTARY_T].i * (a[ROTARY_D].i / 2) * 2) * sizeof(float); });

@@ -113,6 +113,6 @@ static void run_cross_entropy(const Slot* a, Team& team) {
 
 static double elements(const Slot* a, int rows, int n) { return (double)a[rows].i * (30 + a[n].i); }
 
-ENTRY(softmax, [](const Slot* a) { return 50 + elements(a, SOFTMAX_rows, SOFTMAX_n) * 2; }, nullptr);
-ENTRY(softmax_backward, [](const Slot* a) { return 50 + elements(a, SOFTMAX_BACKWARD_rows, SOFTMAX_BACKWARD_n) * 1.5; }, nullptr);
-ENTRY(cross_entropy, [](const Slot* a) { return 100 + elements(a, CROSS_ENTROPY_rows, CROSS_ENTROPY_V) * 2; }, nullptr);
+ENTRY(softmax, [](const Slot* a) { return 50 + elements(a, SOFTMAX_rows, SOFTMAX_n) * 1.1; }, nullptr);
+ENTRY(softmax_backward, [](const Slot* a) { return 50 + elements(a, SOFTMAX_BACKWARD_rows, SOFTMAX_BACKWARD_n) * 0.6; }, nullptr);
+ENTRY(cross_entropy, [](const Slot* a) { return 100 + elements(a, CROSS_ENTROPY_rows, CROSS_ENTROPY_V) * 1.1; }, nullptr);
