@@ -95,7 +95,7 @@ def test_two_texts_at_once_do_not_mix():
     _, ours = both(configuration({}))
     alone = list(generate.generate(ours, [1], 12, seed=5)), list(generate.generate(ours, [2], 12, seed=6))
     together = list(zip(generate.generate(ours, [1], 12, seed=5), generate.generate(ours, [2], 12, seed=6)))
-    assert (list(a for a, _ in together), list(b for _, b in together)) == alone
+    assert ([a for a, _ in together], [b for _, b in together]) == alone
 
 
 def test_sampling_leaves_the_training_stream_and_the_mode_alone():

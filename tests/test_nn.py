@@ -26,7 +26,8 @@ def test_names_are_pytorchs():
 
 
 @pytest.mark.parametrize("make", [
-    lambda lib: lib.Linear(5, 3), lambda lib: lib.Linear(5, 3, bias=False), lambda lib: lib.LayerNorm(5), lambda lib: lib.RMSNorm(5, eps=1e-5),
+    lambda lib: lib.Linear(5, 3), lambda lib: lib.Linear(5, 3, bias=False), lambda lib: lib.LayerNorm(5),
+    lambda lib: lib.RMSNorm(5, eps=1e-5),
     lambda lib: lib.GELU(), lambda lib: lib.GELU("tanh"), lambda lib: lib.ReLU(), lambda lib: lib.SiLU(), lambda lib: lib.Tanh(),
     lambda lib: lib.Sequential(lib.Linear(5, 4), lib.GELU(), lib.LayerNorm(4)),
 ])  # fmt: skip

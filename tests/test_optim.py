@@ -43,7 +43,9 @@ def steps(theirs, ours, their_optimizer, our_optimizer, missing=lambda step, i: 
     same(theirs, ours)
 
 
-@pytest.mark.parametrize("missing", [lambda s, i: False, lambda s, i: i == 1, lambda s, i: (s + i) % 3 == 0], ids=["all", "one never", "some late"])
+@pytest.mark.parametrize(
+    "missing", [lambda s, i: False, lambda s, i: i == 1, lambda s, i: (s + i) % 3 == 0], ids=["all", "one never", "some late"]
+)
 def test_adamw(missing):
     theirs, ours = pairs()
     options = dict(lr=0.1, betas=(0.9, 0.95), eps=1e-8)
@@ -54,7 +56,9 @@ def test_adamw(missing):
     steps(theirs, ours, torch.optim.AdamW(groups(theirs), **options), optim.AdamW(groups(ours), **options), missing)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.1}]
+)
 def test_sgd(options):
     theirs, ours = pairs()
     steps(theirs, ours, torch.optim.SGD(theirs, lr=0.1, **options), optim.SGD(ours, lr=0.1, **options))

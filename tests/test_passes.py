@@ -64,7 +64,9 @@ def test_gelu_backward_joins_the_matmul_that_makes_its_gradient():
         loss.backward()
         return loss, first.grad.detach(), second.grad.detach()
 
-    assert "unary_backward" not in [n for n in kernels_of(f, x()) if n != "unary_backward"] and kernels_of(f, x()).count("unary_backward") == 1
+    assert (
+        "unary_backward" not in [n for n in kernels_of(f, x()) if n != "unary_backward"] and kernels_of(f, x()).count("unary_backward") == 1
+    )
 
 
 def test_residual_joins_the_matmul():

@@ -25,7 +25,11 @@ def tree():
 def test_every_source_file_is_in_the_tree():
     names = set(re.findall(r"[\w./-]+\.(?:html|py|mjs|js|cpp|h|sh|css)\b", tree()))
     named = {pathlib.PurePosixPath(n).name for n in names}
-    missing = [f for f in tracked() if not f.startswith(NAMED_BY_FOLDER) and not f.endswith("__init__.py") and pathlib.PurePosixPath(f).name not in named]
+    missing = [
+        f
+        for f in tracked()
+        if not f.startswith(NAMED_BY_FOLDER) and not f.endswith("__init__.py") and pathlib.PurePosixPath(f).name not in named
+    ]
     assert not missing
 
 

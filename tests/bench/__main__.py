@@ -2,8 +2,8 @@
 
     python3 -m tests.bench [--presets tiny,small,...] [--rounds 5] [--threads 2]
 
-Writes public/speed.json and docs/performance.md. Every contender is warmed up on a preset, then they take turns of three steps each, so that a slow
-moment of the machine falls on all of them. At least 15 steps each; median, minimum and maximum are of single steps.
+Writes public/speed.json and docs/performance.md. Every contender is warmed up on a preset, then they take turns of three steps each,
+so that a slow moment of the machine falls on all of them. At least 15 steps each; median, minimum and maximum are of single steps.
 """
 
 import argparse
@@ -52,12 +52,15 @@ def report(rows, threads):
     """docs/performance.md as text."""
     lines = [
         "# Performance", "",
-        "Written by `make bench` from one run; the numbers are in `public/speed.json`. One training step (batch, forward, loss, backward, clip, AdamW,",
-        "the loss read back) in milliseconds: median (minimum to maximum) of the steps, contenders taking turns on one machine.", "",
-        "Machine: %s, %d cores, %d threads used. %s." % (_processor(), os.cpu_count(), threads, ", ".join(sorted({r["build"] for r in rows}))), "",
+        "Written by `make bench` from one run; the numbers are in `public/speed.json`. One training step (batch, forward, loss, backward,",
+        "clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of the steps, contenders taking turns on one machine.", "",
+        "Machine: %s, %d cores, %d threads used. %s."
+        % (_processor(), os.cpu_count(), threads, ", ".join(sorted({r["build"] for r in rows}))), "",
     ]  # fmt: skip
     names = list(dict.fromkeys((r["implementation"], r["device"], r["host"]) for r in rows))
-    title = {n: "PyTorch" if n[0] == "PyTorch" else "TinyGPT %s%s" % (n[1], "" if n[1] == "native" else ", " + n[2].capitalize()) for n in names}
+    title = {
+        n: "PyTorch" if n[0] == "PyTorch" else "TinyGPT %s%s" % (n[1], "" if n[1] == "native" else ", " + n[2].capitalize()) for n in names
+    }
     lines += ["| preset | " + " | ".join(title[n] for n in names) + " | Chromium / PyTorch |", "|---|" + "--:|" * (len(names) + 1)]
     for preset in dict.fromkeys(r["preset"] for r in rows):
         own = {(r["implementation"], r["device"], r["host"]): r for r in rows if r["preset"] == preset}
@@ -65,11 +68,22 @@ def report(rows, threads):
         ratio = own["TinyGPT", "wasm", "chromium"]["median_ms"] / own["PyTorch", "torch", "native"]["median_ms"]
         lines.append("| %s | %s | %.2f |" % (preset, " | ".join(cells), ratio))
     lines += ["", "Python's share of a replayed step, and generation with the key/value cache (one sequence, tokens a second):", "",
-              "| preset | device, host | tokens/s in training | Python ms | generated tokens/s | first token ms |", "|---|---|--:|--:|--:|--:|"]  # fmt: skip
+              "| preset | device, host | tokens/s in training | Python ms | generated tokens/s | first token ms |",
+              "|---|---|--:|--:|--:|--:|"]  # fmt: skip
     for r in rows:
         if r["implementation"] == "TinyGPT":
-            lines.append("| %s | %s, %s | %.0f | %.3f | %.0f | %.2f |" % (
-                r["preset"], r["device"], r["host"], r["tokens_per_s"], r["python_ms"], r["generation_tokens_per_s"], r["first_token_ms"]))
+            lines.append(
+                "| %s | %s, %s | %.0f | %.3f | %.0f | %.2f |"
+                % (
+                    r["preset"],
+                    r["device"],
+                    r["host"],
+                    r["tokens_per_s"],
+                    r["python_ms"],
+                    r["generation_tokens_per_s"],
+                    r["first_token_ms"],
+                )
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -92,8 +106,14 @@ def main():
     rows = []
     for preset in options.presets.split(","):
         rows += measure(preset, field, options.rounds)
-        print("\n".join("%-7s %-15s %8.2f ms (%.2f to %.2f)  Python %.3f ms" % (
-            r["preset"], r["device"] + "/" + r["host"], r["median_ms"], r["min_ms"], r["max_ms"], r["python_ms"]) for r in rows[-len(field):]), flush=True)
+        print(
+            "\n".join(
+                "%-7s %-15s %8.2f ms (%.2f to %.2f)  Python %.3f ms"
+                % (r["preset"], r["device"] + "/" + r["host"], r["median_ms"], r["min_ms"], r["max_ms"], r["python_ms"])
+                for r in rows[-len(field) :]
+            ),
+            flush=True,
+        )
     text = report(rows, options.threads)
     if options.no_write:
         print(text)

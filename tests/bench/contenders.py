@@ -21,7 +21,9 @@ class Contender:
 
     @property
     def name(self):
-        return "PyTorch" if self.device == "torch" else "%s, %s" % (self.device, self.host) + (" (%s)" % self.variant if self.variant else "")
+        return (
+            "PyTorch" if self.device == "torch" else "%s, %s" % (self.device, self.host) + (" (%s)" % self.variant if self.variant else "")
+        )
 
     def times(self, preset, steps):
         """Times `steps` steps; the first call for a preset warms up."""
@@ -33,8 +35,13 @@ class Contender:
     def forget(self):
         """Frees the model that was kept warm."""
         if self.device != "torch":
-            hosts.value("from tests.bench import host_bench\nhost_bench._kept.clear()", self.host, device=self.device,
-                        threads=self.threads, variant=self.variant)
+            hosts.value(
+                "from tests.bench import host_bench\nhost_bench._kept.clear()",
+                self.host,
+                device=self.device,
+                threads=self.threads,
+                variant=self.variant,
+            )
 
     def generation(self, preset):
         """KV-cache decoding rate of a preset."""
@@ -61,8 +68,10 @@ def summary(preset, contender, results):
     chosen = PRESETS[preset]
     median = statistics.median(ms)
     return {
-        "preset": preset, "device": contender.device, "host": contender.host, "threads": results[-1]["threads"], "build": results[-1]["build"],
-        "median_ms": median, "min_ms": min(ms), "max_ms": max(ms), "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3,
+        "preset": preset, "device": contender.device, "host": contender.host, "threads": results[-1]["threads"],
+        "build": results[-1]["build"],
+        "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),
+        "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3,
         "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1], "python_ms": statistics.median(python),
         "planned_bytes": results[-1].get("planned_bytes"), "steps": len(ms),
     }  # fmt: skip

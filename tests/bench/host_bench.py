@@ -60,8 +60,15 @@ class StepBench:
                 total.append((time.perf_counter() - t) * 1e3)
         finally:
             program.run = replay
-        return {"ms": total, "replay_ms": spent, "losses": self.losses, "planned_bytes": program.planned_bytes, "launches": len(program.launches),
-                "threads": self.device.threads, "build": self.device.build}
+        return {
+            "ms": total,
+            "replay_ms": spent,
+            "losses": self.losses,
+            "planned_bytes": program.planned_bytes,
+            "launches": len(program.launches),
+            "threads": self.device.threads,
+            "build": self.device.build,
+        }
 
 
 _kept = {}
@@ -76,7 +83,7 @@ def step_times(preset, steps, keep=False):
 
 
 def generation(preset, tokens=200):
-    """{"tokens_per_s", "first_token_ms"}: KV-cache decoding of `tokens` tokens after a one-token prompt (below the context: no second prefill)."""
+    """{"tokens_per_s", "first_token_ms"}: decoding of `tokens` tokens after a prompt of one, within the context."""
     from tinygpt.generate import generate
 
     _, _, _, model, _ = _parts(preset)

@@ -2,7 +2,8 @@
 
     python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
 
-The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps warm up; the median and spread are of `--steps` steps.
+The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps warm up;
+the median and spread are of `--steps` steps.
 python_ms is what a step spends outside the device's replay.
 """
 
@@ -29,8 +30,10 @@ def main():
     if options.json:
         print(json.dumps(out))
     else:
-        print("%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), "
-              "%(tokens_per_s).0f tokens/s, Python %(python_ms).3f ms" % out)
+        print(
+            "%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), "
+            "%(tokens_per_s).0f tokens/s, Python %(python_ms).3f ms" % out
+        )
 
 
 if __name__ == "__main__":

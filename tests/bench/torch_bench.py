@@ -46,7 +46,13 @@ class StepBench:
             t = time.perf_counter()
             self.step()
             out.append((time.perf_counter() - t) * 1e3)
-        return {"ms": out, "replay_ms": out, "losses": self.losses, "threads": torch.get_num_threads(), "build": "torch " + torch.__version__}
+        return {
+            "ms": out,
+            "replay_ms": out,
+            "losses": self.losses,
+            "threads": torch.get_num_threads(),
+            "build": "torch " + torch.__version__,
+        }
 
 
 def serve():

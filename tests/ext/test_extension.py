@@ -50,6 +50,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Type", "text/javascript" if name else "text/html")
         self.end_headers()
         self.wfile.write(body.encode())
+        return None
 
     def end_headers(self):
         if self.isolated:

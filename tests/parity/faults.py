@@ -77,8 +77,9 @@ def plant(name):
 
         planted.patch(model.MLP, "forward", forward)
     elif name == "no_bias_correction":
-        planted.patch(optim.AdamW, "_words", lambda self, group, step: (
-            group["lr"], *group["betas"], group["eps"], group["weight_decay"], 1.0, 1.0))
+        planted.patch(
+            optim.AdamW, "_words", lambda self, group, step: (group["lr"], *group["betas"], group["eps"], group["weight_decay"], 1.0, 1.0)
+        )
     elif name not in NAMES:
         raise ValueError("there is no planted fault %r; choose one of %s" % (name, ", ".join(NAMES)))
     return planted

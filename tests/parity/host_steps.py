@@ -51,7 +51,9 @@ def train(files, preset, fault=None, compiled=True):
         size = B * T * 4
         inputs = []
         for i in range(steps):
-            x, y = (tinygpt.empty(B, T, dtype=tinygpt.int32).copy_bytes_(batches[(2 * i + k) * size : (2 * i + k + 1) * size]) for k in (0, 1))
+            x, y = (
+                tinygpt.empty(B, T, dtype=tinygpt.int32).copy_bytes_(batches[(2 * i + k) * size : (2 * i + k + 1) * size]) for k in (0, 1)
+            )
             inputs.append((x, y))
         if planted is not None:
             inputs = planted.batches(inputs)
@@ -72,8 +74,9 @@ def train(files, preset, fault=None, compiled=True):
             losses.append(run(x, y).item())
             if i == 0:
                 own = dict(model.named_parameters())
-                gradients = b"".join(own[name].grad.tobytes() if own[name].grad is not None else bytes(own[name].numel() * 4)
-                                     for name, _ in job["shapes"])
+                gradients = b"".join(
+                    own[name].grad.tobytes() if own[name].grad is not None else bytes(own[name].numel() * 4) for name, _ in job["shapes"]
+                )
     finally:
         if planted is not None:
             planted.remove()

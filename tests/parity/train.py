@@ -2,9 +2,9 @@
 
     python3 -m tests.parity.train --preset small --device wasm --host chromium --steps 50 --json
 
-PyTorch (reference/model.py) trains from seeded weights on the batches of the seeded stream; the host trains from those very weights and batches.
-Compared: the loss of every step (relative), the clipped gradient of the first step and the weights after the last (per tensor, the norm of the difference
-over the norm). `--fault NAME` plants a fault (tests/parity/faults.py); the gate must then fail.
+PyTorch (reference/model.py) trains from seeded weights on the batches of the seeded stream; the host trains from those very weights
+and batches. Compared: the loss of every step (relative), the clipped gradient of the first step and the weights after the last
+(per tensor, the norm of the difference over the norm). `--fault NAME` plants a fault (tests/parity/faults.py); the gate must then fail.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SEED = 42
 
 
 def spread(model):
-    """Starting weights on which every part of the model matters: activations reach the curved part of GELU, biases and norms are not at 0 and 1.
+    """Starting weights on which every part matters: activations reach the curved part of GELU, biases and norms are not 0 and 1.
 
     From the usual start (std 0.02, biases 0) erf- and tanh-GELU, or decay on biases, could not be told apart within 50 steps.
     """
@@ -39,7 +39,9 @@ def spread(model):
         for name, p in model.named_parameters():
             draw = torch.randn(p.shape, generator=stream)
             if p.dim() >= 2:
-                p.copy_(draw * (0.02 if name.startswith(("tok_emb", "lm_head")) else 0.1 if name.startswith("pos_emb") else p.shape[1] ** -0.5))
+                p.copy_(
+                    draw * (0.02 if name.startswith(("tok_emb", "lm_head")) else 0.1 if name.startswith("pos_emb") else p.shape[1] ** -0.5)
+                )
             else:
                 p.copy_(draw * 0.1 + (1.0 if name.endswith("weight") else 0.0))
 
@@ -53,8 +55,13 @@ def torch_run(preset, steps, **changes):
     model = GPT(model_config)
     spread(model)
     named = [(name, p) for name, p in model.named_parameters()]
-    job = {"preset": preset, "model": model_config.to_dict(), "steps": steps, "batch_size": config.batch_size,
-           "shapes": [[name, list(p.shape)] for name, p in named]}
+    job = {
+        "preset": preset,
+        "model": model_config.to_dict(),
+        "steps": steps,
+        "batch_size": config.batch_size,
+        "shapes": [[name, list(p.shape)] for name, p in named],
+    }
     weights = b"".join(p.detach().numpy().astype("<f4").tobytes() for _, p in named)
     tokens = ByteTokenizer().encode(find_corpus(config.corpus).text)
     stream = Batches(tokens, model_config.context, SEED)
@@ -74,8 +81,14 @@ def torch_run(preset, steps, **changes):
             gradients = [p.grad.numpy().copy() for _, p in named]
         optimizer.step()
         losses.append(loss.item())
-    return {"job": job, "weights": weights, "batches": b"".join(batches), "losses": losses, "gradients": gradients,
-            "final": [p.detach().numpy().copy() for _, p in named]}
+    return {
+        "job": job,
+        "weights": weights,
+        "batches": b"".join(batches),
+        "losses": losses,
+        "gradients": gradients,
+        "final": [p.detach().numpy().copy() for _, p in named],
+    }
 
 
 def relative_errors(data, wanted, shapes):
@@ -107,7 +120,9 @@ def compare(preset, device, host, steps, threads=None, variant=None, fault=None,
         "worst_grad": max(gradients, key=gradients.get), "worst_weight": max(weights, key=weights.get),
         "losses": result["losses"], "torch_losses": reference["losses"],
     }  # fmt: skip
-    out["passed"] = out["max_loss_drift"] <= LOSS_DRIFT and out["max_grad_error"] <= GRADIENT_ERROR and out["max_weight_error"] <= WEIGHT_ERROR
+    out["passed"] = (
+        out["max_loss_drift"] <= LOSS_DRIFT and out["max_grad_error"] <= GRADIENT_ERROR and out["max_weight_error"] <= WEIGHT_ERROR
+    )
     out["digest"] = hashlib.sha256(result["weights"] + repr(result["losses"]).encode()).hexdigest()
     return out
 
@@ -127,8 +142,11 @@ def main():
     if options.json:
         print(json.dumps(out))
     else:
-        print("%(preset)s on %(device)s/%(host)s, %(steps)d steps: loss drift %(max_loss_drift).2e, gradient error %(max_grad_error).2e (%(worst_grad)s), "
-              "weight error %(max_weight_error).2e (%(worst_weight)s): " % out + ("passed" if out["passed"] else "FAILED"))
+        print(
+            "%(preset)s on %(device)s/%(host)s, %(steps)d steps: loss drift %(max_loss_drift).2e, "
+            "gradient error %(max_grad_error).2e (%(worst_grad)s), "
+            "weight error %(max_weight_error).2e (%(worst_weight)s): " % out + ("passed" if out["passed"] else "FAILED")
+        )
     sys.exit(0 if out["passed"] else 1)
 
 
