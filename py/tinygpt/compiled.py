@@ -35,9 +35,13 @@ class _Entry:
         }
         self.changed = [x._storage.uid in written for x in inputs]  # arguments that the function updates in place
         # (leaf, its gradient before: None or a tensor, must it be that very tensor, its gradient after)
+        self.epoch = None  # state.epoch after a replay that left things as the next one needs them
         self.leaves = [(t, g, g is not None and g._storage.uid in read, t._grad) for t, g in capture.leaves.values()]
 
     def holds(self):
+        """True when the gradients and modes are what the recording started from; skipped while nothing can have changed them."""
+        if self.epoch == state.epoch:
+            return True
         for leaf, before, same, _ in self.leaves:
             grad = leaf._grad
             if (grad is None) != (before is None) or (same and grad is not before):
@@ -53,9 +57,13 @@ class _Entry:
         for hook in self.hooks:
             hook()
         self.program.run()
-        for leaf, _, _, after in self.leaves:
-            leaf._grad = after
-        self.give_back(tensors)
+        if self.epoch != state.epoch:
+            for leaf, _, _, after in self.leaves:
+                leaf._grad = after
+            state.epoch += 1  # other Programs look again
+            self.epoch = state.epoch if self.holds() else None
+        if tensors:
+            self.give_back(tensors)
 
     def give_back(self, tensors):
         """Copies arguments that were updated in place back to the caller's tensors."""
@@ -80,7 +88,11 @@ class Compiled:
         if program.capturing() or self.refused is not None:
             return self.function(*args, **kwargs)
         tensors = []
-        key = (_signature(args, tensors), _signature(tuple(sorted(kwargs.items())), tensors), _surroundings(self.function))
+        key = (
+            _signature(args, tensors) if args else (),
+            _signature(tuple(sorted(kwargs.items())), tensors) if kwargs else (),
+            _surroundings(self.function),
+        )
         for entry in self.entries.get(key, ()):
             if entry.holds():
                 entry.replay(tensors)

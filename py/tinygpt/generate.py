@@ -8,7 +8,7 @@ from .compiled import compile
 from .creation import tensor
 from .model import Cache
 from .ops import random
-from .state import no_grad
+from .state import no_grad, state
 from .tensor import int32
 from .tokenizer import StreamDecoder
 
@@ -20,12 +20,16 @@ class evaluating:
         self.changed = [m for m in model.modules() if m.training]
 
     def __enter__(self):
-        for m in self.changed:
-            object.__setattr__(m, "training", False)
+        self._set(False)
 
     def __exit__(self, *exc):
+        self._set(True)
+
+    def _set(self, mode):
+        if self.changed:
+            state.epoch += 1
         for m in self.changed:
-            object.__setattr__(m, "training", True)
+            object.__setattr__(m, "training", mode)
 
 
 class Decoder:

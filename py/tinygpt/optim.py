@@ -70,7 +70,8 @@ class Optimizer:
         self.param_groups = [g for g in self.param_groups if g["params"]]
         self.flat = Flat(self.param_groups)
         self.arenas = [full((self.flat.n,), 0.0, device=self.flat.values.device) for _ in range(self.moments)]
-        self.steps = {id(p): 0 for group in self.param_groups for p in group["params"]}
+        self._steps = {id(p): 0 for group in self.param_groups for p in group["params"]}
+        self._count = 0  # steps done by every parameter; None: look at _steps
         self._hyper = {}  # (runs) -> device buffer, reused outside captures
         self._runs = {}
         self._diverged = False  # some parameters missed a step: step counts differ within a group
@@ -84,9 +85,10 @@ class Optimizer:
     def _present(self):
         """Runs of neighbouring parameters that have a gradient: [(start, end, [(group, parameters, end of the group's part)])]."""
         key = tuple([p.grad is not None for group in self.param_groups for p in group["params"]])
-        if not self._diverged and not all(key):
-            self._diverged = True
-            state.layout += 1  # a captured step may have counted on equal step counts
+        if not all(key):
+            self._diverge()
+        elif self._count is None and not self._diverged:
+            self._look_at_steps()
         runs = None if self._diverged else self._runs.get(key)
         if runs is None:
             runs = []
@@ -101,7 +103,7 @@ class Optimizer:
                     run[1] = end
                     part = run[2][-1] if run[2] else None
                     # One part for each group, and within a group for each step count (a parameter may have joined late).
-                    if part is not None and part[0] is group and self.steps[id(part[1][0])] == self.steps[id(p)]:
+                    if part is not None and part[0] is group and self._steps[id(part[1][0])] == self._steps[id(p)]:
                         part[1].append(p)
                         part[2] = end - run[0]
                     else:
@@ -125,6 +127,51 @@ class Optimizer:
             for start, end, parts in self._present():
                 self._update(start, end, parts)
 
+    @property
+    def steps(self):
+        """{id(parameter): steps done}. The caller may change it; the next step looks."""
+        self._spread_steps()
+        self._count = None
+        return self._steps
+
+    def _spread_steps(self):
+        """Writes the common count to every parameter. While all parameters take every step, only that count is kept up."""
+        if self._count is not None:
+            for key in self._steps:
+                self._steps[key] = self._count
+
+    def _look_at_steps(self):
+        """After a caller may have changed `steps`: one count for all again, or one for each parameter."""
+        counts = set(self._steps.values())
+        if len(counts) == 1 and not self._diverged:
+            self._count = counts.pop()
+        else:
+            self._diverge()
+
+    def _diverge(self):
+        if not self._diverged:
+            self._spread_steps()
+            self._diverged, self._count = True, None
+            state.layout += 1  # a captured step counted on equal step counts
+
+    def _advance(self, parts):
+        """Counts one step and returns the hyper words of `parts`: for each its end, then its settings."""
+        words = []
+        if self._count is None and not self._diverged:
+            self._look_at_steps()
+        if not self._diverged:
+            self._count += 1
+        for group, parameters, stop in parts:
+            if self._diverged:
+                step = self._steps[id(parameters[0])] + 1
+                for p in parameters:
+                    self._steps[id(p)] = step
+            else:
+                step = self._count
+            words.append(stop)
+            words += self._words(group, step)
+        return words
+
     def _update(self, start, end, parts):
         n = 8 * len(parts)
         capturing = program.capturing()
@@ -133,33 +180,16 @@ class Optimizer:
             hyper = empty(n, device=self.flat.values.device)
             if not capturing:
                 self._hyper[n] = hyper
-        steps = self.steps
-        pack = struct.Struct("<" + "i7f" * len(parts))
-        device, handle = hyper.device, hyper._storage.handle
+        pack = struct.Struct("<" + "i7f" * len(parts)).pack
+        upload, storage = hyper.device.upload, hyper._storage
 
         def advance():
-            words = []
-            for group, parameters, stop in parts:
-                step = steps[id(parameters[0])] + 1
-                for p in parameters:
-                    steps[id(p)] = step
-                words.append(stop)
-                words += self._words(group, step)
-            device.upload(handle, pack.pack(*words))
+            upload(storage.handle, pack(*self._advance(parts)))
 
         advance()
-
-        def hook(keep=hyper):
-            advance()
-
-        program.before_replay(hook)
-        self._launch(
-            [Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)],
-            Flat.part(self.flat.gradients, start, (end - start,)),
-            hyper,
-            end - start,
-            len(parts),
-        )
+        program.before_replay(advance)
+        arenas = [Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)]
+        self._launch(arenas, Flat.part(self.flat.gradients, start, (end - start,)), hyper, end - start, len(parts))
 
     # ---- state, by parameter ----
 

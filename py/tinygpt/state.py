@@ -8,6 +8,7 @@ from . import devices
 class _State:
     grad_enabled = True
     device = None  # a Device, made at the first use
+    epoch = 0  # changes when a leaf's gradient or a module's mode may have changed: Programs then check their guards again
     layout = 0  # changes when a parameter moves or its requires_grad changes: captured Programs look at it
 
 
