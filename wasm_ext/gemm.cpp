@@ -225,12 +225,12 @@ static void rectangle(const Matmul& g, Index z, Index m0, Index m1, Index p0, In
   }
 }
 
-// T threads as a grid over tiles: the one whose largest share is smallest, rows first (a thread then packs no row of A that
-// another packs too).
-static void grid(Index tall, Index wide, int T, Index* down, Index* across) {
+// T threads as a grid over tiles: the one whose largest share is smallest. Among equals, columns are split where the matrix is wide (a
+// thread then reads only panels of B that it packed itself), rows where it is tall (no row of A is packed twice).
+static void grid(Index tall, Index wide, int T, bool columns_first, Index* down, Index* across) {
   Index best = -1;
-  for (Index d = T; d >= 1; d--) {
-    Index c = T / d, largest = ceil_div(tall, d) * ceil_div(wide, c);
+  for (Index x = T; x >= 1; x--) {
+    const Index y = T / x, d = columns_first ? y : x, c = columns_first ? x : y, largest = ceil_div(tall, d) * ceil_div(wide, c);
     if (best < 0 || largest < best) best = largest, *down = d, *across = c;
   }
 }
@@ -248,7 +248,7 @@ static void packed(const Matmul& g, Team& team) {
     return;
   }
   Index down = 1, across = 1;
-  grid(tall, wide, team.T, &down, &across);
+  grid(tall, wide, team.T, 2 * g.M <= g.N, &down, &across);
   const Index row = team.t / across, column = team.t % across;
   const Share panels = share(wide, team);
   for (Index z = 0; z < g.batch; z++) {
