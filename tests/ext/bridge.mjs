@@ -117,10 +117,10 @@ export async function check(loadExtension, kernels, options) {
   const tiny = { M: 1, N: 1, K: 1 };
   const eager = write(matmul, product(tiny, a, b, c));
   lines.push(`eager launch: ${(median(() => { for (let i = 0; i < 1000; i++) ext.run(eager); }, 9)).toFixed(2)} us`);
-  const hand = program(Array.from({ length: 200 }, () => [matmul, product({ M: 12, N: 16, K: 2000 }, a, b, c)]));
+  const hand = program(Array.from({ length: 200 }, () => [matmul, product({ M: 64, N: 64, K: 64 }, a, b, c)]));
   for (let T = 1; T <= Math.min(2, ext.maxThreads); T++) {
     ext.setThreads(T);
-    lines.push(`200 matmuls 12 x 16 x 2000, ${T} threads: ${(median(() => ext.replay(...hand), 9) * 5).toFixed(2)} us each`);
+    lines.push(`200 matmuls 64 x 64 x 64, ${T} threads: ${(median(() => ext.replay(...hand), 9) * 5).toFixed(2)} us each`);
   }
   for (const [M, N, K] of options.shapes ?? [[1024, 768, 256], [1024, 1024, 256], [1024, 256, 1024]]) {
     const m = make({ M, N, K });

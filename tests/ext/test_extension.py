@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
 PAGE = """<!doctype html><script type="module">
   const worker = new Worker("worker.mjs", { type: "module" });
-  window.result = new Promise((resolve) => { worker.onmessage = (e) => resolve(e.data); worker.onerror = (e) => resolve({ error: e.message }); });
+  window.result = new Promise((resolve) => {
+    worker.onmessage = (e) => resolve(e.data);
+    worker.onerror = (e) => resolve({ error: e.message });
+  });
   window.start = (options) => { worker.postMessage(options); return window.result; };
 </script>"""
 WORKER = """
@@ -38,7 +41,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     base = "/a/deep/base/"
     isolated = True
-    extensions_map = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", "": "text/plain"}
+    extensions_map = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", "": "text/plain"}
 
     def do_GET(self):
         name = self.path.removeprefix(self.base)
