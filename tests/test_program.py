@@ -86,6 +86,21 @@ def test_the_callers_tensor_is_not_overwritten_by_a_later_call():
     assert first.tolist() == [1.0] and result.tolist() == [2.0]
 
 
+def test_results_keep_their_values_over_later_calls():
+    run = tinygpt.compile(lambda x: (x * 2.0, (x * 3.0).view(2, 1), (x.sum(), x.argmax())))
+    kept = [run(tinygpt.tensor([float(i), 1.0])) for i in range(5)]
+    views = [k[1].view(2) for k in kept]
+    total = tinygpt.compile(lambda: kept[0][0].sum())
+    assert total().item() == 2.0
+    for i in range(5, 9):
+        run(tinygpt.tensor([float(i), 1.0]))
+    for i, (double, _, (s, a)) in enumerate(kept):
+        assert double.tolist() == [2.0 * i, 2.0] and views[i].tolist() == [3.0 * i, 3.0]
+        assert s.item() == i + 1.0 and a.item() == (0 if i >= 1 else 1)
+    assert total().item() == 2.0, "a Program that reads a kept result follows it to its new place"
+    assert run.captures == 1
+
+
 def test_an_argument_updated_in_place_is_the_callers():
     run = tinygpt.compile(lambda x: x.add_(1.0).sum())
     x = tinygpt.tensor([1.0, 2.0])

@@ -54,6 +54,39 @@ static void finish(const Matmul& g, Index z, Index m, Index n, Index rows, Index
     }
 }
 
+// The same for a whole panel's width, with the epilogue known to the compiler: no tails, no branches, the bias in registers.
+template <int EPILOGUE>
+static __attribute__((noinline)) void finish_panel(const Matmul& g, Index at, Index n, Index rows, const float* sums) {
+  vf bias[NV] = {};
+  if (EPILOGUE & EPILOGUE_BIAS)
+    UNROLL for (int j = 0; j < NV; j++) bias[j] = vload(g.bias + n + j * VW);
+  NO_UNROLL for (Index i = 0; i < rows; i++, at += g.ldc, sums += NR)
+    UNROLL for (int j = 0; j < NV; j++) {
+      const Index c = at + j * VW;
+      vf v = vload(sums + j * VW);
+      if (EPILOGUE & EPILOGUE_BIAS) v = vadd(v, bias[j]);
+      if (EPILOGUE & EPILOGUE_GELU) {
+        if (g.pre) vstore(g.pre + c, v);
+        v = vgelu(v);
+      }
+      if (EPILOGUE & EPILOGUE_GELU_BACKWARD) v = vmul(v, vgelu_grad(vload(g.pre + c)));
+      if (EPILOGUE & EPILOGUE_RESIDUAL) v = vadd(v, vload(g.residual + c));
+      vstore(g.out + c, v);
+    }
+}
+
+static void finish_tile(const Matmul& g, Index z, Index m, Index n, Index rows, Index columns, const float* sums) {
+  const Index at = z * g.sc + m * g.ldc + n;
+  if (columns == NR && g.alpha == 1.0f && g.beta == 0.0f) switch (g.epilogue) {
+    case EPILOGUE_BIAS: return finish_panel<EPILOGUE_BIAS>(g, at, n, rows, sums);
+    case EPILOGUE_RESIDUAL: return finish_panel<EPILOGUE_RESIDUAL>(g, at, n, rows, sums);
+    case EPILOGUE_BIAS | EPILOGUE_GELU: return finish_panel<EPILOGUE_BIAS | EPILOGUE_GELU>(g, at, n, rows, sums);
+    case EPILOGUE_BIAS | EPILOGUE_RESIDUAL: return finish_panel<EPILOGUE_BIAS | EPILOGUE_RESIDUAL>(g, at, n, rows, sums);
+    case EPILOGUE_GELU_BACKWARD: return finish_panel<EPILOGUE_GELU_BACKWARD>(g, at, n, rows, sums);
+  }
+  finish(g, z, m, n, rows, columns, sums, NR);
+}
+
 // ---- a few rows or a few columns: no packing -------------------------------------------------------------------------------
 
 enum { FEW = 4, CHUNK = 64 };
@@ -217,7 +250,7 @@ static void rectangle(const Matmul& g, Index z, Index m0, Index m1, Index p0, In
             packed_tile(K, ap, bp, init, g.out + z * g.sc + (m + i) * g.ldc + n, g.ldc);
           } else {
             packed_tile(K, ap, bp, init, sum, NR);
-            if (last) finish(g, z, m + i, n, h, columns, sum, NR);
+            if (last) finish_tile(g, z, m + i, n, h, columns, sum);
           }
         }
       }

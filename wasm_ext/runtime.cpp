@@ -79,6 +79,10 @@ static const Entry& entry_of(const Slot* launch) { return *KERNEL_TABLE[launch[0
 // A thread that joins should have this much to do; two barriers cost about 1 us for 2 threads, 3 us for 8.
 static const double NANOSECONDS_PER_THREAD = 4000;
 
+// And a run that wakes the pool should have this much to share: a thread that sleeps needs about 50 us to come. Decoding one token of a
+// small model has less, and is twice as fast on one thread.
+static const double NANOSECONDS_PER_RUN = 150000;
+
 static int team_size(const Slot* launch, int T) {
   if (T == 1) return 1;
   double wanted = entry_of(launch).work(launch) / NANOSECONDS_PER_THREAD;
@@ -159,6 +163,7 @@ EXPORT int tg_run(const Slot* slots, int64_t n) {
   // Check the whole encoding and reserve scratch before anything runs; find the part that the pool walks.
   const Slot *end = slots + n, *begin_parallel = end, *end_parallel = end;
   int64_t index = 0, first_parallel = 0;
+  double shared_work = 0;
   for (const Slot* launch = slots; launch < end; launch += launch[1].i, index++) {
     int64_t id = launch[0].i;
     if (id < 0 || id >= KERNEL_COUNT || end - launch < 2 || launch[1].i != KERNEL_SLOTS[id] || launch[1].i > end - launch)
@@ -166,12 +171,14 @@ EXPORT int tg_run(const Slot* slots, int64_t n) {
     const Entry& entry = entry_of(launch);
     if (entry.scratch && !reserve_scratch(entry.scratch(launch))) return stop(index, STATUS_NO_MEMORY);
     if (team_size(launch, threads) > 1) {
+      shared_work += entry.work(launch);
       if (begin_parallel == end) begin_parallel = launch, first_parallel = index;
       end_parallel = launch + launch[1].i;
     }
   }
   failed_at.store(-1, std::memory_order_relaxed);
   failed_status.store(STATUS_OK, std::memory_order_relaxed);
+  if (shared_work < NANOSECONDS_PER_RUN) begin_parallel = end;
   if (begin_parallel == end) end_parallel = end;
 
   index = 0;

@@ -8,13 +8,14 @@ A call that reads a value on the host (`.item()`) or builds a tensor from Python
 runs eagerly every time, and says so once.
 """
 
+import sys
 import warnings
 
 from . import program
 from .creation import like
 from .program import Capture, Program
 from .state import get_device, state
-from .tensor import Storage
+from .tensor import Storage, Tensor, float32, int32
 
 MOST_PROGRAMS = 8  # kept for each compiled function; the oldest goes first
 
@@ -23,7 +24,7 @@ class _Entry:
     """One Program of a compiled function with its guards and its inputs and outputs."""
 
     def __init__(self, program, capture, inputs, outputs):
-        self.program, self.inputs, self.outputs = program, inputs, outputs
+        self.program, self.inputs, self.outputs = program, inputs, _Outputs(program, capture, outputs)
         self.hooks = capture.hooks
         self.modules = list(capture.modules.values())
         read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
@@ -56,6 +57,7 @@ class _Entry:
             program.copy(mine, given)
         for hook in self.hooks:
             hook()
+        self.outputs.keep_held()
         self.program.run()
         if self.epoch != state.epoch:
             for leaf, _, _, after in self.leaves:
@@ -70,6 +72,62 @@ class _Entry:
         for mine, given, changed in zip(self.inputs, tensors, self.changed):
             if changed:
                 program.copy(given, mine)
+
+
+class _Outputs:
+    """What a Program returns: the caller gets views of the Program's own memory, which costs nothing.
+
+    Before a replay overwrites memory that the caller still holds, the caller's tensors move to memory of their own (`keep_held`).
+    """
+
+    def __init__(self, program_, capture, value):
+        self.program, self.value = program_, value
+        self.own, self.views = [], []  # storages made in the capture, and the tensors in `value` that show each
+        _map(value, lambda x: self._note(x, capture.first_uid))
+        # References to a storage that nobody else holds: `own`, the Program's table, the views, and getrefcount's argument.
+        self.idle = [3 + len(views) for views in self.views]
+
+    def _note(self, x, first_uid):
+        if not x.requires_grad and x._storage.uid >= first_uid:
+            at = next((i for i, s in enumerate(self.own) if s is x._storage), None)
+            if at is None:
+                self.own.append(x._storage)
+                self.views.append([x])
+            else:
+                self.views[at].append(x)
+        return x
+
+    def keep_held(self):
+        for i in range(len(self.own)):
+            if sys.getrefcount(self.own[i]) > self.idle[i]:
+                self._move(i)
+
+    def _move(self, i):
+        """The caller's tensors keep the Storage object with a copy in a new place; the Program gets another object for its place."""
+        held = self.own[i]
+        dtype, n = (int32 if held.kind == "int32" else float32), held.nbytes // 4
+        fresh = Storage(held.device, held.nbytes, held.kind)
+        program.copy(Tensor(fresh, (n,), dtype), Tensor(held, (n,), dtype))
+        held.handle, fresh.handle = fresh.handle, held.handle
+        held.pins, fresh.pins = held.pins - 1, 1
+        if held.pins:
+            state.layout += 1  # another Program has the old place built in
+        self.own[i] = self.program.storages[held.uid] = fresh
+        for view in self.views[i]:
+            view._storage = fresh
+
+    def give(self):
+        return _map(self.value, self._given)
+
+    def _given(self, x):
+        """For the caller: leaves that require gradients as they are, older memory copied, the Program's own seen through a new Tensor."""
+        if x.requires_grad:
+            return x
+        if any(s is x._storage for s in self.own):
+            return Tensor(x._storage, x.shape, x.dtype, x._offset, x._strides)
+        out = like(x)
+        program.copy(out, x)
+        return out
 
 
 class Compiled:
@@ -97,7 +155,7 @@ class Compiled:
             if entry.holds():
                 entry.replay(tensors)
                 self.program = entry.program
-                return _copies(entry.outputs)
+                return entry.outputs.give()
         return self._record(key, args, kwargs, tensors)
 
     def _record(self, key, args, kwargs, tensors):
@@ -124,21 +182,22 @@ class Compiled:
         outputs = _detached(outputs)
         self.program = Program(capture, self.optimize)
         kept = self.entries.setdefault(key, [])
-        kept.append(_Entry(self.program, capture, inputs, outputs))
-        kept[-1].give_back(tensors)
+        entry = _Entry(self.program, capture, inputs, outputs)
+        kept.append(entry)
+        entry.give_back(tensors)
         if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
             oldest = next(iter(self.entries))
             self.entries[oldest].pop(0)
             if not self.entries[oldest]:
                 del self.entries[oldest]
-        return _copies(outputs)
+        return entry.outputs.give()
 
 
 def compile(function=None, *, optimize=True):
     """`function` made fast: recorded on its first call, replayed in one device call afterwards. Usable as a decorator.
 
     Tensor arguments may change in value from call to call; a changed shape, dtype, Python value or training flag records again.
-    Python side effects inside the function (printing, appending) happen only when it records. Tensors it returns are fresh copies.
+    Python side effects inside the function (printing, appending) happen only when it records. Tensors it returns keep their values.
     optimize=False keeps the launches as recorded (the results have the same bits).
     """
     if function is None:
@@ -243,16 +302,3 @@ def _private(value, inputs):
 
 def _detached(value):
     return _map(value, lambda x: x if x._node is None else x.detach())
-
-
-def _copies(value):
-    """Outputs for the caller: a later replay overwrites the Program's own. Leaves that require gradients are returned as they are."""
-
-    def change(x):
-        if x.requires_grad:
-            return x
-        out = like(x)
-        program.copy(out, x)
-        return out
-
-    return _map(value, change)

@@ -125,6 +125,8 @@ class Program:
                 "the plan of this step needs %.1f MiB for its intermediates. %s" % (self.planned_bytes / 2**20, error)
             ) from None
         self.run = self._loaded.run
+        for storage in self.storages.values():
+            storage.pins += 1
 
     def _place(self, buffer, places):
         uid, offset = buffer
@@ -134,6 +136,8 @@ class Program:
         loaded = getattr(self, "_loaded", None)
         if loaded is not None:
             loaded.release()
+            for storage in self.storages.values():
+                storage.pins -= 1
 
 
 # ---- strided copies: what an input or output of a Program needs ----------------------------------------

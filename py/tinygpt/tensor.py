@@ -40,11 +40,12 @@ _uids = itertools.count(1)
 class Storage:
     """A piece of a device's memory, freed when nobody holds it."""
 
-    __slots__ = ("device", "handle", "nbytes", "uid", "__weakref__")
+    __slots__ = ("device", "handle", "nbytes", "kind", "uid", "pins", "__weakref__")
 
     def __init__(self, device, nbytes, kind="float32"):
         self.handle = None
-        self.device, self.nbytes = device, nbytes
+        self.device, self.nbytes, self.kind = device, nbytes, kind
+        self.pins = 0  # Programs that have its place built in
         self.handle = device.alloc(nbytes, kind)
         self.uid = next(_uids)
 

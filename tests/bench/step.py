@@ -2,8 +2,8 @@
 
     python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
 
-The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps warm up;
-the median and spread are of `--steps` steps.
+The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps and three
+seconds warm up; the median and spread are of `--steps` steps.
 python_ms is what a step spends outside the device's replay.
 """
 

@@ -10,8 +10,9 @@ import torch
 class StepBench:
     """PyTorch's training step of a preset; see host_bench.StepBench."""
 
-    def __init__(self, preset, threads, warm_up=5):
+    def __init__(self, preset, threads):
         from reference.model import GPT
+        from tests.bench.host_bench import WARM_UP, WARM_UP_SECONDS
         from tinygpt.config import PRESETS
 
         torch.set_num_threads(threads)
@@ -28,7 +29,8 @@ class StepBench:
              {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0}],
             lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)  # fmt: skip
         self.losses = []
-        for _ in range(warm_up):
+        start = time.perf_counter()
+        while len(self.losses) < WARM_UP or time.perf_counter() - start < WARM_UP_SECONDS:
             self.step()
 
     def step(self):
