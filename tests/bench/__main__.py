@@ -2,7 +2,7 @@
 
     python3 -m tests.bench [--presets tiny,small,...] [--rounds 5] [--threads 2]
 
-Writes public/speed.json and docs/performance.md. Every contender is warmed up on a preset, then they take turns of three steps each,
+Writes public/speed.json and docs/performance.md. Every contender is warmed up on a preset, then they take turns of a few steps,
 so that a slow moment of the machine falls on all of them. At least 15 steps each; median, minimum and maximum are of single steps.
 """
 
@@ -53,7 +53,7 @@ def report(rows, threads):
     lines = [
         "# Performance", "",
         "Written by `make bench` from one run; the numbers are in `public/speed.json`. One training step (batch, forward, loss, backward,",
-        "clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of the steps, contenders taking turns on one machine.", "",
+        "clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of the steps, contenders taking turns.", "",
         "Machine: %s, %d cores, %d threads used. %s."
         % (_processor(), os.cpu_count(), threads, ", ".join(sorted({r["build"] for r in rows}))), "",
     ]  # fmt: skip

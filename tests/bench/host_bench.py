@@ -2,6 +2,7 @@
 
 import time
 
+ROLL_SECONDS = 0.3  # steps before each timed group: the scheduler spreads the threads over the cores again after a pause
 WARM_UP, WARM_UP_SECONDS = 5, 3.0  # the first two steps capture; the rest warm caches, and the engine compiles its last tier beside them
 
 
@@ -18,6 +19,13 @@ def _parts(preset):
     model = tinygpt.GPT(chosen.model)
     optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps)
     return tinygpt, config, data, model, optimizer
+
+
+def roll(bench):
+    """Untimed steps that bring a bench back to speed after its turn of waiting."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < ROLL_SECONDS:
+        bench.advance()
 
 
 class StepBench:
@@ -39,10 +47,15 @@ class StepBench:
         self.device = model.tok_emb.weight.device
         start = time.perf_counter()
         while len(self.losses) < WARM_UP or time.perf_counter() - start < WARM_UP_SECONDS:
-            self.losses.append(self.step().item())
+            self.advance()
+
+    def advance(self):
+        """One step, its loss read back."""
+        self.losses.append(self.step().item())
 
     def time(self, steps):
         """{"ms": [per step], "replay_ms": [the device's share], "losses"}; the rest of a step is Python's."""
+        roll(self)
         program = self.step.program
         replay = program.run
         spent = []
@@ -57,7 +70,7 @@ class StepBench:
         try:
             for _ in range(steps):
                 t = time.perf_counter()
-                self.losses.append(self.step().item())
+                self.advance()
                 total.append((time.perf_counter() - t) * 1e3)
         finally:
             program.run = replay

@@ -31,9 +31,9 @@ class StepBench:
         self.losses = []
         start = time.perf_counter()
         while len(self.losses) < WARM_UP or time.perf_counter() - start < WARM_UP_SECONDS:
-            self.step()
+            self.advance()
 
-    def step(self):
+    def advance(self):
         _, loss = self.model(self.x, self.y)
         self.optimizer.zero_grad()
         loss.backward()
@@ -43,10 +43,13 @@ class StepBench:
 
     def time(self, steps):
         """{"ms": [per step], "losses"}."""
+        from tests.bench.host_bench import roll
+
+        roll(self)
         out = []
         for _ in range(steps):
             t = time.perf_counter()
-            self.step()
+            self.advance()
             out.append((time.perf_counter() - t) * 1e3)
         return {
             "ms": out,
