@@ -69,6 +69,7 @@ for _name in (
     "eq ne lt le gt ge logical_not logical_and logical_or"
 ).split():
     globals()[_name] = _function(_name)
+program.compile = compile  # the name it has in the design
 bool = bool_  # noqa: A001  PyTorch's name for the dtype
 
 __version__ = "0.1.0"

@@ -11,11 +11,11 @@ runs eagerly every time, and says so once.
 import sys
 import warnings
 
-from . import program
+from . import kernels, program
 from .creation import like
 from .program import Capture, Program
 from .state import get_device, state
-from .tensor import Storage, Tensor, float32, int32
+from .tensor import Storage, Tensor
 
 MOST_PROGRAMS = 8  # kept for each compiled function; the oldest goes first
 
@@ -84,6 +84,8 @@ class _Outputs:
         self.program, self.value = program_, value
         self.own, self.views = [], []  # storages made in the capture, and the tensors in `value` that show each
         _map(value, lambda x: self._note(x, capture.first_uid))
+        self.flat = [value] if _is_tensor(value) else value if type(value) in (tuple, list) and all(map(_is_tensor, value)) else None
+        self.shown = {id(x) for views in self.views for x in views}
         # References to a storage that nobody else holds: `own`, the Program's table, the views, and getrefcount's argument.
         self.idle = [3 + len(views) for views in self.views]
 
@@ -105,9 +107,10 @@ class _Outputs:
     def _move(self, i):
         """The caller's tensors keep the Storage object with a copy in a new place; the Program gets another object for its place."""
         held = self.own[i]
-        dtype, n = (int32 if held.kind == "int32" else float32), held.nbytes // 4
         fresh = Storage(held.device, held.nbytes, held.kind)
-        program.copy(Tensor(fresh, (n,), dtype), Tensor(held, (n,), dtype))
+        code, n = int(held.kind == "int32"), held.nbytes // 4
+        params = (code, code, 1, 1, 1, 1, 1, n, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1)  # kernels.copy of n elements, dense
+        held.device.launch(kernels.copy, ((fresh.handle, 0), (held.handle, 0)), params)
         held.handle, fresh.handle = fresh.handle, held.handle
         held.pins, fresh.pins = held.pins - 1, 1
         if held.pins:
@@ -117,13 +120,16 @@ class _Outputs:
             view._storage = fresh
 
     def give(self):
-        return _map(self.value, self._given)
+        if self.flat is None:
+            return _map(self.value, self._given)
+        given = [self._given(x) for x in self.flat]
+        return given[0] if self.flat is not self.value else type(self.value)(given)
 
     def _given(self, x):
         """For the caller: leaves that require gradients as they are, older memory copied, the Program's own seen through a new Tensor."""
         if x.requires_grad:
             return x
-        if any(s is x._storage for s in self.own):
+        if id(x) in self.shown:
             return Tensor(x._storage, x.shape, x.dtype, x._offset, x._strides)
         out = like(x)
         program.copy(out, x)

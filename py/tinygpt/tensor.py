@@ -15,14 +15,12 @@ from .state import get_device, no_grad, state
 class dtype:
     """An element type. `name` as in kernels.DTYPES; bool is stored as int32 0 or 1."""
 
-    __slots__ = ("name", "code", "typecode", "is_floating_point")
+    __slots__ = ("name", "code", "typecode", "is_floating_point", "itemsize", "unpack")
 
     def __init__(self, name, code, typecode, is_floating_point):
         self.name, self.code, self.typecode, self.is_floating_point = name, code, typecode, is_floating_point
-
-    @property
-    def itemsize(self):
-        return 1 if self.typecode == "b" else 4
+        packed = struct.Struct("<" + typecode)
+        self.itemsize, self.unpack = packed.size, packed.unpack
 
     def __repr__(self):
         return "tinygpt." + self.name
@@ -209,10 +207,10 @@ class Tensor:
         if self.numel() != 1:
             raise RuntimeError("a Tensor with %d elements cannot be converted to a Python number" % self.numel())
         program.note_read(".item() was called")
-        size = self.dtype.itemsize
-        raw = self.device.download(self._storage.handle, size, self._offset * size)
-        value = struct.unpack("<" + self.dtype.typecode, raw)[0]
-        return bool(value) if self.dtype is bool_ else value
+        storage, kind = self._storage, self.dtype
+        raw = storage.device.download(storage.handle, kind.itemsize, self._offset * kind.itemsize)
+        (value,) = kind.unpack(raw)
+        return bool(value) if kind is bool_ else value
 
     def tolist(self):
         """Nested lists of Python numbers (a number for a 0-d tensor)."""

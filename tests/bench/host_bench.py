@@ -50,8 +50,9 @@ class StepBench:
             self.advance()
 
     def advance(self):
-        """One step, its loss read back."""
-        self.losses.append(self.step().item())
+        """One step, its loss read back; the tensor is still held during the next step, as in any loop that says `loss = step()`."""
+        self.loss = self.step()
+        self.losses.append(self.loss.item())
 
     def time(self, steps):
         """{"ms": [per step], "replay_ms": [the device's share], "losses"}; the rest of a step is Python's."""

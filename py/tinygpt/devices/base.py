@@ -12,6 +12,9 @@ class Device:
     build = ""  # what the device line of the page says
     threads = 1
 
+    def __repr__(self):
+        return "device(type=%r)" % self.name
+
     def alloc(self, nbytes, dtype="float32"):
         """A handle to `nbytes` of uninitialised memory. MemoryError (a sentence) when there is none."""
         raise NotImplementedError

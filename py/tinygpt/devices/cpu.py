@@ -1,6 +1,6 @@
 """What `native` and `wasm` share: launches packed as 8-byte slots, Programs as one block of slots.
 
-A subclass supplies the transport: `_alloc _free _run _replay _poke _peek _upload _download _failed_at`, and `command`, a
+A subclass supplies the transport: `_alloc _free _in_use _run _replay _poke _peek _upload _download _failed_at`, and `command`, a
 writable buffer whose head those calls read or write.
 """
 
@@ -10,24 +10,43 @@ from .. import kernels
 from .base import Device, status_error
 
 SMALL = 4096  # transfers up to this many bytes go through the command buffer
+BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
 
 
 class CpuDevice(Device):
+    """The transport-independent half. `_blocks`: addresses of all small blocks, `_idle_blocks`: those waiting for reuse."""
+
     arena = 0
     arena_bytes = 0
     arena_version = 0
 
+    def __init__(self):
+        self._blocks, self._idle_blocks = set(), []
+
     def alloc(self, nbytes, dtype="float32"):
-        address = self._alloc(max(nbytes, 64))
+        if nbytes <= BLOCK:
+            if self._idle_blocks:
+                return self._idle_blocks.pop()
+            nbytes = BLOCK
+        address = self._alloc(nbytes)
         if not address:
             raise MemoryError(
                 "out of memory: %s more would not fit beside the %s in use on %s; use a smaller batch, context or model"
                 % (_size(nbytes), _size(self.in_use()), self.name)
             )
+        if nbytes == BLOCK:
+            self._blocks.add(address)
         return address
 
     def free(self, handle):
-        self._free(handle)
+        if handle in self._blocks:
+            self._idle_blocks.append(handle)
+        else:
+            self._free(handle)
+
+    def in_use(self):
+        """Bytes allocated and not freed; small blocks that wait for reuse do not count."""
+        return self._in_use() - BLOCK * len(self._idle_blocks)
 
     def upload(self, handle, data, offset=0):
         data = memoryview(data).cast("B")
@@ -58,7 +77,7 @@ class CpuDevice(Device):
         """Makes the shared arena at least `nbytes`; Programs encoded for the old place re-encode on their next run."""
         if nbytes > self.arena_bytes:
             if self.arena:
-                self._free(self.arena)
+                self.free(self.arena)
                 self.arena = self.arena_bytes = 0
             self.arena_version += 1
             self.arena = self.alloc(nbytes)

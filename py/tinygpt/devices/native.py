@@ -17,6 +17,7 @@ class NativeDevice(CpuDevice):
     name = "native"
 
     def __init__(self):
+        super().__init__()
         path = os.environ.get("TINYGPT_NATIVE") or str(LIBRARY)
         try:
             lib = ctypes.CDLL(path)
@@ -46,7 +47,7 @@ class NativeDevice(CpuDevice):
         self.threads = self.lib.tg_start(n)
         return self.threads
 
-    def in_use(self):
+    def _in_use(self):
         return self.lib.tg_in_use()
 
     def _alloc(self, nbytes):

@@ -11,6 +11,7 @@ class WasmDevice(CpuDevice):
     name = "wasm"
 
     def __init__(self):
+        super().__init__()
         try:
             import tinygpt_extension as extension
         except ImportError:
@@ -23,7 +24,7 @@ class WasmDevice(CpuDevice):
         extension.bindCommand(self._command)
         # Bound once: looking a JavaScript attribute up costs more than the call.
         self._alloc, self._free, self._run, self._replay = extension.alloc, extension.free, extension.run, extension.replay
-        self._poke, self._peek, self._failed_at, self.in_use = extension.poke, extension.peek, extension.failedAt, extension.inUse
+        self._poke, self._peek, self._failed_at, self._in_use = extension.poke, extension.peek, extension.failedAt, extension.inUse
 
     def set_threads(self, n):
         self.threads = int(self.extension.setThreads(n))
