@@ -7,7 +7,7 @@
 # installed systems: they are unpacked beside the system with the C library they were linked to, and the few programs that emcc runs
 # are pointed at that library with patchelf.
 #   METHOD=emsdk|debian   try only this one       SUITE=forky      Debian suite
-#   MIRROR=URL            Debian mirror (default: the one this machine uses, else deb.debian.org)
+#   MIRROR=URL            Debian mirror (default: the one this machine's apt uses)
 #   CACHE_TAR=FILE        prebuilt system libraries (an archive of cache/), unpacked if it is there; emcc builds missing ones on demand
 set -euo pipefail
 PREFIX=$(realpath -m "${1:-$HOME/.cache/tinygpt-emscripten}")
@@ -30,10 +30,11 @@ from_emsdk() {
 download_debs() {
   local apt=$PREFIX/apt mirror=${MIRROR:-} version
   [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v security | head -1 || true)
+  [ -n "$mirror" ] || { say "apt names no Debian mirror; give one in MIRROR"; return 1; }
   rm -rf "$apt"
   mkdir -p "$apt"/lists/partial "$apt"/archives/partial "$apt"/none "$PREFIX/debs"
   : >"$apt/status"
-  echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $SUITE main" >"$apt/sources"
+  echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $SUITE main" >"$apt/sources"
   cat >"$apt/conf" <<A
 Dir::State "$apt"; Dir::State::Lists "$apt/lists"; Dir::State::status "$apt/status"; Dir::Cache "$apt"; Dir::Cache::archives "$apt/archives";
 Dir::Etc::SourceList "$apt/sources"; Dir::Etc::SourceParts "$apt/none"; Dir::Etc::Preferences "/dev/null"; Dir::Etc::PreferencesParts "$apt/none";

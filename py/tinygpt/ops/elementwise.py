@@ -153,15 +153,20 @@ def binary_scalar(name, a, scalar, reverse=False, dtype=None):
     return out
 
 
+def _with_number(name, a, number, gradient, reverse=False):
+    """a op number (number op a when reverse), with the gradient of a."""
+    out = binary_scalar(name, a, number, reverse)
+    if wanted(a):
+        attach(name, (out,), (a,), lambda dy: (gradient(dy),))
+    return out
+
+
 def add(a, b, alpha=1):
     b = operand(b, a)
     if alpha != 1:
         b = b * alpha
     if not isinstance(b, Tensor):
-        out = binary_scalar("add", a, b)
-        if wanted(a):
-            attach("add", (out,), (a,), lambda dy: (dy,))
-        return out
+        return _with_number("add", a, b, lambda dy: dy)
     a, b = _promote(a, b)
     out = binary("add", a, b)
     if wanted(a, b):
@@ -175,10 +180,7 @@ def sub(a, b, alpha=1):
     if alpha != 1:
         b = b * alpha
     if not isinstance(b, Tensor):
-        out = binary_scalar("sub", a, b)
-        if wanted(a):
-            attach("sub", (out,), (a,), lambda dy: (dy,))
-        return out
+        return _with_number("sub", a, b, lambda dy: dy)
     a, b = _promote(a, b)
     out = binary("sub", a, b)
     if wanted(a, b):
@@ -189,19 +191,13 @@ def sub(a, b, alpha=1):
 
 def rsub(a, b):
     """b - a for a number b."""
-    out = binary_scalar("sub", a, b, reverse=True)
-    if wanted(a):
-        attach("rsub", (out,), (a,), lambda dy: (neg(dy),))
-    return out
+    return _with_number("sub", a, b, neg, reverse=True)
 
 
 def mul(a, b):
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        out = binary_scalar("mul", a, b)
-        if wanted(a):
-            attach("mul", (out,), (a,), lambda dy: (binary_scalar("mul", dy, b),))
-        return out
+        return _with_number("mul", a, b, lambda dy: binary_scalar("mul", dy, b))
     a, b = _promote(a, b)
     out = binary("mul", a, b)
     if wanted(a, b):
@@ -217,10 +213,7 @@ def mul(a, b):
 def div(a, b):
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        out = binary_scalar("div", a, b)
-        if wanted(a):
-            attach("div", (out,), (a,), lambda dy: (binary_scalar("div", dy, b),))
-        return out
+        return _with_number("div", a, b, lambda dy: binary_scalar("div", dy, b))
     a, b = _promote(a, b, division=True)
     out = binary("div", a, b)
     if wanted(a, b):
