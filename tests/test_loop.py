@@ -10,6 +10,9 @@ from tinygpt import loop
 from tinygpt.config import PRESETS
 
 
+pytestmark = pytest.mark.fast
+
+
 @pytest.fixture(autouse=True)
 def messages():
     got = []

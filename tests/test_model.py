@@ -11,6 +11,9 @@ from tinygpt import generate
 from tinygpt.config import PRESETS, ModelConfig
 
 
+pytestmark = pytest.mark.fast
+
+
 @pytest.fixture(autouse=True, params=["native", "reference"])
 def device(request):
     before = tinygpt.tensor(0.0).device

@@ -8,6 +8,9 @@ import tinygpt
 from tinygpt import nn
 
 
+pytestmark = pytest.mark.fast
+
+
 @pytest.fixture(autouse=True, params=["native", "reference"])
 def device(request):
     before = tinygpt.tensor(0.0).device

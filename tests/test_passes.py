@@ -8,6 +8,9 @@ from tinygpt import functional as F
 BITS = 12
 
 
+pytestmark = pytest.mark.fast
+
+
 @pytest.fixture(autouse=True)
 def native():
     before = tinygpt.tensor(0.0).device

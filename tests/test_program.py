@@ -9,6 +9,9 @@ from tinygpt import nn, optim
 from tinygpt.config import ModelConfig
 
 
+pytestmark = pytest.mark.fast
+
+
 @pytest.fixture(autouse=True, params=["native", "reference"])
 def device(request):
     before = tinygpt.tensor(0.0).device
