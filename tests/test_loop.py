@@ -9,7 +9,6 @@ import tinygpt
 from tinygpt import loop
 from tinygpt.config import PRESETS
 
-
 pytestmark = pytest.mark.fast
 
 

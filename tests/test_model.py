@@ -10,7 +10,6 @@ from tests.test_program import OPTIONS
 from tinygpt import generate
 from tinygpt.config import PRESETS, ModelConfig
 
-
 pytestmark = pytest.mark.fast
 
 

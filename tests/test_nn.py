@@ -7,7 +7,6 @@ import torch
 import tinygpt
 from tinygpt import nn
 
-
 pytestmark = pytest.mark.fast
 
 

@@ -8,7 +8,6 @@ import tinygpt
 from tinygpt import nn, optim
 from tinygpt.config import ModelConfig
 
-
 pytestmark = pytest.mark.fast
 
 
