@@ -56,9 +56,14 @@ class _Entry:
         for mine, given in zip(self.inputs, tensors):
             program.copy(mine, given)
         for hook in self.hooks:
-            hook()
+            hook.advance()
         self.outputs.keep_held()
-        self.program.run()
+        try:
+            self.program.run()
+        except KeyboardInterrupt:  # before any weight changed: this step was not made
+            for hook in self.hooks:
+                hook.retreat()
+            raise
         if self.epoch != state.epoch:
             for leaf, _, _, after in self.leaves:
                 leaf._grad = after

@@ -154,6 +154,15 @@ class Optimizer:
             self._diverged, self._count = True, None
             state.layout += 1  # a captured step counted on equal step counts
 
+    def _retreat(self, parts):
+        """Takes one step back from the count."""
+        if not self._diverged:
+            self._spread_steps()
+            self._count = None
+        for _, parameters, _ in parts:
+            for p in parameters:
+                self._steps[id(p)] -= 1
+
     def _advance(self, parts):
         """Counts one step and returns the hyper words of `parts`: for each its end, then its settings."""
         words = []
@@ -180,14 +189,9 @@ class Optimizer:
             hyper = empty(n, device=self.flat.values.device)
             if not capturing:
                 self._hyper[n] = hyper
-        pack = struct.Struct("<" + "i7f" * len(parts)).pack
-        upload, storage = hyper.device.upload, hyper._storage
-
-        def advance():
-            upload(storage.handle, pack(*self._advance(parts)))
-
-        advance()
-        program.before_replay(advance)
+        update = _Update(self, parts, hyper)
+        update.advance()
+        program.before_replay(update)
         arenas = [Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)]
         self._launch(arenas, Flat.part(self.flat.gradients, start, (end - start,)), hyper, end - start, len(parts))
 
@@ -204,6 +208,21 @@ class Optimizer:
     def settings(self):
         """Each group's settings without its parameters."""
         return [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
+
+
+class _Update:
+    """One launch of an optimizer: writes its settings for the next step into `hyper`."""
+
+    def __init__(self, optimizer, parts, hyper):
+        self.optimizer, self.parts, self.hyper = optimizer, parts, hyper
+        self.pack = struct.Struct("<" + "i7f" * len(parts)).pack
+
+    def advance(self):
+        storage = self.hyper._storage
+        storage.device.upload(storage.handle, self.pack(*self.optimizer._advance(self.parts)))
+
+    def retreat(self):
+        self.optimizer._retreat(self.parts)
 
 
 class SGD(Optimizer):

@@ -52,7 +52,7 @@ def note_module(module):
 
 
 def before_replay(hook):
-    """Registers `hook()` to run before each replay of the Program that is being captured. No effect otherwise."""
+    """A hook for the Program that is being captured: `advance()` runs before each replay, `retreat()` when that is interrupted."""
     if _capture is not None:
         _capture.hooks.append(hook)
 

@@ -46,6 +46,9 @@ class Device:
         """
         raise NotImplementedError
 
+    def check_interrupt(self):
+        """Raises KeyboardInterrupt where a Stop is waiting and the interpreter would not look by itself."""
+
     def set_threads(self, n):
         """Uses n threads from now on where the device has threads; returns the number in use."""
         return self.threads

@@ -5,11 +5,14 @@ writable buffer whose head those calls read or write.
 """
 
 import struct
+import time
 
 from .. import kernels
 from .base import Device, status_error
 
 SMALL = 4096  # transfers up to this many bytes go through the command buffer
+PART_SECONDS = 0.06  # a replay that takes longer is cut into parts of about this length, so that a Stop need not wait for all of it
+UPDATES = ("adamw", "sgd")  # from the first of these on a replay is not interrupted: weights change in whole steps
 BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
 
 
@@ -85,13 +88,14 @@ class CpuDevice(Device):
 
 
 class CpuProgram:
-    """Launches encoded in device memory. `run()` is one call of the extension."""
+    """Launches encoded in device memory. `run()` is one call of the extension, or a few where a step takes long."""
 
     def __init__(self, device, launches, arena_bytes):
         self.device, self.launches, self.arena_bytes = device, launches, arena_bytes
         self.slots = sum(kernel.slots for kernel, _, _ in launches)
         self.address = 0
         self.version = -1
+        self.parts = None  # [(first launch, first slot, slots)], once the first run has been timed
         device.reserve_arena(arena_bytes)
 
     def _encode(self):
@@ -112,9 +116,33 @@ class CpuProgram:
         device = self.device
         if self.version != device.arena_version:
             self._encode()
-        status = device._replay(self.address, self.slots)
+        if self.parts is None:
+            start = time.perf_counter()
+            self._replay(0, 0, self.slots)
+            self.parts = self._cut(time.perf_counter() - start)
+        elif len(self.parts) == 1:
+            self._replay(0, 0, self.slots)
+        else:
+            for i, part in enumerate(self.parts):
+                if i:
+                    device.check_interrupt()
+                self._replay(*part)
+
+    def _replay(self, launch, slot, slots):
+        status = self.device._replay(self.address + 8 * slot, slots)
         if status:
-            raise status_error(status, self.launches[device._failed_at()][0].name)
+            raise status_error(status, self.launches[launch + self.device._failed_at()][0].name)
+
+    def _cut(self, seconds):
+        """Parts of equally many launches, about PART_SECONDS each; the last one holds everything from the first update of weights on."""
+        names = [kernel.name for kernel, _, _ in self.launches]
+        free = next((i for i, name in enumerate(names) if name in UPDATES), len(names))
+        count = max(1, min(round(seconds / PART_SECONDS), free))
+        cuts = [free * i // count for i in range(count)] + [len(names)]
+        slots = [0]
+        for kernel, _, _ in self.launches:
+            slots.append(slots[-1] + kernel.slots)
+        return [(a, slots[a], slots[b] - slots[a]) for a, b in zip(cuts, cuts[1:])]
 
     def release(self):
         if self.address:

@@ -13,6 +13,7 @@ class WasmDevice(CpuDevice):
     def __init__(self):
         super().__init__()
         try:
+            import pyodide_js
             import tinygpt_extension as extension
         except ImportError:
             raise RuntimeError("the wasm device needs a host that loaded the extension: open the page, or use the Node test host") from None
@@ -22,9 +23,13 @@ class WasmDevice(CpuDevice):
         self._command = bytearray(COMMAND_BYTES)
         self.command = memoryview(self._command)
         extension.bindCommand(self._command)
+        self._check_interrupt = pyodide_js.checkInterrupt
         # Bound once: looking a JavaScript attribute up costs more than the call.
         self._alloc, self._free, self._run, self._replay = extension.alloc, extension.free, extension.run, extension.replay
         self._poke, self._peek, self._failed_at, self._in_use = extension.poke, extension.peek, extension.failedAt, extension.inUse
+
+    def check_interrupt(self):
+        self._check_interrupt()
 
     def set_threads(self, n):
         self.threads = int(self.extension.setThreads(n))

@@ -51,7 +51,7 @@ class Generator:
             self._base = self.offset
             self._write()
             taken = _Taken(self)
-            program.before_replay(taken.replay)
+            program.before_replay(taken)
             self._taken = taken
         relative = self.offset - self._base
         self.offset += blocks
@@ -73,11 +73,14 @@ class _Taken:
     def __init__(self, generator):
         self.generator, self.blocks = generator, 0
 
-    def replay(self):
+    def advance(self):
         g = self.generator
         g._base = g.offset
         g._write()
         g.offset += self.blocks
+
+    def retreat(self):
+        self.generator.offset -= self.blocks
 
 
 default_generator = Generator()
