@@ -261,6 +261,16 @@ def test_programs_and_intermediates_are_freed(device):
     assert used[1:] == used[1:2] * 3, "the shared arena and the default generator stay, nothing else does"
 
 
+def test_results_that_are_dropped_are_freed(device):
+    run = tinygpt.compile(lambda x: (x * 2.0, x.sum()))
+    x = tinygpt.ones(300)
+    kept = [run(x) for _ in range(4)]
+    used = device.in_use()
+    for _ in range(20):
+        kept = kept[1:] + [run(x)]
+    assert device.in_use() == used
+
+
 def test_memory_plan_keeps_neighbours_apart():
     from tinygpt.passes import memory
     from tinygpt.program import Launch

@@ -89,6 +89,7 @@ class _Outputs:
         self.program, self.value = program_, value
         self.own, self.views = [], []  # storages made in the capture, and the tensors in `value` that show each
         _map(value, lambda x: self._note(x, capture.first_uid))
+        self.keys = [s.uid for s in self.own]  # under which the Program's table holds them, whatever object it is by now
         self.flat = [value] if _is_tensor(value) else value if type(value) in (tuple, list) and all(map(_is_tensor, value)) else None
         self.shown = {id(x) for views in self.views for x in views}
         # References to a storage that nobody else holds: `own`, the Program's table, the views, and getrefcount's argument.
@@ -120,7 +121,7 @@ class _Outputs:
         held.pins, fresh.pins = held.pins - 1, 1
         if held.pins:
             state.layout += 1  # another Program has the old place built in
-        self.own[i] = self.program.storages[held.uid] = fresh
+        self.own[i] = self.program.storages[self.keys[i]] = fresh
         for view in self.views[i]:
             view._storage = fresh
 
