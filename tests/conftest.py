@@ -16,6 +16,14 @@ def value():
     return run
 
 
+@pytest.fixture(params=["native", "reference"])
+def device(request):
+    """The test runs once with each of the devices that CPython has, as the current one."""
+    before = tinygpt.tensor(0.0).device
+    yield tinygpt.set_device(request.param)
+    tinygpt.set_device(before.name)
+
+
 @pytest.fixture
 def oracle():
     """The float64 device, in this process."""

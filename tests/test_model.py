@@ -10,14 +10,7 @@ from tests.test_program import OPTIONS
 from tinygpt import generate
 from tinygpt.config import PRESETS, ModelConfig
 
-pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(autouse=True, params=["native", "reference"])
-def device(request):
-    before = tinygpt.tensor(0.0).device
-    yield tinygpt.set_device(request.param)
-    tinygpt.set_device(before.name)
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("device")]
 
 
 def configuration(options):

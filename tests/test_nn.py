@@ -7,14 +7,7 @@ import torch
 import tinygpt
 from tinygpt import nn
 
-pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(autouse=True, params=["native", "reference"])
-def device(request):
-    before = tinygpt.tensor(0.0).device
-    yield tinygpt.set_device(request.param)
-    tinygpt.set_device(before.name)
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("device")]
 
 
 def small():

@@ -10,14 +10,7 @@ from tinygpt import nn, optim
 SHAPES = [(3, 5), (7,), (17, 2), (1,)]
 
 
-pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(autouse=True, params=["native", "reference"])
-def device(request):
-    before = tinygpt.tensor(0.0).device
-    yield tinygpt.set_device(request.param)
-    tinygpt.set_device(before.name)
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("device")]
 
 
 def pairs():

@@ -8,14 +8,7 @@ import tinygpt
 from tinygpt import nn, optim
 from tinygpt.config import ModelConfig
 
-pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(autouse=True, params=["native", "reference"])
-def device(request):
-    before = tinygpt.tensor(0.0).device
-    yield tinygpt.set_device(request.param)
-    tinygpt.set_device(before.name)
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("device")]
 
 
 OPTIONS = {
