@@ -4,6 +4,8 @@
 
 A host is started on first use and kept, one for each (host, variant), until the process ends. `value` is `run` that raises what
 went wrong and returns the result alone. `bytes` in a result, and the `files` that a source reads, travel as base64.
+
+Node and Chromium reach a GPU when the variant names an adapter (tests/hosts/adapters.py): device "webgpu" is then the default.
 """
 
 import atexit
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import threading
 
-from . import snippet
+from . import adapters, snippet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
@@ -31,14 +33,18 @@ class HostError(RuntimeError):
     """A source failed on a host, or the host itself did; the message is the traceback."""
 
 
-def run(source, host="native", device=None, threads=None, variant=None, files=None, timeout=TIMEOUT):
+def run(source, host="native", device=None, threads=None, variant=None, configure=None, files=None, timeout=TIMEOUT):
     """Executes `source` on a host and returns {"ok", "stdout", "result", "error"}.
 
-    device: default native's or wasm's. threads: set on the device first. variant: of the extension (native: asan, tsan).
-    files: {name: bytes}, found by the source in the directory `files`.
+    device: default native's or wasm's; webgpu's where the variant is an adapter. threads: set on the device first. variant: a build
+    of the extension (native: asan, tsan), or the GPU's adapter. configure: {"precision", "subgroups"} of the webgpu device; what is
+    left out is as the device began. files: {name: bytes}, found by the source in the directory `files`.
     """
+    if device == "webgpu" and variant not in adapters.NAMES:
+        raise ValueError("the webgpu device needs an adapter as the variant, one of %s; got %r" % (", ".join(adapters.NAMES), variant))
     worker = start(host, variant)
-    request = {"source": source, "device": device or DEVICES[host], "threads": threads}
+    device = device or ("webgpu" if variant in adapters.NAMES else DEVICES[host])
+    request = {"source": source, "device": device, "threads": threads, "configure": configure}
     answer = worker.request(request, files or {}, timeout)
     answer["result"] = snippet.decode(answer["result"])
     return answer
@@ -61,7 +67,8 @@ def start(host, variant=None):
         elif host == "node":
             if not NODE.exists():
                 raise HostError("%s is missing; run `npm ci` first" % NODE.relative_to(ROOT))
-            worker = Process([str(NODE), "tests/hosts/node_host.mjs", variant or ""], dict(os.environ))
+            environment = {**os.environ, **(adapters.environment(variant) if variant in adapters.NAMES else {})}
+            worker = Process([str(NODE), "tests/hosts/node_host.mjs", variant or ""], environment)
         elif host == "chromium":
             worker = Process([sys.executable, "-m", "tests.hosts.chromium", variant or ""], _native_environment(None))
         else:

@@ -6,13 +6,12 @@ synchronous interface allows one user in a process, and the browser tests are th
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 
-from . import ROOT, HostError
+from . import ROOT, HostError, adapters
 
 FLAGS = (
     "--headless=new",
@@ -48,34 +47,28 @@ class Server:
         self.process.wait()
 
 
-def executable():
-    """Chromium's path: TINYGPT_CHROMIUM, or the system's."""
-    path = os.environ.get("TINYGPT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not path:
-        raise HostError("there is no Chromium; `apt-get install chromium`, or name one in TINYGPT_CHROMIUM")
-    return path
-
-
-def launch(playwright, flags=()):
-    """A headless Chromium under Playwright."""
-    return playwright.chromium.launch(executable_path=executable(), args=[*FLAGS, *flags])
+def launch(playwright, flags=(), adapter=None):
+    """A headless Chromium under Playwright. adapter: the GPU that its pages see (tests/hosts/adapters.py)."""
+    executable, more, environment = adapters.browser(adapter) if adapter else (adapters.chromium(), (), {})
+    return playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *more, *flags], env={**os.environ, **environment})
 
 
 class Page:
-    """The page in one tab. variant: the build of the extension that the page is told to load (`?variant=`)."""
+    """The page in one tab. variant: the build of the extension that the page is told to load (`?variant=`), or a GPU's adapter."""
 
     def __init__(self, variant=None):
         from playwright.sync_api import sync_playwright
 
         self.server = Server()
         self.playwright = sync_playwright().start()
-        self.browser = launch(self.playwright)
+        adapter = variant if variant in adapters.NAMES else None
+        self.browser = launch(self.playwright, adapter=adapter)
         self.page = self.browser.new_page()
         self.page.set_default_timeout(600_000)
         self.console = []
         self.page.on("console", lambda message: self.console.append("%s: %s" % (message.type, message.text)))
         self.page.on("pageerror", lambda error: self.console.append("page error: %s" % error))
-        self.page.goto(self.server.url + ("?variant=%s" % variant if variant else ""))
+        self.page.goto(self.server.url + ("?variant=%s" % variant if variant and not adapter else ""))
         try:
             self.page.wait_for_function("globalThis.tinygpt && tinygpt.ready", timeout=60_000)
             self.page.evaluate("async () => { await tinygpt.ready }")

@@ -1,7 +1,7 @@
 """Runs one piece of Python inside a host and answers in JSON: the half of `tests.hosts` that runs where the device is.
 
-A request is a JSON object: source, device, threads, files {name: base64}. The answer is {ok, stdout, result, error}; result is the
-value of the source's last expression (bytes anywhere in it travel as {"base64": ...}), error a traceback. The source sees `files`,
+A request is a JSON object: source, device, threads, configure, files {name: base64}. The answer is {ok, stdout, result, error}; result is
+the value of the source's last expression (bytes anywhere in it travel as {"base64": ...}), error a traceback. The source sees `files`,
 a pathlib.Path of the directory where the request's files lie. Standard library only: it runs in Pyodide as well.
 """
 
@@ -17,6 +17,7 @@ import tempfile
 import traceback
 
 FILES = pathlib.Path(tempfile.gettempdir()) / ("tinygpt-files-%d" % os.getpid())
+_rungs = {}  # {device name: what it began with}
 
 
 def execute(text):
@@ -27,7 +28,7 @@ def execute(text):
         with contextlib.redirect_stdout(stdout):
             for name, data in (request.get("files") or {}).items():
                 append_file(name, data, fresh=True)
-            result = _evaluate(request["source"], request.get("device"), request.get("threads"))
+            result = _evaluate(request["source"], request.get("device"), request.get("threads"), request.get("configure"))
         answer = {"ok": True, "stdout": stdout.getvalue(), "result": encode(result), "error": None}
         return json.dumps(answer)
     except BaseException:
@@ -45,11 +46,21 @@ def forget_files():
     shutil.rmtree(FILES, ignore_errors=True)
 
 
-def _evaluate(source, device, threads):
+def _configure(device, wanted):
+    """Sets a device that has rungs to the wanted ones. Only a change is asked for: Programs are recorded again after it."""
+    beginning = _rungs.setdefault(device.name, {"precision": device.precision, "subgroups": device.subgroups})
+    wanted = {**beginning, **(wanted or {})}
+    if wanted != {"precision": device.precision, "subgroups": device.subgroups}:
+        device.configure(**wanted)
+
+
+def _evaluate(source, device, threads, configure):
     import tinygpt
 
     if device:
         tinygpt.set_device(device)
+    if configure or hasattr(tinygpt.get_device(), "configure"):
+        _configure(tinygpt.get_device(), configure)
     if threads:
         reached = tinygpt.get_device().set_threads(threads)
         if reached != threads:

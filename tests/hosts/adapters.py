@@ -1,0 +1,87 @@
+"""The GPU adapters that a host can be given: how a process is pointed at the Vulkan driver of each, and Chromium's flags for it.
+
+swiftshader  Google's software driver, which comes with Chromium. Subgroups of 4, no shader-f16.
+lavapipe     Mesa's software driver, version 25, unpacked by tests/hosts/install_lavapipe.sh. Subgroups of 8, shader-f16.
+hardware     the machine's own GPU, with the experimental features that Dawn holds back on it.
+"""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+NAMES = ("swiftshader", "lavapipe", "hardware")
+LAVAPIPE = pathlib.Path(os.environ.get("TINYGPT_LAVAPIPE") or pathlib.Path.home() / ".cache" / "lavapipe")
+
+
+class MissingAdapter(RuntimeError):
+    """The files of a software adapter are not on this machine; the message says how to get them."""
+
+
+def chromium():
+    """Chromium's path: TINYGPT_CHROMIUM, or the system's."""
+    path = os.environ.get("TINYGPT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        raise MissingAdapter("there is no Chromium; `apt-get install chromium`, or name one in TINYGPT_CHROMIUM")
+    return path
+
+
+def chromium_folder():
+    """Where Chromium's own files lie: its binary's folder, or where the packages put them when the command is a script."""
+    folders = [pathlib.Path(chromium()).resolve().parent]
+    folders += [
+        pathlib.Path(base) for base in ("/usr/lib/chromium", "/usr/lib/chromium-browser", "/usr/lib64/chromium", "/opt/google/chrome")
+    ]
+    for folder in folders:
+        if (folder / "vk_swiftshader_icd.json").exists():
+            return folder
+    raise MissingAdapter("vk_swiftshader_icd.json, which Chromium brings, is in none of %s" % ", ".join(map(str, folders)))
+
+
+def lavapipe():
+    """(the driver's JSON, the folder of its libraries)."""
+    for manifest in LAVAPIPE.glob("mesa/*/lvp.json"):
+        libraries = next(manifest.parent.glob("usr/lib/*/libvulkan_lvp.so"), None)
+        if libraries:
+            return manifest, libraries.parent
+    raise MissingAdapter("lavapipe is not in %s; run `bash tests/hosts/install_lavapipe.sh`" % LAVAPIPE)
+
+
+def environment(name):
+    """Variables by which a process finds the Vulkan driver of an adapter."""
+    # Mesa and SwiftShader complain of a missing one at every start.
+    out = {} if os.path.isdir(os.environ.get("XDG_RUNTIME_DIR", "")) else {"XDG_RUNTIME_DIR": tempfile.gettempdir()}
+    if name == "swiftshader":
+        out["VK_ICD_FILENAMES"] = str(chromium_folder() / "vk_swiftshader_icd.json")
+    elif name == "lavapipe":
+        manifest, libraries = lavapipe()
+        before = os.environ.get("LD_LIBRARY_PATH")
+        out["VK_ICD_FILENAMES"] = str(manifest)
+        out["LD_LIBRARY_PATH"] = str(libraries) + (os.pathsep + before if before else "")
+    elif name != "hardware":
+        raise ValueError("there is no adapter %r; choose one of %s" % (name, ", ".join(NAMES)))
+    return out
+
+
+# Chromium takes SwiftShader only when told to, and a GPU of a headless machine only through Vulkan without a window.
+_SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-webgpu-developer-features")
+FLAGS = {
+    "swiftshader": _SOFTWARE,
+    "lavapipe": (*_SOFTWARE, "--use-angle=vulkan"),
+    "hardware": (
+        "--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
+        "--enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", "--enable-webgpu-developer-features",
+    ),
+}  # fmt: skip
+
+
+def browser(name):
+    """(executable, flags, environment) of a Chromium whose WebGPU is this adapter."""
+    if name != "lavapipe":
+        return chromium(), FLAGS[name], environment("hardware")  # it finds its own SwiftShader, and the machine's driver
+    executable = LAVAPIPE / "chromium-lvp" / "chromium"
+    if not executable.exists():
+        raise MissingAdapter("%s is missing; run `bash tests/hosts/install_lavapipe.sh`" % executable)
+    _, libraries = lavapipe()
+    # Chromium's SwiftShader is there a shim over lavapipe (tests/hosts/lavapipe_shim.c), which asks where the driver is.
+    return str(executable), FLAGS[name], {**environment(name), "LVP_ICD_SO": str(libraries / "libvulkan_lvp.so")}
