@@ -3,13 +3,14 @@
 reference  NumPy in float64, the oracle (CPython only)
 native     the C++ extension through ctypes (CPython only)
 wasm       the C++ extension as WebAssembly, through app/bridges/wasm.js (Pyodide, in a browser or in Node)
+webgpu     WGSL shaders on the GPU, through app/bridges/webgpu.js (Pyodide, in a browser or in Node)
 """
 
 import importlib
 
 from . import base  # noqa: F401
 
-NAMES = ("reference", "native", "wasm")
+NAMES = ("reference", "native", "wasm", "webgpu")
 _made = {}
 
 

@@ -11,6 +11,12 @@ class Device:
     name = ""
     build = ""  # what the device line of the page says
     threads = 1
+    volatile = False  # True where the device may go away in the middle of a run (DeviceLost)
+    waits = False  # True where a read has to wait for work that is under way: `read_later` then is the better read
+    checks_overflow = False  # True where products may overflow (16-bit operands): optimizers then skip a step whose gradient is not finite
+    # True where gradients are computed in so narrow a format that they may overflow: an optimizer then gives its update the
+    # gradient's norm, so that a step whose norm is not finite is skipped.
+    checks_overflow = False
 
     def __repr__(self):
         return "device(type=%r)" % self.name
@@ -34,6 +40,14 @@ class Device:
         """The reverse: bytes, in the same representation."""
         raise NotImplementedError
 
+    async def download_async(self, handle, nbytes, offset=0):
+        """As download; where Python cannot wait for the device, this is the way to read."""
+        return self.download(handle, nbytes, offset)
+
+    def read_later(self, handle, nbytes, offset=0):
+        """A Reading of what the memory holds now, in the order of launches; nothing waits until its bytes are asked for."""
+        return Reading(self.download(handle, nbytes, offset))
+
     def launch(self, kernel, buffers, params):
         """Runs one kernel of the contract now."""
         raise NotImplementedError
@@ -52,6 +66,22 @@ class Device:
     def set_threads(self, n):
         """Uses n threads from now on where the device has threads; returns the number in use."""
         return self.threads
+
+
+class Reading:
+    """Bytes on their way from a device. ready: `bytes()` will not wait."""
+
+    ready = True
+
+    def __init__(self, data):
+        self._data = data
+
+    def bytes(self):
+        return self._data
+
+
+class DeviceLost(RuntimeError):
+    """The device is gone (a GPU reset, a driver update, a sleeping laptop): its memory with it. The sentence says what is known."""
 
 
 class KernelError(RuntimeError):

@@ -1,0 +1,45 @@
+"""Adding up partial sums: one dispatch for all sums that were cut since the last one (plan.Planner.defer)."""
+
+import struct
+
+from .. import template
+from ..plan import ALIGN, Dispatch, Operand, MOST_GROUPS
+
+WIDTH = 256  # threads in a workgroup, each with one element (or one vector of four)
+
+
+def dispatches(device, out, part, entries):
+    """(dispatch, place) for sums whose results lie in buffer `out` and whose partial sums lie in buffer `part`.
+
+    entries: [plan.Deferred] with absolute byte offsets. The table has, for each sum: first workgroup, elements, splits, where its partial
+    sums begin, where its result begins, whether it adds to what is there.
+    """
+    wide = 4 if all(e.out % 16 == e.part % 16 == e.n % 4 == 0 for e in entries) else 1
+    size = 4 * wide
+    first_out = min(e.out for e in entries) // ALIGN * ALIGN
+    last_out = max(e.out + e.n * 4 for e in entries)
+    first_part = min(e.part for e in entries) // ALIGN * ALIGN
+    last_part = max(e.part + e.n * e.splits * 4 for e in entries)
+    table, groups = [], 0
+    for e in entries:
+        n = e.n // wide
+        table += [groups, n, e.splits, (e.part - first_part) // size, (e.out - first_out) // size, int(e.accumulate)]
+        groups += -(-n // WIDTH)
+    data = struct.pack("<%dI" % len(table), *table)
+    operands = {
+        "out": Operand("out", 0, (last_out - first_out) // 4, "f"),
+        "part": Operand("part", 0, (last_part - first_part) // 4, "f"),
+        "table": Operand(("constant", data), 0, len(table), "i"),
+    }
+    defines = tuple(sorted({"V": "vec4<f32>" if wide == 4 else "f32", "W": WIDTH, "out": True, "part": True, "table": True, "kernel_id": 0}.items()))
+    fields, _ = template.header("segments.sum", defines)
+    rows = -(-groups // MOST_GROUPS)
+    dispatch = Dispatch(
+        "segments.sum", defines, (-(-groups // rows), rows, 1), tuple((f, operands[f.name]) for f in fields),
+        (("u32", len(entries)), ("u32", groups)), "segments.sum",
+    )  # fmt: skip
+
+    def place(base):
+        return {"out": (out, first_out), "part": (part, first_part)}[base] if isinstance(base, str) else device.place(base)
+
+    return dispatch, place

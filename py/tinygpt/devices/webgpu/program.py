@@ -1,0 +1,115 @@
+"""A Program on the GPU: all its dispatches encoded into one command buffer, one submit a replay.
+
+Intermediates, scratch and partial sums lie in the arena that all Programs share; bind groups and uniforms are made once, and again only
+when the arena has moved.
+"""
+
+import struct
+
+from . import fuse, plan
+
+Reach = tuple  # (buffer or "arena", first byte, end byte)
+
+
+class GpuProgram:
+    """`run()` submits; `launches` are what device.profile reports on."""
+
+    def __init__(self, device, launches, arena_bytes):
+        self.device = device
+        self.launches = fuse.run(launches)
+        self.number = 0
+        self.version = self.configuration = -1
+        self.arena_bytes = arena_bytes
+        self._lay_out(arena_bytes)
+        device.reserve_arena(self.total_bytes)
+        self._encode()
+
+    def _lay_out(self, arena_bytes):
+        """Plans every launch; scratch comes after the intermediates, then the partial sums, each with a place of its own."""
+        self.plans = [self.device.plan(launch) for launch in self.launches]
+        self.scratch_at = -(-arena_bytes // plan.ALIGN) * plan.ALIGN
+        at = self.scratch_at + max([p.scratch_bytes for p in self.plans], default=0)
+        self.partials_at = []
+        for p in self.plans:
+            self.partials_at.append(at)
+            at += p.partial_bytes
+        self.total_bytes = at
+
+    def _encode(self):
+        device = self.device
+        self.version, self.configuration = device.arena_version, device.configuration
+        records, self.labels = [], []
+        waiting = []  # [(place of out, Deferred, place function)]
+        for i, (launch, p) in enumerate(zip(self.launches, self.plans)):
+            place = self._placer(launch, self.partials_at[i])
+            if waiting and self._touches(launch, waiting):
+                self._add_up(waiting, records)
+                waiting = []
+            for dispatch in p.dispatches:
+                records.append(device.binder.record(dispatch, place))
+                self.labels.append((i, dispatch.label))
+            waiting += [(d, place) for d in p.deferred]
+        if waiting:
+            self._add_up(waiting, records)
+        if self.number:
+            device.gpu.freeProgram(self.number)
+        flat = [word for record in records for word in record]
+        self.number = device.make_program(struct.pack("<%dI" % len(flat), *flat), len(records))
+        self.dispatches = len(records)
+
+    def _placer(self, launch, partials_at):
+        device = self.device
+        real = [None if b is None else self._real(b) for b in launch.buffers]
+        extra = {name: self._real(value[0]) for name, value in launch.extra.items() if isinstance(value, tuple)}
+
+        def place(base):
+            if isinstance(base, int):
+                return real[base]
+            if base == "scratch":
+                return device.arena, self.scratch_at
+            if base == "partials":
+                return device.arena, partials_at
+            return extra[base] if base in extra else device.place(base)
+
+        return place
+
+    def _real(self, buffer):
+        handle, offset = buffer
+        return (self.device.arena, offset) if handle == "arena" else (handle, offset)
+
+    def _touches(self, launch, waiting):
+        """True when the launch may use what a waiting sum will write."""
+        pending = []
+        for d, place in waiting:
+            buffer, start = place(d.out.base)
+            pending.append((buffer, start + d.out.offset, start + d.out.offset + d.n * 4))
+        extent = launch.kernel.extent(launch.params)
+        reached = []
+        for spec, b in zip(launch.kernel.buffers, launch.buffers):
+            if b is not None:
+                buffer, start = self._real(b)
+                reached.append((buffer, start, start + extent[spec.name] * (1 if spec.dtype == "b" else 4)))
+        for value in launch.extra.values():
+            if isinstance(value, tuple):
+                buffer, start = self._real(value[0])
+                reached.append((buffer, start, start + value[1] * 4))
+        return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in pending for b in reached)
+
+    def _add_up(self, waiting, records):
+        for dispatch, place in self.device.sums(waiting):
+            records.append(self.device.binder.record(dispatch, place))
+            self.labels.append((None, dispatch.label))
+
+    def run(self):
+        device = self.device
+        if self.version != device.arena_version or self.configuration != device.configuration:
+            if self.configuration != device.configuration:
+                self._lay_out(self.arena_bytes)
+                device.reserve_arena(self.total_bytes)
+            self._encode()
+        device.submit(self.number)
+
+    def release(self):
+        if self.number and not self.device.lost:
+            self.device.gpu.freeProgram(self.number)
+        self.number = 0

@@ -1,0 +1,165 @@
+"""The small template language of shaders/*.wgsl, and the WGSL module that comes out of it.
+
+A file is shared text, then sections (`//! shader NAME`) with a header each (`//! buffers`, `//! params`). A line that begins with
+`#if EXPR`, `#elif EXPR`, `#else`, `#for x in EXPR`, `#end` or `#include FILE` steers the expansion, `${EXPR}` is replaced; EXPR is Python
+over the defines. shaders/README.md describes the header; `module` adds what every shader begins with: bindings, uniforms, prelude.
+"""
+
+import functools
+import re
+from collections import namedtuple
+from pathlib import Path
+
+FOLDERS = (Path(__file__).parents[2] / "shaders", Path(__file__).parents[4] / "shaders")  # in the tab's package, in a checkout
+TYPES = {"i8": "u32"}  # what an array is declared of, where it is not what the header says; `i8`: bytes in words, offsets count bytes
+SIZES = {"f32": 4, "i32": 4, "u32": 4, "vec4<f32>": 16, "vec4<u32>": 16, "vec4<i32>": 16, "vec2<u32>": 8, "vec2<f32>": 8,
+         "atomic<u32>": 4, "atomic<i32>": 4, "i8": 1, "atomic<i8>": 1}  # fmt: skip
+
+Section = namedtuple("Section", "name buffers params text")
+Field = namedtuple("Field", "name access type optional")
+
+PRELUDE = """
+// The linear index of a workgroup: a dispatch above 65535 is folded into two dimensions, and may then have a few workgroups too many.
+fn group_index(wid: vec3u, nwg: vec3u) -> u32 { return wid.x + wid.y * nwg.x; }
+fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+var<private> nan_bits: u32 = 0x7fc00000u;  // not constants: WGSL refuses to compile a constant NaN
+var<private> inf_bits: u32 = 0x7f800000u;
+fn nan() -> f32 { return bitcast<f32>(nan_bits); }
+fn inf() -> f32 { return bitcast<f32>(inf_bits); }
+"""
+ENABLES = (("subgroup", "subgroups"), ("f16", "f16"), ("subgroup_matrix", "chromium_experimental_subgroup_matrix"))
+
+
+@functools.cache
+def read(file):
+    """(shared text, {section name: Section}) of shaders/<file>.wgsl."""
+    for folder in FOLDERS:
+        path = folder / (file + ".wgsl")
+        if path.is_file():
+            break
+    else:
+        raise FileNotFoundError("there is no shader file %s.wgsl" % file)
+    shared, *rest = re.split(r"^//! shader ", path.read_text(), flags=re.M)
+    sections = {}
+    for text in rest:
+        name, _, text = text.partition("\n")
+        header = {"buffers": "", "params": ""}
+        for kind, line in re.findall(r"^//! (buffers|params) (.*)$", text, flags=re.M):
+            header[kind] += " " + line
+        sections[name.strip()] = Section(name.strip(), header["buffers"], header["params"], text)
+    return shared, sections
+
+
+class _Names(dict):
+    """The defines; an unknown name is False, so that an optional buffer or feature is a flag."""
+
+    def __missing__(self, name):
+        if name in _BUILTINS:
+            return _BUILTINS[name]
+        return False
+
+
+_BUILTINS = {"range": range, "len": len, "min": min, "max": max, "int": int, "float": float, "str": str, "repr": repr, "enumerate": enumerate,
+             "zip": zip, "True": True, "False": False, "abs": abs, "hex": hex}  # fmt: skip
+
+
+def _value(x, expression):
+    if x is False or x is None:
+        raise ValueError("a shader names %r, which has no value" % expression)
+    return str(x)
+
+
+@functools.lru_cache(maxsize=256)
+def _program(text):
+    """The template as a code object that calls `_out` for every line."""
+    lines, depth = [], 0
+    for line in text.split("\n"):
+        found = re.match(r"\s*#(if|elif|else|for|end)\b\s*(.*)$", line)
+        if found:
+            word, rest = found.groups()
+            if word == "end":
+                depth -= 1
+                continue
+            if word in ("elif", "else"):
+                depth -= 1
+            lines.append("%s%s%s:" % ("  " * depth, word, " " + rest if rest else ""))
+            depth += 1
+            lines.append("  " * depth + "pass")
+            continue
+        parts = re.split(r"\$\{([^}]*)\}", line)
+        pieces = [repr(p) if i % 2 == 0 else "_value(%s, %r)" % (p, p) for i, p in enumerate(parts) if i % 2 or p]
+        lines.append("%s_out(%s)" % ("  " * depth, " + ".join(pieces) or "''"))
+    if depth:
+        raise ValueError("a shader template has an #if or #for without #end")
+    return compile("\n".join(lines), "<shader>", "exec")
+
+
+def expand(text, defines):
+    """The text with its directives carried out."""
+    out = []
+    names = _Names(defines)
+    names["_out"], names["_value"] = out.append, _value
+    exec(_program(_included(text)), {}, names)
+    return "\n".join(out)
+
+
+def _included(text, seen=None):
+    seen = set() if seen is None else seen
+
+    def insert(found):
+        name = found.group(1)
+        if name in seen:
+            return ""
+        seen.add(name)
+        return _included(read(name)[0], seen)
+
+    return re.sub(r"^\s*#include (\w+)\s*$", insert, text, flags=re.M)
+
+
+def section(shader):
+    """(shared text, Section) of "file.section"."""
+    file, name = shader.split(".")
+    shared, sections = read(file)
+    if name not in sections:
+        raise KeyError("shaders/%s.wgsl has no section %r" % (file, name))
+    return shared, sections[name]
+
+
+@functools.lru_cache(maxsize=1024)
+def header(shader, defines):
+    """([Field] of buffers, [(name, type)] of params) for defines given as a sorted tuple of pairs."""
+    _, chosen = section(shader)
+    names = dict(defines)
+    buffers = []
+    for word in expand(chosen.buffers, names).split():
+        name, access, kind = word.split(":")
+        buffers.append(Field(name.rstrip("?"), access, kind, name.endswith("?")))
+    params = [tuple(word.split(":")) for word in expand(chosen.params, names).split()]
+    return buffers, params
+
+
+def module(shader, defines, bound):
+    """WGSL of "file.section" for defines (a sorted tuple of pairs).
+
+    bound: for each buffer that is given, in order: (name, type, name of the buffer whose binding it shares or its own, "r" or "w").
+    """
+    shared, chosen = section(shader)
+    names = dict(defines)
+    for name, *_ in bound:
+        names[name] = True
+    _, params = header(shader, defines)
+    body = expand(shared + "\n" + chosen.text, names)
+    for name, _, owner, _ in bound:
+        if owner != name:
+            body = re.sub(r"\b%s\[" % name, owner + "[", body)
+    out = ["enable %s;" % feature for word, feature in ENABLES if re.search(word if word != "subgroup" else r"\bsubgroup(?!_matrix|Matrix)", body)]
+    fields = ["%s: u32" % name for name, *_ in bound] + ["%s: %s" % pair for pair in params]
+    out.append("struct Parameters { %s }" % ", ".join(fields))
+    out.append("@group(0) @binding(0) var<uniform> P: Parameters;")
+    at = 1
+    for name, kind, owner, access in bound:
+        if owner == name:
+            kind = kind.replace("i8", "u32")
+            out.append("@group(0) @binding(%d) var<storage, %s> %s: array<%s>;" % (at, "read_write" if access == "w" else "read", name, kind))
+            at += 1
+    return "\n".join(out) + PRELUDE + body
