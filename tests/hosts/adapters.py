@@ -11,7 +11,7 @@ import shutil
 import tempfile
 
 NAMES = ("swiftshader", "lavapipe", "hardware")
-LAVAPIPE = pathlib.Path(os.environ.get("TINYGPT_LAVAPIPE") or pathlib.Path.home() / ".cache" / "lavapipe")
+LAVAPIPE = pathlib.Path(os.environ.get("TINYGPT_LAVAPIPE") or pathlib.Path.home() / ".cache" / "tinygpt-lavapipe")
 
 
 class MissingAdapter(RuntimeError):
@@ -40,10 +40,9 @@ def chromium_folder():
 
 def lavapipe():
     """(the driver's JSON, the folder of its libraries)."""
-    for manifest in LAVAPIPE.glob("mesa/*/lvp.json"):
-        libraries = next(manifest.parent.glob("usr/lib/*/libvulkan_lvp.so"), None)
-        if libraries:
-            return manifest, libraries.parent
+    library = next(LAVAPIPE.glob("mesa/usr/lib/*/libvulkan_lvp.so"), None)
+    if library:
+        return LAVAPIPE / "mesa" / "lvp.json", library.parent
     raise MissingAdapter("lavapipe is not in %s; run `bash tests/hosts/install_lavapipe.sh`" % LAVAPIPE)
 
 
@@ -79,9 +78,8 @@ def browser(name):
     """(executable, flags, environment) of a Chromium whose WebGPU is this adapter."""
     if name != "lavapipe":
         return chromium(), FLAGS[name], environment("hardware")  # it finds its own SwiftShader, and the machine's driver
-    executable = LAVAPIPE / "chromium-lvp" / "chromium"
+    executable = LAVAPIPE / "chromium" / "chromium"
     if not executable.exists():
         raise MissingAdapter("%s is missing; run `bash tests/hosts/install_lavapipe.sh`" % executable)
-    _, libraries = lavapipe()
-    # Chromium's SwiftShader is there a shim over lavapipe (tests/hosts/lavapipe_shim.c), which asks where the driver is.
-    return str(executable), FLAGS[name], {**environment(name), "LVP_ICD_SO": str(libraries / "libvulkan_lvp.so")}
+    # Chromium's SwiftShader is a shim over lavapipe there (tests/hosts/lavapipe_shim.c).
+    return str(executable), FLAGS[name], environment(name)
