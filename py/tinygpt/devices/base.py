@@ -14,9 +14,6 @@ class Device:
     volatile = False  # True where the device may go away in the middle of a run (DeviceLost)
     waits = False  # True where a read has to wait for work that is under way: `read_later` then is the better read
     checks_overflow = False  # True where products may overflow (16-bit operands): optimizers then skip a step whose gradient is not finite
-    # True where gradients are computed in so narrow a format that they may overflow: an optimizer then gives its update the
-    # gradient's norm, so that a step whose norm is not finite is skipped.
-    checks_overflow = False
 
     def __repr__(self):
         return "device(type=%r)" % self.name

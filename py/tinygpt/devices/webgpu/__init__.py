@@ -6,6 +6,7 @@ The host registers the bridge with Pyodide as the JavaScript module `tinygpt_gpu
 """
 
 import importlib
+import importlib.util
 import struct
 
 from ... import kernels
@@ -25,7 +26,8 @@ PRECISIONS = {
 }
 
 for _family in FAMILIES:
-    importlib.import_module("%s.kernels.%s" % (__name__, _family))
+    if importlib.util.find_spec("%s.kernels.%s" % (__name__, _family)):
+        importlib.import_module("%s.kernels.%s" % (__name__, _family))
 
 
 class WebGpuDevice(Device):
