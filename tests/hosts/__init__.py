@@ -70,7 +70,9 @@ def start(host, variant=None):
             environment = {**os.environ, **(adapters.environment(variant) if variant in adapters.NAMES else {})}
             worker = Process([str(NODE), "tests/hosts/node_host.mjs", variant or ""], environment)
         elif host == "chromium":
-            worker = Process([sys.executable, "-m", "tests.hosts.chromium", variant or ""], _native_environment(None))
+            # A variant that is no build and no software adapter ("hardware") is the browser's own GPU.
+            module = "tests.hosts.driven" if os.environ.get("TINYGPT_BROWSER") else "tests.hosts.chromium"
+            worker = Process([sys.executable, "-m", module, variant or ""], _native_environment(None))
         else:
             raise ValueError("there is no host %r; choose one of %s" % (host, ", ".join(DEVICES)))
         _running[host, variant] = worker

@@ -53,8 +53,41 @@ def launch(playwright, flags=(), adapter=None):
     return playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *more, *flags], env={**os.environ, **environment})
 
 
-class Page:
-    """The page in one tab. variant: the build of the extension that the page is told to load (`?variant=`), or a GPU's adapter."""
+class Tab:
+    """A page that runs sources: `_run(source)` gives the outcome of the page's `tinygpt.run`."""
+
+    console = ()
+
+    def _push_tests(self):
+        """The tests' own Python modules, so that `tests` imports in the tab as it does elsewhere."""
+        tree = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+        self._python(
+            "import json, pathlib, sys\n"
+            "for _name, _text in json.loads(%r).items():\n"
+            "    _path = pathlib.Path('/tinygpt-tests') / _name\n"
+            "    _path.parent.mkdir(parents=True, exist_ok=True)\n"
+            "    _ = _path.write_text(_text)\n"
+            "sys.path.append('/tinygpt-tests')\n"
+            "from tests.hosts import snippet as _snippet" % json.dumps(tree)
+        )
+
+    def _python(self, source):
+        answer = self._run(source)
+        if not answer["ok"]:
+            raise HostError("in the page: %s\n%s" % (answer["error"], "\n".join(self.console[-30:])))
+        return answer["result"]
+
+    def request(self, request):
+        """A request of `snippet.execute` and its answer, both JSON; files go first, in pieces."""
+        for name, text in (request.pop("files") or {}).items():
+            for begin in range(0, max(len(text), 1), CHUNK):
+                piece = text[begin : begin + CHUNK]
+                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, piece, begin == 0))
+        return self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request))
+
+
+class Page(Tab):
+    """The page in one tab under Playwright. variant: the extension's build that the page is told to load (`?variant=`), or an adapter."""
 
     def __init__(self, variant=None):
         from playwright.sync_api import sync_playwright
@@ -77,32 +110,8 @@ class Page:
             raise HostError("the page did not become ready: %s\n%s" % (error, "\n".join(self.console[-30:]))) from None
         self._push_tests()
 
-    def _push_tests(self):
-        """The tests' own Python modules, so that `tests` imports in the tab as it does elsewhere."""
-        tree = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
-        self._python(
-            "import json, pathlib, sys\n"
-            "for _name, _text in json.loads(%r).items():\n"
-            "    _path = pathlib.Path('/tinygpt-tests') / _name\n"
-            "    _path.parent.mkdir(parents=True, exist_ok=True)\n"
-            "    _ = _path.write_text(_text)\n"
-            "sys.path.append('/tinygpt-tests')\n"
-            "from tests.hosts import snippet as _snippet" % json.dumps(tree)
-        )
-
-    def _python(self, source):
-        answer = self.page.evaluate("(source) => tinygpt.run(source)", source)
-        if not answer["ok"]:
-            raise HostError("in the page: %s\n%s" % (answer["error"], "\n".join(self.console[-30:])))
-        return answer["result"]
-
-    def request(self, request):
-        """A request of `snippet.execute` and its answer, both JSON; files go first, in pieces."""
-        for name, text in (request.pop("files") or {}).items():
-            for begin in range(0, max(len(text), 1), CHUNK):
-                piece = text[begin : begin + CHUNK]
-                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, piece, begin == 0))
-        return self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request))
+    def _run(self, source):
+        return self.page.evaluate("(source) => tinygpt.run(source)", source)
 
     def close(self):
         self.browser.close()
@@ -110,19 +119,20 @@ class Page:
         self.server.close()
 
 
-def serve(variant):
+def answer_lines(open_tab):
+    """The line protocol of the hosts on standard input and output, for one tab."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    page = Page(variant)
+    tab = open_tab()
     try:
         answers.write("ready\n")
         answers.flush()
         for line in sys.stdin:
-            answers.write(page.request(json.loads(line)) + "\n")
+            answers.write(tab.request(json.loads(line)) + "\n")
             answers.flush()
     finally:
-        page.close()
+        tab.close()
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1] if len(sys.argv) > 1 else "")
+    answer_lines(lambda: Page(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,114 @@
+"""The Chromium host where there is no Playwright: any browser that a command opens, driven over HTTP by a script in the page.
+
+TINYGPT_BROWSER names the command; the page's address is put at its end. This process serves the page itself (serve.py's handler, no
+set-up: public/vendor must be there) with one script more, which asks for sources, runs each through the page's own `tinygpt.run`, and
+posts the answers. `python3 -m tests.hosts.driven [variant]` speaks the other hosts' line protocol.
+"""
+
+import json
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+
+import serve as server
+
+from . import HostError
+from .chromium import Tab
+
+SCRIPT = b"""<script type="module">
+const post = (path, value) => fetch(path, { method: "POST", body: JSON.stringify(value) });
+for (const kind of ["error", "unhandledrejection"])
+  addEventListener(kind, (event) => post("/driver/log", String(event.message ?? event.reason)));
+while (!globalThis.tinygpt) await new Promise((resume) => setTimeout(resume, 20));
+try {
+  await tinygpt.ready;
+  await post("/driver/answer", { ok: true });
+} catch (error) {
+  await post("/driver/answer", { ok: false, error: String(error) });
+}
+for (;;) {
+  const answer = await fetch("/driver/next");
+  if (answer.status !== 200) break;
+  await post("/driver/answer", await tinygpt.run(await answer.text()));
+}
+</script></head>"""
+
+
+class Handler(server.Handler):
+    sources, answers = queue.Queue(), queue.Queue()
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if path == "/":
+            self._content("text/html; charset=utf-8", (server.ROOT / "app" / "index.html").read_bytes().replace(b"</head>", SCRIPT, 1))
+        elif path == "/driver/next":
+            source = self.sources.get()
+            self._content("text/plain; charset=utf-8", (source or "").encode(), 200 if source is not None else 204)
+        else:
+            super().do_GET()
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/driver/answer":
+            self.answers.put(body)
+        else:
+            print("page: %s" % body, file=sys.stderr, flush=True)
+        self._content("text/plain", b"")
+
+    def _content(self, kind, content, status=200):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+class DrivenTab(Tab):
+    """A page in the browser that TINYGPT_BROWSER opens. query: of the page's address."""
+
+    console = ()
+
+    def __init__(self, query=""):
+        self.server = server.Server(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        url = "http://127.0.0.1:%d/%s" % (self.server.server_address[1], "?" + query if query else "")
+        self.browser = subprocess.Popen([*shlex.split(os.environ["TINYGPT_BROWSER"]), url], stdout=sys.stderr, start_new_session=True)
+        answer = self._answer(120)
+        if not answer["ok"]:
+            self.close()
+            raise HostError("the page did not become ready: %s" % answer["error"])
+        self._push_tests()
+
+    def _answer(self, timeout=None):
+        waited = 0
+        while True:
+            try:
+                return Handler.answers.get(timeout=5)
+            except queue.Empty:
+                waited += 5
+                if self.browser.poll() is not None or (timeout and waited >= timeout):
+                    raise HostError("the browser ended or did not answer (status %s)" % self.browser.poll()) from None
+
+    def _run(self, source):
+        Handler.sources.put(source)
+        return self._answer()
+
+    def close(self):
+        Handler.sources.put(None)
+        try:
+            os.killpg(self.browser.pid, signal.SIGTERM)
+            self.browser.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+        self.server.shutdown()
+
+
+if __name__ == "__main__":
+    from .chromium import answer_lines
+
+    variant = sys.argv[1] if len(sys.argv) > 1 else ""
+    answer_lines(lambda: DrivenTab("variant=" + variant if variant and variant != "hardware" else ""))
