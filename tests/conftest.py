@@ -11,7 +11,7 @@ def value():
     """value(target, source, **options): the source's last value, evaluated there."""
 
     def run(target, source, **options):
-        return hosts.value(source, target.host, device=target.device, variant=target.variant, **options)
+        return hosts.value(source, target.host, device=target.device, variant=target.variant, configure=target.configure, **options)
 
     return run
 

@@ -1,13 +1,14 @@
-"""The targets that tests run on: a host, a device on it, a build of the extension.
+"""The targets that tests run on: a host, a device on it, a build of the extension or a GPU's adapter, and its configuration.
 
-Marks follow from the target: native is fast, chromium needs the browser.
+Marks follow from the target: native is fast, chromium needs the browser, gpu the software adapters (tests/hosts/adapters.py).
 """
 
 from collections import namedtuple
 
 import pytest
 
-Target = namedtuple("Target", "name host device variant threads")  # threads: the counts whose results must have the same bits
+# threads: the counts whose results must have the same bits; on a GPU, which has none to count, two runs. configure: of a webgpu device.
+Target = namedtuple("Target", "name host device variant threads configure", defaults=(None,))
 
 TARGETS = {
     target.name: target
@@ -18,11 +19,28 @@ TARGETS = {
         Target("node-simd", "node", "wasm", "simd-mt", (1, 2)),
         Target("node-single", "node", "wasm", "simd-st", (1,)),
         Target("chromium", "chromium", "wasm", None, (1, 2)),
+        Target("gpu-node", "node", "webgpu", "swiftshader", (1, 1)),
+        Target("gpu-plain", "node", "webgpu", "swiftshader", (1, 1), {"subgroups": False}),
+        Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1, 1)),
+        Target("gpu-f16", "node", "webgpu", "lavapipe", (1, 1), {"precision": "f16"}),
+        Target("gpu-chromium", "chromium", "webgpu", "swiftshader", (1, 1)),
     )
 }
-MARKS = {"oracle": pytest.mark.fast, "native": pytest.mark.fast, "chromium": pytest.mark.browser}
+MARKS = {
+    "oracle": pytest.mark.fast,
+    "native": pytest.mark.fast,
+    "chromium": pytest.mark.browser,
+    **{name: pytest.mark.gpu for name in TARGETS if name.startswith("gpu-")},
+    "gpu-chromium": (pytest.mark.gpu, pytest.mark.browser),
+}
+
+
+def marks(name):
+    """The marks of a target's tests, as a tuple."""
+    found = MARKS.get(name, ())
+    return found if isinstance(found, tuple) else (found,)
 
 
 def on(*names):
     """Parametrizes a test over targets by name."""
-    return pytest.mark.parametrize("target", [pytest.param(TARGETS[n], id=n, marks=MARKS.get(n, ())) for n in names])
+    return pytest.mark.parametrize("target", [pytest.param(TARGETS[n], id=n, marks=marks(n)) for n in names])

@@ -1,4 +1,4 @@
-"""Each kernel on each device equals the float64 oracle, with the same bits for every number of threads."""
+"""Each kernel on each device equals the float64 oracle, with the same bits for every number of threads, on a GPU on every run."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ import tinygpt
 from tests.hosts import ROOT
 from tests.kernels import execute
 from tests.kernels.cases import CASES
-from tests.kernels.compare import complaint
+from tests.kernels.compare import HALF, complaint
 from tests.targets import on
 from tinygpt import kernels
 
@@ -26,17 +26,23 @@ def oracle_answers(kernel):
     return execute.run_cases(CASES[kernel])
 
 
-def complaints(cases, got, want):
-    return [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]]))]
+def check(value, target, kernel, precision="f32"):
+    cases, want = CASES[kernel], oracle_answers(kernel)
+    got = value(target, SOURCE % (target.threads,), files={"cases.json": json.dumps(cases).encode()})
+    wrong = [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]], precision))]
+    assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
 
 
 @pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
-@on("native", "node", "node-simd", "node-single", "chromium")
+@on("native", "node", "node-simd", "node-single", "chromium", "gpu-node", "gpu-plain", "gpu-lavapipe", "gpu-chromium")
 def test_kernel_equals_the_oracle(value, target, kernel):
-    cases = CASES[kernel]
-    got = value(target, SOURCE % (target.threads,), files={"cases.json": json.dumps(cases).encode()})
-    wrong = complaints(cases, got, oracle_answers(kernel))
-    assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
+    check(value, target, kernel)
+
+
+@pytest.mark.parametrize("kernel", HALF)
+@on("gpu-f16")
+def test_kernel_in_half_precision_equals_the_oracle(value, target, kernel):
+    check(value, target, kernel, "f16")
 
 
 @pytest.mark.fast

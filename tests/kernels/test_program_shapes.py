@@ -15,18 +15,39 @@ from tests.targets import on
 PRESETS = ("tiny", "small", "medium", "large", "xl")
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def oracle_answers(preset):
     tinygpt.set_device("reference")
     return execute.run_cases(program_cases(preset))
 
 
+def check(value, target, preset, precision="f32"):
+    cases, want = program_cases(preset), oracle_answers(preset)
+    assert {"matmul", "attention", "attention_backward", "cross_entropy", "adamw", "batch_windows", "sample"} <= {case[1] for case in cases}
+    got = value(target, SOURCE % (target.threads[:2],), files={"cases.json": json.dumps(cases).encode()})
+    wrong = [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]], precision))]
+    assert not wrong, "%d of %d launches:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
+
+
 @on("native", "node", "chromium")
 @pytest.mark.parametrize("preset", [pytest.param(p, marks=pytest.mark.slow if p in ("large", "xl") else ()) for p in PRESETS])
 def test_program_launches_equal_the_oracle(value, target, preset):
-    cases = program_cases(preset)
-    assert {"matmul", "attention", "attention_backward", "cross_entropy", "adamw", "batch_windows", "sample"} <= {case[1] for case in cases}
-    got = value(target, SOURCE % (target.threads[:2],), files={"cases.json": json.dumps(cases).encode()})
-    want = oracle_answers(preset)
-    wrong = [text for case in cases if (text := complaint(case, got[case[0]], want[case[0]]))]
-    assert not wrong, "%d of %d launches:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
+    check(value, target, preset)
+
+
+# Software adapters manage 1 (SwiftShader) and 5 GFLOP/s (lavapipe).
+@pytest.mark.parametrize("preset", ["tiny", "small"])
+@on("gpu-node", "gpu-plain", "gpu-lavapipe", "gpu-chromium")
+def test_program_launches_on_a_gpu_equal_the_oracle(value, target, preset):
+    check(value, target, preset)
+
+
+@pytest.mark.slow
+@on("gpu-lavapipe")
+def test_program_launches_of_medium_on_a_gpu_equal_the_oracle(value, target):
+    check(value, target, "medium")
+
+
+@on("gpu-f16")
+def test_program_launches_in_half_precision_equal_the_oracle(value, target):
+    check(value, target, "small", "f16")

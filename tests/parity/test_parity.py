@@ -1,24 +1,27 @@
-"""The gate itself: every preset to xl on every host, same bits across threads and runs, and proof that the gate can fail."""
+"""The gate itself: every preset to xl on every host, on the software GPUs what they manage (the larger ones belong to a real one), same
+bits across threads and runs, and proof that the gate can fail."""
 
 import pytest
 
 from tests.parity import faults
-from tests.parity.train import GRADIENT_ERROR, LOSS_DRIFT, WEIGHT_ERROR, compare
-from tests.targets import on
+from tests.parity.train import compare
+from tests.targets import TARGETS, marks, on
 
 STEPS = 50
 
 
 def check(result):
     """The bars, each with its own message."""
-    assert result["max_loss_drift"] <= LOSS_DRIFT, result["losses"]
-    assert result["max_grad_error"] <= GRADIENT_ERROR, result["worst_grad"]
-    assert result["max_weight_error"] <= WEIGHT_ERROR, result["worst_weight"]
+    bars = result["bars"]
+    assert result["max_loss_drift"] <= bars["loss"], result["losses"]
+    assert result["max_grad_error"] <= bars["gradient"], result["worst_grad"]
+    assert result["max_weight_error"] <= bars["weight"], result["worst_weight"]
+    assert result["passed"]
     assert result["losses"][-1] < result["losses"][0]
 
 
 def run(target, preset, **options):
-    return compare(preset, target.device, target.host, STEPS, variant=target.variant, **options)
+    return compare(preset, target.device, target.host, STEPS, variant=target.variant, configure=target.configure, **options)
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "medium"])
@@ -34,6 +37,19 @@ def test_fifty_steps_of_the_larger_presets_equal_pytorch(target, preset):
     check(run(target, preset))
 
 
+GPU_RUNS = [
+    ("gpu-chromium", "tiny"), ("gpu-chromium", "small"), ("gpu-plain", "tiny"), ("gpu-lavapipe", "tiny"), ("gpu-lavapipe", "small"),
+    ("gpu-lavapipe", "medium"), ("gpu-f16", "tiny"), ("gpu-f16", "small"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, preset", [
+    pytest.param(name, preset, marks=(*marks(name), *([pytest.mark.slow] if preset != "tiny" else []))) for name, preset in GPU_RUNS
+])  # fmt: skip
+def test_fifty_steps_on_a_gpu_equal_pytorch(name, preset):
+    check(run(TARGETS[name], preset))
+
+
 @on("oracle", "node-simd", "node-single")
 def test_the_oracle_and_the_other_builds_equal_pytorch(target):
     check(run(target, "tiny"))
@@ -47,6 +63,11 @@ def test_bits_are_equal_across_threads_and_runs(target):
     assert len(digests) == 1
 
 
+@on("gpu-node", "gpu-lavapipe")
+def test_bits_are_equal_across_runs_on_a_gpu(target):
+    assert run(target, "tiny")["digest"] == run(target, "tiny")["digest"]
+
+
 @on("native")
 def test_eager_training_has_the_bits_of_replayed_training(target):
     assert run(target, "tiny", compiled=False)["digest"] == run(target, "tiny")["digest"]
@@ -55,17 +76,17 @@ def test_eager_training_has_the_bits_of_replayed_training(target):
 @pytest.mark.parametrize("options", [
     {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "kv_heads": 1}, {"tie_embeddings": False, "bias": False},
 ], ids=["rotary rms swiglu grouped", "untied without bias"])  # fmt: skip
-@on("native")
+@on("native", "gpu-lavapipe")
 def test_model_options_equal_pytorch(target, options):
     check(run(target, "tiny", **options))
 
 
 @pytest.mark.parametrize("fault", faults.NAMES)
-@on("native")
+@on("native", "gpu-lavapipe")
 def test_a_planted_fault_fails_the_gate(target, fault):
     assert not run(target, "tiny", fault=fault)["passed"]
 
 
-@on("native")
+@on("native", "gpu-lavapipe")
 def test_no_fault_stays_behind(target):
     check(run(target, "tiny"))
