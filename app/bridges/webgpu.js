@@ -107,7 +107,7 @@ export class Gpu {
       if (!this.problem) this.problem = `${error.constructor.name}: ${error.message}`;
     });
     this.#ring = device.createBuffer({ size: RING_BYTES, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    for (const name of ["launch", "blocked", "run", "upload", "createBuffer", "destroyBuffer", "later", "laterReady", "laterTake"]) this[name] = this[name].bind(this);
+    for (const name of ["launch", "blocked", "run", "upload", "createBuffer", "destroyBuffer", "later", "laterReady", "laterTake", "copy"]) this[name] = this[name].bind(this);
   }
 
   attach(pyodide, canWait = typeof WebAssembly.Suspending === "function") {
@@ -248,6 +248,11 @@ export class Gpu {
     return this.#queue.length > MOST_QUEUED;
   }
 
+  /** Queues a copy of `size` bytes (a multiple of 4) between two buffers, in the order of launches. */
+  copy(to, from, size) {
+    this.#queue.push({ to: this.#buffers[to], from: this.#buffers[from], size });
+  }
+
   /** A Program from `count` records; returns its number. */
   program(data, count) {
     const view = data.getBuffer("u8");
@@ -277,6 +282,27 @@ export class Gpu {
     this.#programs[number] = null;
   }
 
+  // The queue in its order: runs of launches as compute passes, copies between them.
+  #encodeQueue(encoder) {
+    if (this.#ringUsed) this.#device.queue.writeBuffer(this.#ring, 0, this.#ringBytes, 0, this.#ringUsed);
+    for (let i = 0; i < this.#queue.length;) {
+      const { from, to, size } = this.#queue[i];
+      if (from) {
+        encoder.copyBufferToBuffer(from, 0, to, 0, size);
+        i++;
+        continue;
+      }
+      let end = i;
+      while (end < this.#queue.length && !this.#queue[end].from) end++;
+      const pass = encoder.beginComputePass();
+      this.#dispatch(pass, this.#queue.slice(i, end));
+      pass.end();
+      i = end;
+    }
+    this.#queue = [];
+    this.#ringUsed = 0;
+  }
+
   #dispatch(pass, launches) {
     let current = null;
     for (const { entry, group, groups } of launches) {
@@ -292,14 +318,7 @@ export class Gpu {
   #submit(launches) {
     if (this.lost) return this.#drop();
     const encoder = this.#device.createCommandEncoder();
-    if (this.#queue.length) {
-      this.#device.queue.writeBuffer(this.#ring, 0, this.#ringBytes, 0, this.#ringUsed);
-      const pass = encoder.beginComputePass();
-      this.#dispatch(pass, this.#queue);
-      pass.end();
-      this.#queue = [];
-      this.#ringUsed = 0;
-    }
+    if (this.#queue.length) this.#encodeQueue(encoder);
     const copies = this.#copies;
     this.#copies = [];
     for (const { source, offset, size, staging } of copies) {
@@ -332,7 +351,7 @@ export class Gpu {
   // A pipeline that is needed at once is made synchronously: the asynchronous one of the same source comes too late for this submit.
   #compileNow() {
     for (const { entry } of this.#queue) {
-      if (entry.pipeline || entry.error) continue;
+      if (!entry || entry.pipeline || entry.error) continue;
       const source = [...this.#pipelineNumbers].find(([, number]) => this.#pipelines[number] === entry)[0];
       const module = this.#device.createShaderModule({ code: source, label: entry.label });
       entry.pipeline = this.#device.createComputePipeline({ layout: entry.layout.pipeline, compute: { module, entryPoint: "main" }, label: entry.label });

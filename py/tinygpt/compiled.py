@@ -11,7 +11,7 @@ runs eagerly every time, and says so once.
 import sys
 import warnings
 
-from . import kernels, program
+from . import program
 from .creation import like
 from .program import Capture, Program
 from .state import get_device, state
@@ -114,9 +114,7 @@ class _Outputs:
         """The caller's tensors keep the Storage object with a copy in a new place; the Program gets another object for its place."""
         held = self.own[i]
         fresh = Storage(held.device, held.nbytes, held.kind)
-        code, n = int(held.kind == "int32"), held.nbytes // 4
-        params = (code, code, 1, 1, 1, 1, 1, n, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1)  # kernels.copy of n elements, dense
-        held.device.launch(kernels.copy, ((fresh.handle, 0), (held.handle, 0)), params)
+        held.device.copy(fresh.handle, held.handle, held.nbytes)
         held.handle, fresh.handle = fresh.handle, held.handle
         held.pins, fresh.pins = held.pins - 1, 1
         if held.pins:
@@ -172,6 +170,10 @@ class Compiled:
 
     def _record(self, key, args, kwargs, tensors):
         inputs = []
+        # A recording of before the parameters moved can never run again; what it holds may be much, and on a device that is gone.
+        for stale in [k for k in self.entries if k[2][2] != state.layout]:
+            del self.entries[stale]
+            self.program = None
         args, kwargs = _private(args, inputs), _private(dict(sorted(kwargs.items())), inputs)
         mark = Storage(get_device(), 4)  # its uid splits what is older than the capture from what is made in it
         with Capture(mark.uid) as capture:
@@ -255,7 +257,7 @@ def _surroundings(function):
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     if code is None:
-        return (id(function), state.grad_enabled, state.layout, id(state.device))
+        return (id(function), state.grad_enabled, state.layout, id(state.device))  # layout third, here and below: _record looks
     names = function.__globals__
     seen = [id(owner), state.grad_enabled, state.layout, id(state.device), id(code)]
     for name in _global_names(code):

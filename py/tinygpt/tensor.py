@@ -212,6 +212,15 @@ class Tensor:
         (value,) = kind.unpack(raw)
         return bool(value) if kind is bool_ else value
 
+    async def item_async(self):
+        """As item, awaited: for browsers in which Python cannot wait for a GPU in the middle of a call."""
+        if self.numel() != 1:
+            raise RuntimeError("a Tensor with %d elements cannot be converted to a Python number" % self.numel())
+        program.note_read(".item_async() was called")
+        storage, kind = self._storage, self.dtype
+        (value,) = kind.unpack(await storage.device.download_async(storage.handle, kind.itemsize, self._offset * kind.itemsize))
+        return bool(value) if kind is bool_ else value
+
     def tolist(self):
         """Nested lists of Python numbers (a number for a 0-d tensor)."""
         flat = array.array(self.dtype.typecode)

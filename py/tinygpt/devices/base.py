@@ -4,6 +4,8 @@ A handle is whatever the device's `alloc` returns; the rest of the package only 
 launch is `(handle, byte offset)` or None where it is absent.
 """
 
+from .. import kernels
+
 
 class Device:
     """Base of all devices. Sizes and offsets are bytes unless said otherwise."""
@@ -44,6 +46,11 @@ class Device:
     def read_later(self, handle, nbytes, offset=0):
         """A Reading of what the memory holds now, in the order of launches; nothing waits until its bytes are asked for."""
         return Reading(self.download(handle, nbytes, offset))
+
+    def copy(self, to, source, nbytes):
+        """Copies the first `nbytes` (a multiple of 4) of one allocation to another, in the order of launches."""
+        n = nbytes // 4
+        self.launch(kernels.copy, ((to, 0), (source, 0)), (1, 1, 1, 1, 1, 1, 1, n, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1))
 
     def launch(self, kernel, buffers, params):
         """Runs one kernel of the contract now."""

@@ -336,6 +336,9 @@ class WebGpuDevice(Device):
             for dispatch, where in self.sums([(d, place) for d in found.deferred]):
                 self._queue(dispatch, where)
 
+    def copy(self, to, source, nbytes):
+        self.gpu.copy(to, source, nbytes)
+
     def _queue(self, dispatch, place):
         record = self.binder.record(dispatch, place)
         self._words[: len(record)] = memoryview(struct.pack("<%dI" % len(record), *record)).cast("I")
