@@ -1,0 +1,115 @@
+"""The speed curve of the WebGPU device on a machine with a GPU, beside PyTorch on that GPU, in one run.
+
+    python3 -m tests.bench.gpu OUT.json [--presets tiny,...,massive] [--precisions f32,f16,matrix] [--flags visitor|full] [--no-torch] [--profile huge]
+
+Writes rows in the form of public/speed.json; `python3 -m tests.bench --merge OUT.json` puts them into public/speed.json and
+docs/performance.md. The browser is Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). `--flags` only names in
+the rows which browser flags were in force: a visitor's (WebGPU as it ships) or the full set (f16 and subgroup matrices).
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+from tests import hosts
+from tinygpt.config import PRESETS
+
+CURVE = ("tiny", "small", "medium", "large", "xl", "huge", "massive")
+
+
+def row(preset, implementation, device, host, build, ms, **more):
+    chosen = PRESETS[preset]
+    median = statistics.median(ms)
+    return {
+        "preset": preset, "implementation": implementation, "device": device, "host": host, "threads": 1, "build": build,
+        "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),
+        "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3, **more,
+    }  # fmt: skip
+
+
+def torch_rows(preset):
+    import torch
+
+    from tests.bench import cuda_bench
+
+    build = "torch %s, %s" % (torch.__version__, torch.cuda.get_device_name())
+    for mode, graph, tf32 in (("eager", False, False), ("graph", True, False), ("graph tf32", True, True)):
+        yield row(preset, "PyTorch", "cuda", mode, build, cuda_bench.windows(preset, graph, tf32), precision="tf32" if tf32 else "f32")
+
+
+def webgpu_rows(preset, precisions, flags):
+    for precision in precisions:
+        source = "from tests.bench import gpu_host\ngpu_host.windows(%r, %r)" % (preset, precision)
+        try:
+            got = hosts.value(source, "chromium", device="webgpu", variant="hardware")
+        except hosts.HostError as error:
+            if "does not offer" not in str(error):
+                raise
+            continue
+        ms = got.pop("ms")
+        generated = hosts.value(
+            "from tests.bench import gpu_host\ngpu_host.generation(%r, precision=%r)" % (preset, precision),
+            "chromium",
+            device="webgpu",
+            variant="hardware",
+        )
+        yield row(
+            preset, "TinyGPT", "webgpu", "chromium", got.pop("build"), ms, precision=precision, flags=flags,
+            generation_tokens_per_s=generated["tokens_per_s"], first_token_ms=generated["first_token_ms"], **got,
+        )  # fmt: skip
+
+
+def profile(preset, precision):
+    """Prints where the GPU's time goes, by shader."""
+    source = "from tests.bench import gpu_host\ngpu_host.profile(%r, %r)" % (preset, precision)
+    rows = hosts.value(source, "chromium", device="webgpu", variant="hardware")
+    total = sum(r[2] for r in rows)
+    print("%s %s: %d dispatches, %.3f ms of GPU time" % (preset, precision, len(rows), total))
+    groups = {}
+    for _, label, ms in rows:
+        groups.setdefault(label, []).append(ms)
+    for label, times in sorted(groups.items(), key=lambda item: -sum(item[1])):
+        print(
+            "  %-72s %4d x %8.4f = %8.4f ms  %5.1f %%" % (label, len(times), statistics.median(times), sum(times), 100 * sum(times) / total)
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out")
+    parser.add_argument("--presets", default=",".join(CURVE))
+    parser.add_argument("--precisions", default="f32,f16,matrix")
+    parser.add_argument("--flags", default="full", choices=("visitor", "full"))
+    parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--profile", default="", help="presets whose GPU time is printed by kernel")
+    parser.add_argument("--seconds", type=float, default=1e9, help="no new measurement starts after so many")
+    options = parser.parse_args()
+    rows, started = [], time.monotonic()
+    for preset in options.presets.split(","):
+        makers = [webgpu_rows(preset, options.precisions.split(","), options.flags)] + ([] if options.no_torch else [torch_rows(preset)])
+        for maker in makers:
+            try:
+                for new in maker:
+                    rows.append(new)
+                    more = " dispatches %d Python %.3f ms, %.0f tokens/s generated" % (
+                        new["dispatches"], new["python_ms"], new["generation_tokens_per_s"]) if new["device"] == "webgpu" else ""  # fmt: skip
+                    print(
+                        "%-8s %-7s %-10s %-6s %8.3f ms (%.3f to %.3f)%s"
+                        % (preset, new["device"], new["host"], new["precision"], new["median_ms"], new["min_ms"], new["max_ms"], more),
+                        flush=True,
+                    )
+                    with open(options.out, "w") as file:
+                        json.dump(rows, file, indent=1)
+                    if time.monotonic() - started > options.seconds:
+                        return
+            except (hosts.HostError, RuntimeError) as error:
+                print("%s failed: %s" % (preset, str(error)[-1500:]), flush=True)
+                hosts.stop()
+    for preset in filter(None, options.profile.split(",")):
+        for precision in options.precisions.split(","):
+            profile(preset, precision)
+
+
+if __name__ == "__main__":
+    main()
