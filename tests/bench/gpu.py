@@ -1,10 +1,10 @@
 """The speed curve of the WebGPU device on a machine with a GPU, beside PyTorch on that GPU, in one run.
 
-    python3 -m tests.bench.gpu OUT.json [--presets tiny,...,massive] [--precisions f32,f16,matrix] [--flags visitor|full] [--no-torch] [--profile huge]
+    python3 -m tests.bench.gpu OUT.json [--presets tiny,small] [--precisions f32,f16,matrix] [--flags visitor|full] [--no-torch] [--profile huge]
 
 Writes rows in the form of public/speed.json; `python3 -m tests.bench --merge OUT.json` puts them into public/speed.json and
-docs/performance.md. The browser is Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). `--flags` only names in
-the rows which browser flags were in force: a visitor's (WebGPU as it ships) or the full set (f16 and subgroup matrices).
+docs/performance.md. The browser is Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). `--flags`
+only names in the rows which browser flags were in force: a visitor's (WebGPU as it ships) or the full set (f16, subgroup matrices).
 """
 
 import argparse
@@ -92,8 +92,10 @@ def main():
             try:
                 for new in maker:
                     rows.append(new)
-                    more = " dispatches %d Python %.3f ms, %.0f tokens/s generated" % (
-                        new["dispatches"], new["python_ms"], new["generation_tokens_per_s"]) if new["device"] == "webgpu" else ""  # fmt: skip
+                    more = ""
+                    if new["device"] == "webgpu":
+                        numbers = new["dispatches"], new["python_ms"], new["generation_tokens_per_s"]
+                        more = "  %d dispatches, Python %.3f ms, %.0f tokens/s generated" % numbers
                     print(
                         "%-8s %-7s %-10s %-6s %8.3f ms (%.3f to %.3f)%s"
                         % (preset, new["device"], new["host"], new["precision"], new["median_ms"], new["min_ms"], new["max_ms"], more),

@@ -1,4 +1,7 @@
-"""The host's half of the GPU bench: windows of back-to-back training steps, a profile by kernel, decoding. tinygpt and the standard library only."""
+"""The host's half of the GPU bench: windows of back-to-back training steps, a profile by kernel, decoding.
+
+Standard library and tinygpt only.
+"""
 
 import time
 
