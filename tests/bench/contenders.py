@@ -13,40 +13,42 @@ ROOT = hosts.ROOT
 
 
 class Contender:
-    """TinyGPT on (device, host, threads), or PyTorch (device "torch")."""
+    """TinyGPT on (device, host, threads), or PyTorch (device "torch").
 
-    def __init__(self, device, host, threads, variant=None):
-        self.device, self.host, self.threads, self.variant = device, host, threads, variant
+    variant: a build of the extension, or a GPU's adapter. configure: of a webgpu device, {"precision", "subgroups"}.
+    """
+
+    def __init__(self, device, host, threads, variant=None, configure=None):
+        self.device, self.host, self.variant, self.configure = device, host, variant, configure or {}
+        self.threads = None if device == "webgpu" else threads
         self._torch = None
 
     @property
     def name(self):
-        return (
-            "PyTorch" if self.device == "torch" else "%s, %s" % (self.device, self.host) + (" (%s)" % self.variant if self.variant else "")
-        )
+        if self.device == "torch":
+            return "PyTorch"
+        options = [self.variant or "", *("%s %s" % item for item in sorted(self.configure.items()))]
+        said = ", ".join(filter(None, options))
+        return "%s, %s" % (self.device, self.host) + (" (%s)" % said if said else "")
+
+    def _value(self, source):
+        options = {"device": self.device, "threads": self.threads, "variant": self.variant, "configure": self.configure}
+        return hosts.value(source, self.host, **options)
 
     def times(self, preset, steps):
         """Times `steps` steps; the first call for a preset warms up."""
         if self.device == "torch":
             return self._torch_times(preset, steps)
-        source = "from tests.bench import host_bench\nhost_bench.step_times(%r, %d, keep=True)" % (preset, steps)
-        return hosts.value(source, self.host, device=self.device, threads=self.threads, variant=self.variant)
+        return self._value("from tests.bench import host_bench\nhost_bench.step_times(%r, %d, keep=True)" % (preset, steps))
 
     def forget(self):
         """Frees the model that was kept warm."""
         if self.device != "torch":
-            hosts.value(
-                "from tests.bench import host_bench\nhost_bench._kept.clear()",
-                self.host,
-                device=self.device,
-                threads=self.threads,
-                variant=self.variant,
-            )
+            self._value("from tests.bench import host_bench\nhost_bench._kept.clear()")
 
     def generation(self, preset):
         """KV-cache decoding rate of a preset."""
-        source = "from tests.bench import host_bench\nhost_bench.generation(%r)" % preset
-        return hosts.value(source, self.host, device=self.device, threads=self.threads, variant=self.variant)
+        return self._value("from tests.bench import host_bench\nhost_bench.generation(%r)" % preset)
 
     def _torch_times(self, preset, steps):
         if self._torch is None:
@@ -69,9 +71,9 @@ def summary(preset, contender, results):
     median = statistics.median(ms)
     return {
         "preset": preset, "device": contender.device, "host": contender.host, "threads": results[-1]["threads"],
-        "build": results[-1]["build"],
+        "build": results[-1]["build"], "variant": contender.variant, "precision": contender.configure.get("precision", "f32"),
         "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),
         "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3,
         "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1], "python_ms": statistics.median(python),
-        "planned_bytes": results[-1].get("planned_bytes"), "steps": len(ms),
+        "planned_bytes": results[-1].get("planned_bytes"), "dispatches": results[-1].get("dispatches"), "steps": len(ms),
     }  # fmt: skip

@@ -1,8 +1,12 @@
-"""The host's half of the speed tests: times training steps and generation where the device is. Standard library and tinygpt only."""
+"""The host's half of the speed tests: times training steps and generation where the device is. Standard library and tinygpt only.
+
+As in the training loop, the loss of a step is read when it has arrived, at most two steps later: a GPU is never waited for. A step's time
+is then that from its start to the next one's, with the pipeline full; on a CPU, where a value is there at once, the same thing.
+"""
 
 import time
 
-ROLL_SECONDS = 0.3  # steps before each timed group: the scheduler spreads the threads over the cores again after a pause
+ROLL_SECONDS = 0.5  # steps before each timed group: after a pause threads are spread over the cores again, and a GPU raises its clock
 WARM_UP, WARM_UP_SECONDS = 5, 3.0  # the first two steps capture; the rest warm caches, and the engine compiles its last tier beside them
 
 
@@ -32,6 +36,8 @@ class StepBench:
     """A training step that can be timed a few times now and a few times later, so that contenders can take turns."""
 
     def __init__(self, preset):
+        from tinygpt.readings import Readings
+
         tinygpt, self.config, data, model, optimizer = _parts(preset)
 
         def step():
@@ -43,46 +49,57 @@ class StepBench:
             optimizer.step()
             return loss
 
-        self.step, self.losses = tinygpt.compile(step), []
+        self.step, self.losses, self.readings = tinygpt.compile(step), [], Readings()
+        self.push = self.readings.push
         self.device = model.tok_emb.weight.device
         start = time.perf_counter()
         while len(self.losses) < WARM_UP or time.perf_counter() - start < WARM_UP_SECONDS:
             self.advance()
 
     def advance(self):
-        """One step, its loss read back; the tensor is still held during the next step, as in any loop that says `loss = step()`."""
+        """One step; its loss is still held during the next step, as in any loop that says `loss = step()`."""
         self.loss = self.step()
-        self.losses.append(self.loss.item())
+        self.losses += [loss for _, loss in self.push(self.loss)]
 
     def time(self, steps):
-        """{"ms": [per step], "replay_ms": [the device's share], "losses"}; the rest of a step is Python's."""
+        """{"ms": [per step], "replay_ms": [the device's share: its replay, and what is waited for it], "losses"}; the rest is Python's."""
         roll(self)
         program = self.step.program
-        replay = program.run
-        spent = []
+        replay, push = program.run, self.push
+        spent = [0.0]
 
-        def timed():
-            t = time.perf_counter()
-            replay()
-            spent.append((time.perf_counter() - t) * 1e3)
+        def timed(function):
+            def call(*arguments):
+                begun = time.perf_counter()
+                try:
+                    return function(*arguments)
+                finally:
+                    spent[-1] += (time.perf_counter() - begun) * 1e3
 
-        program.run = timed
-        total = []
+            return call
+
+        program.run = timed(replay)
+        if self.device.waits:
+            self.push = timed(push)
+        starts = [time.perf_counter()]
         try:
             for _ in range(steps):
-                t = time.perf_counter()
                 self.advance()
-                total.append((time.perf_counter() - t) * 1e3)
+                starts.append(time.perf_counter())
+                spent.append(0.0)
         finally:
-            program.run = replay
+            program.run, self.push = replay, push
+        self.losses += [loss for _, loss in self.readings.drain()]
         return {
-            "ms": total,
-            "replay_ms": spent,
+            "ms": [(b - a) * 1e3 for a, b in zip(starts, starts[1:])],
+            "replay_ms": spent[:-1],
             "losses": self.losses,
             "planned_bytes": program.planned_bytes,
             "launches": len(program.launches),
+            "dispatches": getattr(program._loaded, "dispatches", None),
             "threads": self.device.threads,
             "build": self.device.build,
+            "software": getattr(self.device, "fallback", False),
         }
 
 
@@ -91,9 +108,13 @@ _kept = {}
 
 def step_times(preset, steps, keep=False):
     """Times `steps` steps of a preset; with keep, the bench stays warm for another call."""
-    bench = _kept.get(preset) or StepBench(preset)
+    from tinygpt import get_device
+
+    device = get_device()
+    key = preset, device.name, getattr(device, "configuration", 0)
+    bench = _kept.get(key) or StepBench(preset)
     if keep:
-        _kept[preset] = bench
+        _kept[key] = bench
     return bench.time(steps)
 
 

@@ -1,6 +1,7 @@
 """Times the training step of one preset on one device and host.
 
     python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
+    python3 -m tests.bench.step --preset small --device webgpu --host chromium --variant hardware --precision matrix
 
 The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps and three
 seconds warm up; the median and spread are of `--steps` steps.
@@ -12,6 +13,7 @@ import json
 import os
 
 from tests.bench.contenders import Contender, summary
+from tests.hosts import adapters
 from tinygpt.config import PRESETS
 
 
@@ -21,11 +23,11 @@ def main():
     parser.add_argument("--device", default="native", choices=("native", "wasm", "webgpu", "torch"))
     parser.add_argument("--host", default="native", choices=("native", "node", "chromium"))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--variant", help="build of the extension, e.g. simd-mt")
+    adapters.add_options(parser)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    contender = Contender(options.device, options.host, options.threads, options.variant)
+    contender = Contender(options.device, options.host, options.threads, options.variant, adapters.configuration(parser, options))
     out = summary(options.preset, contender, [contender.times(options.preset, options.steps)])
     if options.json:
         print(json.dumps(out))

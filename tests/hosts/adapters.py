@@ -83,3 +83,20 @@ def browser(name):
         raise MissingAdapter("%s is missing; run `bash tests/hosts/install_lavapipe.sh`" % executable)
     # Chromium's SwiftShader is a shim over lavapipe there (tests/hosts/lavapipe_shim.c).
     return str(executable), FLAGS[name], environment(name)
+
+
+def add_options(parser):
+    """The command line options of a webgpu device: --variant, --precision, --no-subgroups."""
+    parser.add_argument("--variant", help="build of the extension, e.g. simd-mt; for webgpu the adapter: %s" % ", ".join(NAMES))
+    parser.add_argument("--precision", choices=("f32", "f16", "matrix"), help="of the webgpu device (default f32)")
+    parser.add_argument("--no-subgroups", action="store_true", help="of the webgpu device")
+
+
+def configuration(parser, options):
+    """What these options ask of the device, for `hosts.run`'s configure."""
+    chosen = {**({"precision": options.precision} if options.precision else {}), **({"subgroups": False} if options.no_subgroups else {})}
+    if chosen and options.device != "webgpu":
+        parser.error("--precision and --no-subgroups are of the webgpu device")
+    if options.device == "webgpu" and options.variant not in NAMES:
+        parser.error("--device webgpu needs --variant, one of %s" % ", ".join(NAMES))
+    return chosen

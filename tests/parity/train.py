@@ -22,6 +22,7 @@ import torch
 from reference.batches import Batches
 from reference.model import GPT
 from tests import hosts
+from tests.hosts import adapters
 from tests.parity import faults
 from tinygpt.config import PRESETS
 from tinygpt.data import find_corpus
@@ -149,17 +150,11 @@ def main():
     parser.add_argument("--host", default="native", choices=("native", "node", "chromium"))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--variant", help="build of the extension, e.g. simd-mt; for webgpu the adapter: swiftshader, lavapipe, hardware")
-    parser.add_argument("--precision", choices=("f32", "f16", "matrix"), help="of the webgpu device")
-    parser.add_argument("--no-subgroups", action="store_true", help="of the webgpu device")
+    adapters.add_options(parser)
     parser.add_argument("--fault", choices=faults.NAMES)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    configure = {"precision": options.precision} if options.precision else {}
-    if options.no_subgroups:
-        configure["subgroups"] = False
-    if configure and options.device != "webgpu":
-        parser.error("--precision and --no-subgroups are of the webgpu device")
+    configure = adapters.configuration(parser, options)
     out = compare(
         options.preset, options.device, options.host, options.steps, options.threads, options.variant, options.fault, configure=configure
     )
