@@ -35,7 +35,22 @@ export async function openGpu({ gpu = globalThis.navigator?.gpu, signal = null, 
   const limits = {};
   for (const name in adapter.limits) if (typeof adapter.limits[name] === "number") limits[name] = adapter.limits[name];
   const device = await requestDevice(adapter, features, limits);
-  return new Gpu(device, adapter, features, signal, progress);
+  const gpu = new Gpu(device, adapter, features, signal, progress);
+  gpu.tuning = await storedTuning(gpu.info);
+  return gpu;
+}
+
+// Where a browser keeps what was measured; a host without the Cache API (Node) measures anew.
+const tuningCache = () => globalThis.caches?.open?.("tinygpt-tuning");
+const tuningKey = ({ vendor, architecture, description }) => `/tuning/${encodeURIComponent([vendor, architecture, description].join(" "))}`;
+
+async function storedTuning(info) {
+  try {
+    const cache = await tuningCache();
+    return (await (await cache?.match(tuningKey(info)))?.text()) ?? "";
+  } catch {
+    return "";
+  }
 }
 
 async function requestDevice(adapter, requiredFeatures, requiredLimits) {
@@ -53,6 +68,7 @@ async function requestDevice(adapter, requiredFeatures, requiredLimits) {
 
 export class Gpu {
   lost = ""; // why the device is gone, once it is
+  tuning = ""; // JSON: what was measured on this adapter
   problem = ""; // the first error that WebGPU reported on its own
   waiting = false; // true while Python waits for a promise of this bridge
   canWait = false; // true where Python can wait (JSPI); the host sets it in attach
@@ -483,13 +499,17 @@ export class Gpu {
 
   // ---- profiling ----
 
-  /** Nanoseconds of each dispatch of a Program, each in a pass of its own; [] without timestamps. */
-  async profile(number) {
+  /**
+   * Nanoseconds of each dispatch of a Program, in a pass of its own; [] without timestamps. repeats: how often each is run between its two
+   * timestamps (a browser may round them to 0.1 ms).
+   */
+  async profile(number, repeats = null) {
     if (!this.info.features.includes("timestamp-query")) return [];
+    const counts = repeats?.toJs ? repeats.toJs() : repeats;
     const { launches } = this.#programs[number];
     const times = [];
-    const BATCH = 2000; // at most 4096 timestamps in a query set
-    for (let from = 0; from < launches.length; from += BATCH) {
+    const BATCH = repeats ? 64 : 2000; // at most 4096 timestamps in a query set; a submit must not run into a driver's time limit
+    for (let from = 0; from < launches.length && !this.lost; from += BATCH) {
       const part = launches.slice(from, from + BATCH);
       const queries = this.#device.createQuerySet({ type: "timestamp", count: 2 * part.length });
       const size = 16 * part.length;
@@ -497,8 +517,9 @@ export class Gpu {
       const staging = this.#device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
       const encoder = this.#device.createCommandEncoder();
       part.forEach((launch, i) => {
+        const count = counts ? counts[from + i] : 1;
         const pass = encoder.beginComputePass({ timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 } });
-        this.#dispatch(pass, [launch]);
+        for (let k = 0; k < count; k++) this.#dispatch(pass, [launch]);
         pass.end();
       });
       encoder.resolveQuerySet(queries, 0, 2 * part.length, resolved, 0);
@@ -510,6 +531,14 @@ export class Gpu {
       for (const thing of [queries, resolved, staging]) thing.destroy();
     }
     return times;
+  }
+
+  // ---- what was measured, kept for the adapter ----
+
+  /** Keeps what tuner.py measured (JSON) for the next time this adapter is opened. */
+  saveTuning(text) {
+    this.tuning = text;
+    tuningCache()?.then((cache) => cache.put(tuningKey(this.info), new Response(text))).catch(() => {});
   }
 
   /** Ends the device on purpose (tests of its loss, and when the page lets go of it). */

@@ -11,7 +11,7 @@ import struct
 
 from ... import kernels
 from ..base import Device, DeviceLost, Reading, status_error
-from . import plan
+from . import plan, tuner
 from .plan import ALIGN, Binder, Deferred, Operand
 from .program import GpuProgram
 
@@ -67,6 +67,8 @@ class WebGpuDevice(Device):
         gpu.bindFlag(self._flag)
         self._loss_scale = self._new(256)
         self._write(self._loss_scale, 0, struct.pack("<4f", 1024.0, 1.0 / 1024.0, 0.0, 0.0))
+        self.tunes = not self.fallback and "timestamp-query" in self.info["features"] and bool(gpu.canWait)
+        tuner.restore(gpu.tuning)
         self._set_active()
 
     # ---- what is switched on ----
@@ -116,13 +118,19 @@ class WebGpuDevice(Device):
         self.check()
         most = self.limits["maxBufferSize"]
         if size > most:
-            raise MemoryError("a piece of %s was asked for, but this GPU gives at most %s in one; use a smaller batch, context or model" % (_text(size), _text(most)))
+            raise MemoryError(
+                "a piece of %s was asked for, but this GPU gives at most %s in one; use a smaller batch, context or model"
+                % (_text(size), _text(most))
+            )
         handle = self.gpu.createBuffer(size)
         if size >= 1 << 24 and self.gpu.canWait:  # the answer to a large request is worth waiting for
             problem = self._wait(self.gpu.memoryProblem())
             if problem:
                 self.gpu.destroyBuffer(handle)
-                raise MemoryError("out of GPU memory: %s more would not fit beside the %s in use; use a smaller batch, context or model" % (_text(size), _text(self.memory_bytes())))
+                raise MemoryError(
+                    "out of GPU memory: %s more would not fit beside the %s in use; use a smaller batch, context or model"
+                    % (_text(size), _text(self.memory_bytes()))
+                )
         self._sizes[handle] = size
         return handle
 
@@ -287,7 +295,11 @@ class WebGpuDevice(Device):
             raise status_error(2, kernels.KERNELS[flag - 1].name)
         if problem:
             self.gpu.problem = ""
-            raise MemoryError("out of GPU memory: " + problem) if "memory" in problem.lower() else RuntimeError("WebGPU refused a command: " + problem)
+            raise (
+                MemoryError("out of GPU memory: " + problem)
+                if "memory" in problem.lower()
+                else RuntimeError("WebGPU refused a command: " + problem)
+            )
         return data[4:]
 
     def read_later(self, handle, nbytes, offset=0):
@@ -302,12 +314,18 @@ class WebGpuDevice(Device):
         """The plan of a fuse.GpuLaunch (kernel, buffers, params, extra), cached by all that it may depend on."""
         kernel, buffers, params, extra = launch
         residues = tuple([None if b is None else b[1] % 16 for b in buffers])
-        key = (kernel.id, params, residues, *((name, v[0][1] % 16, *v[1:]) if isinstance(v, tuple) else (name, v) for name, v in extra.items()))
+        key = (
+            kernel.id,
+            params,
+            residues,
+            *((name, v[0][1] % 16, *v[1:]) if isinstance(v, tuple) else (name, v) for name, v in extra.items()),
+        )
         found = self._plans.get(key)
         if found is None:
             extent = kernel.extent(params)
             operands = [
-                None if r is None else Operand(i, 0, extent[spec.name], _letter(kernel, spec, params), r) for i, (spec, r) in enumerate(zip(kernel.buffers, residues))
+                None if r is None else Operand(i, 0, extent[spec.name], _letter(kernel, spec, params), r)
+                for i, (spec, r) in enumerate(zip(kernel.buffers, residues))
             ]
             added = dict.fromkeys(OPTIONS.get(kernel.name, ()))
             for name, value in extra.items():
@@ -355,15 +373,15 @@ class WebGpuDevice(Device):
         for d, place in waiting:
             out, out_at = place(d.out.base)
             part, part_at = place(d.part.base)
-            groups.setdefault((out, part), []).append(
-                Deferred(out_at + d.out.offset, part_at + d.part.offset, d.splits, d.n, d.accumulate)
-            )
+            groups.setdefault((out, part), []).append(Deferred(out_at + d.out.offset, part_at + d.part.offset, d.splits, d.n, d.accumulate))
         from .kernels import segments
 
         return [segments.dispatches(self, out, part, entries) for (out, part), entries in groups.items()]
 
     def load(self, launches, arena_bytes):
-        return GpuProgram(self, [(k, [None if b is None else tuple(b) for b in buffers], tuple(p)) for k, buffers, p in launches], arena_bytes)
+        return GpuProgram(
+            self, [(k, [None if b is None else tuple(b) for b in buffers], tuple(p)) for k, buffers, p in launches], arena_bytes
+        )
 
     def make_program(self, records, count):
         return self.gpu.program(records, count)
@@ -374,6 +392,18 @@ class WebGpuDevice(Device):
             self.check()
             self._wait(self.gpu.unblocked())
         self.gpu.run(number)
+
+    def measure(self, records, repeats):
+        """Seconds of one dispatch of each record, from runs of `repeats` of it between two timestamps."""
+        number = self.make_program(records, len(repeats))
+        try:
+            while self._blocked():
+                self.check()
+                self._wait(self.gpu.unblocked())
+            times = self._wait(self.gpu.profile(number, repeats)).to_py()
+        finally:
+            self.gpu.freeProgram(number)
+        return [time * 1e-9 / count for time, count in zip(times, repeats)]
 
     def synchronize(self):
         """Waits until the GPU has done everything that was asked of it."""
@@ -388,7 +418,7 @@ class WebGpuDevice(Device):
         loaded = getattr(program, "_loaded", program)
         loaded.run()
         self.synchronize()
-        rounds = [list(self._wait(self.gpu.profile(loaded.number)).to_py()) for _ in range(repeats)]
+        rounds = [self._wait(self.gpu.profile(loaded.number)).to_py() for _ in range(repeats)]
         if not rounds[0]:
             raise RuntimeError("this GPU has no timestamps (the feature timestamp-query), so launches cannot be timed one by one")
         return [(index, label, statistics.median(r[i] for r in rounds) * 1e-9) for i, (index, label) in enumerate(loaded.labels)]

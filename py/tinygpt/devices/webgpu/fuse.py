@@ -1,7 +1,7 @@
 """Launches that become one dispatch on this device alone: what the contract's passes cannot say.
 
-    matmul (dW = dY^T X), sum of dY over its rows     -> the product also writes the row sums (bias gradient)
-    clip_scale, adamw on the same gradient            -> one pass over the flat arenas
+matmul (dW = dY^T X), sum of dY over its rows     -> the product also writes the row sums (bias gradient)
+clip_scale, adamw on the same gradient            -> one pass over the flat arenas
 """
 
 from collections import namedtuple

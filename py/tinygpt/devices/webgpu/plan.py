@@ -202,7 +202,8 @@ class Binder:
         for field, (owner, access) in zip(fields, owners):
             if template.TYPES.get(field.type, field.type) != template.TYPES.get(fields[owner].type, fields[owner].type):
                 raise ValueError(
-                    "%s: %s (%s) and %s (%s) overlap and must have one type" % (dispatch.shader, field.name, field.type, fields[owner].name, fields[owner].type)
+                    "%s: %s (%s) and %s (%s) overlap and must have one type"
+                    % (dispatch.shader, field.name, field.type, fields[owner].name, fields[owner].type)
                 )
             bound.append((field.name, field.type, fields[owner].name, access))
         source = template.module(dispatch.shader, dispatch.defines, bound)

@@ -6,9 +6,7 @@ when the arena has moved.
 
 import struct
 
-from . import fuse, plan
-
-Reach = tuple  # (buffer or "arena", first byte, end byte)
+from . import fuse, plan, tuner
 
 
 class GpuProgram:
@@ -20,6 +18,8 @@ class GpuProgram:
         self.number = 0
         self.version = self.configuration = -1
         self.arena_bytes = arena_bytes
+        if device.tunes:
+            tuner.tune(device, self.launches)
         self._lay_out(arena_bytes)
         device.reserve_arena(self.total_bytes)
         self._encode()
@@ -104,6 +104,8 @@ class GpuProgram:
         device = self.device
         if self.version != device.arena_version or self.configuration != device.configuration:
             if self.configuration != device.configuration:
+                if device.tunes:
+                    tuner.tune(device, self.launches)
                 self._lay_out(self.arena_bytes)
                 device.reserve_arena(self.total_bytes)
             self._encode()

@@ -152,7 +152,11 @@ def module(shader, defines, bound):
     for name, _, owner, _ in bound:
         if owner != name:
             body = re.sub(r"\b%s\[" % name, owner + "[", body)
-    out = ["enable %s;" % feature for word, feature in ENABLES if re.search(word if word != "subgroup" else r"\bsubgroup(?!_matrix|Matrix)", body)]
+    out = [
+        "enable %s;" % feature
+        for word, feature in ENABLES
+        if re.search(word if word != "subgroup" else r"\bsubgroup(?!_matrix|Matrix)", body)
+    ]
     fields = ["%s: u32" % name for name, *_ in bound] + ["%s: %s" % pair for pair in params]
     out.append("struct Parameters { %s }" % ", ".join(fields))
     out.append("@group(0) @binding(0) var<uniform> P: Parameters;")
@@ -160,6 +164,8 @@ def module(shader, defines, bound):
     for name, kind, owner, access in bound:
         if owner == name:
             kind = kind.replace("i8", "u32")
-            out.append("@group(0) @binding(%d) var<storage, %s> %s: array<%s>;" % (at, "read_write" if access == "w" else "read", name, kind))
+            out.append(
+                "@group(0) @binding(%d) var<storage, %s> %s: array<%s>;" % (at, "read_write" if access == "w" else "read", name, kind)
+            )
             at += 1
     return "\n".join(out) + PRELUDE + body
