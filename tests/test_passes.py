@@ -4,6 +4,7 @@ import pytest
 
 import tinygpt
 from tinygpt import functional as F
+from tinygpt import kernels
 
 BITS = 12
 
@@ -142,6 +143,23 @@ def test_unread_results_are_dropped():
         return x + 1.0
 
     assert kernels_of(f, x()) == ["binary_scalar"]
+
+
+def test_the_hint_on_gradients_survives_every_rewrite():
+    first, second = w().requires_grad_(), given(3, 5).requires_grad_()
+
+    @tinygpt.compile
+    def f(x):
+        loss = F.linear(F.gelu(F.linear(x, first)), second).square().sum()
+        loss.backward()  # the second time: into what is there
+        return loss
+
+    for _ in range(3):
+        f(x())
+    matmuls = [kernel.Params(*params) for kernel, _, params in f.program.launches if kernel is kernels.matmul]
+    hint = kernels.GRADIENT
+    assert [p.epilogue for p in matmuls] == [kernels.GELU, 0, hint | kernels.GELU_BACKWARD, hint, hint]
+    assert [p.beta for p in matmuls].count(1.0) == 2
 
 
 def test_an_update_in_between_keeps_the_order():

@@ -7,10 +7,10 @@ enum { UNARY_NEG = 0, UNARY_ABS = 1, UNARY_SQUARE = 2, UNARY_RECIPROCAL = 3, UNA
 enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_POW = 4, BINARY_MAXIMUM = 5, BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12, BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14 };
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
-enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8 };
+enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8, EPILOGUE_GRADIENT = 16 };
 enum { MAX_RANK = 6, KERNEL_COUNT = 38 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(adamw) X(sgd) X(sample)
-constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 11, 13, 13, 9, 11, 7, 8, 11, 27, 43, 14, 16, 17, 8, 8, 8, 8, 8, 8, 12, 9, 8, 9};
+constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 11, 13, 13, 9, 11, 7, 8, 11, 27, 43, 14, 16, 17, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -48,7 +48,7 @@ enum { KERNEL_GLOBAL_NORM = 10, GLOBAL_NORM_out = 2, GLOBAL_NORM_g = 3, GLOBAL_N
 // g[i] *= min(1, max_norm / (norm[0] + 1e-6)): torch.nn.utils.clip_grad_norm_'s coefficient.
 enum { KERNEL_CLIP_SCALE = 11, CLIP_SCALE_g = 2, CLIP_SCALE_norm = 3, CLIP_SCALE_n = 4, CLIP_SCALE_max_norm = 5, CLIP_SCALE_SLOTS = 6 };
 
-// For each batch z: v = alpha * op(A_z) op(B_z) + beta * out (out is not read when beta is 0, so NaN in it does not matter), where A_z starts at a + z*sa with row stride lda and op transposes it when ta (A_z is then stored K x M); B likewise (stored N x K when tb, as PyTorch's Linear weight). Then, in this order, for the bits of epilogue: BIAS v += bias[n]; GELU: pre (same layout as out, if given) = v, v = gelu(v) (erf form); GELU_BACKWARD: v *= gelu'(pre); RESIDUAL v += residual (same layout as out; may be out itself). out = v. The result has the same bits as the separate kernels in that order would give. K may be 0 (then the product is 0).
+// For each batch z: v = alpha * op(A_z) op(B_z) + beta * out (out is not read when beta is 0, so NaN in it does not matter), where A_z starts at a + z*sa with row stride lda and op transposes it when ta (A_z is then stored K x M); B likewise (stored N x K when tb, as PyTorch's Linear weight). Then, in this order, for the bits of epilogue: BIAS v += bias[n]; GELU: pre (same layout as out, if given) = v, v = gelu(v) (erf form); GELU_BACKWARD: v *= gelu'(pre); RESIDUAL v += residual (same layout as out; may be out itself). out = v. The result has the same bits as the separate kernels in that order would give. K may be 0 (then the product is 0). GRADIENT is a hint that a holds gradients, which may be small; it does not change the result.
 enum { KERNEL_MATMUL = 12, MATMUL_out = 2, MATMUL_a = 3, MATMUL_b = 4, MATMUL_bias = 5, MATMUL_residual = 6, MATMUL_pre = 7, MATMUL_batch = 8, MATMUL_M = 9, MATMUL_N = 10, MATMUL_K = 11, MATMUL_ta = 12, MATMUL_tb = 13, MATMUL_lda = 14, MATMUL_ldb = 15, MATMUL_ldc = 16, MATMUL_sa = 17, MATMUL_sb = 18, MATMUL_sc = 19, MATMUL_alpha = 20, MATMUL_beta = 21, MATMUL_epilogue = 22, MATMUL_SLOTS = 23 };
 
 // out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear, per-output-channel scales.
@@ -117,11 +117,11 @@ enum { KERNEL_DROPOUT = 33, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DRO
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] + t + 1]. high - low > T.
 enum { KERNEL_BATCH_WINDOWS = 34, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4, BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9, BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
-// AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps, weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay; m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m / (sqrt(v) / sqrt(bias_correction2) + eps).
-enum { KERNEL_ADAMW = 35, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_n = 7, ADAMW_groups = 8, ADAMW_SLOTS = 9 };
+// AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps, weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay; m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m / (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
+enum { KERNEL_ADAMW = 35, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7, ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
-// SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d : momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d.
-enum { KERNEL_SGD = 36, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_n = 6, SGD_groups = 7, SGD_SLOTS = 8 };
+// SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d : momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A norm that is not finite: nothing is changed.
+enum { KERNEL_SGD = 36, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8, SGD_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on ties). Else z = logits / temperature; top_k > 0 keeps the values not below the k-th largest; then top_p in (0, 1) keeps the smallest set of most probable tokens (ties by lower index first) whose probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base + offset + b).
 enum { KERNEL_SAMPLE = 37, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6, SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

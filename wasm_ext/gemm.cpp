@@ -24,7 +24,7 @@ static Matmul read(const Slot* s) {
               buffer<float>(s, MATMUL_residual), buffer<float>(s, MATMUL_pre), (Index)s[MATMUL_batch].i, (Index)s[MATMUL_M].i,
               (Index)s[MATMUL_N].i, (Index)s[MATMUL_K].i, (Index)s[MATMUL_lda].i, (Index)s[MATMUL_ldb].i, (Index)s[MATMUL_ldc].i,
               (Index)s[MATMUL_sa].i, (Index)s[MATMUL_sb].i, (Index)s[MATMUL_sc].i, s[MATMUL_ta].i != 0, s[MATMUL_tb].i != 0,
-              (float)s[MATMUL_alpha].f, (float)s[MATMUL_beta].f, (int)s[MATMUL_epilogue].i, false};
+              (float)s[MATMUL_alpha].f, (float)s[MATMUL_beta].f, (int)s[MATMUL_epilogue].i & ~EPILOGUE_GRADIENT, false};
   g.plain = g.alpha == 1.0f && g.beta == 0.0f && g.epilogue == 0;
   // One B for the whole batch: its rows are rows of one taller matrix.
   if (g.batch > 1 && g.sb == 0 && !g.ta && g.sa == g.M * g.lda && g.sc == g.M * g.ldc) g.M *= g.batch, g.batch = 1;

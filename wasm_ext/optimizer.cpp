@@ -19,9 +19,13 @@ template <class F> void each_group(const float* hyper, int64_t groups, int64_t n
   }
 }
 
+// Whether the step is left out: the gradient's norm is known and not finite.
+bool skipped(const float* norm) { return norm && !(*norm - *norm == 0); }
+
 }  // namespace
 
 static void run_adamw(const Slot* a, Team& team) {
+  if (skipped(buffer<const float>(a, ADAMW_norm))) return;
   float *p = buffer<float>(a, ADAMW_p), *m = buffer<float>(a, ADAMW_m), *v = buffer<float>(a, ADAMW_v);
   const float* g = buffer<const float>(a, ADAMW_g);
   each_group(buffer<const float>(a, ADAMW_hyper), a[ADAMW_groups].i, a[ADAMW_n].i, team, [&](const float* h, int64_t begin, int64_t end) {
@@ -43,6 +47,7 @@ static void run_adamw(const Slot* a, Team& team) {
 }
 
 static void run_sgd(const Slot* a, Team& team) {
+  if (skipped(buffer<const float>(a, SGD_norm))) return;
   float *p = buffer<float>(a, SGD_p), *buf = buffer<float>(a, SGD_buf);
   const float* g = buffer<const float>(a, SGD_g);
   each_group(buffer<const float>(a, SGD_hyper), a[SGD_groups].i, a[SGD_n].i, team, [&](const float* h, int64_t begin, int64_t end) {

@@ -138,7 +138,7 @@ static void check_epilogues(const Shape& s) {
   for (float& v : saved) v *= 3;
   tg_start(2);
   EXPECT(run({matmul(s, false, true, 0, a, b, sum)}) == 0, "plain");
-  for (int epilogue = 0; epilogue < 16; epilogue++)
+  for (int epilogue = 0; epilogue < 32; epilogue++)  // EPILOGUE_GRADIENT is a hint without effect
     for (int scaling = 0; scaling < 4; scaling++) {
       if ((epilogue & EPILOGUE_GELU) && (epilogue & EPILOGUE_GELU_BACKWARD)) continue;
       const double alpha = scaling & 1 ? 0.37 : 1, beta = scaling & 2 ? 1 : 0;

@@ -221,13 +221,17 @@ static void optimizer_cases() {
     int32_t ends[2] = {(int32_t)(n * 2 / 3), (int32_t)n};
     std::vector<float> hyper = {0, 3e-4f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.3f, 0, 1e-2f, 0.8f, 0.999f, 1e-6f, 0, 0.1f, 0.0316f};
     for (int g = 0; g < 2; g++) memcpy(&hyper[8 * g], &ends[g], 4);
-    check("adamw", KERNEL_ADAMW, 3, {floats(n), floats(n, 0.1f), floats(n, 0.01f, 0.011f), floats(n, 0.5f), values('f', hyper)}, {n, 2}, 3e-7);
+    const Data norms[] = {none, values<float>('f', {2.5f}), values<float>('f', {INFINITY}), values<float>('f', {NAN})};
+    for (const Data& norm : norms)
+      check("adamw", KERNEL_ADAMW, 3, {floats(n), floats(n, 0.1f), floats(n, 0.01f, 0.011f), floats(n, 0.5f), values('f', hyper), norm}, {n, 2}, 3e-7);
     for (float nesterov : {0.0f, 1.0f})
       for (float first : {0.0f, 1.0f}) {
         std::vector<float> sgd = {0, 0.1f, 0.9f, 0, 0.01f, nesterov, first, 0, 0, 0.05f, 0.5f, 0.3f, 0, nesterov, first, 0};
         for (int g = 0; g < 2; g++) memcpy(&sgd[8 * g], &ends[g], 4);
-        check("sgd", KERNEL_SGD, 2, {floats(n), floats(n), floats(n), values('f', sgd)}, {n, 2}, 3e-7);
-        check("sgd without momentum", KERNEL_SGD, 2, {floats(n), none, floats(n), values('f', sgd)}, {n, 2}, 3e-7);
+        for (const Data& norm : norms) {
+          check("sgd", KERNEL_SGD, 2, {floats(n), floats(n), floats(n), values('f', sgd), norm}, {n, 2}, 3e-7);
+          check("sgd without momentum", KERNEL_SGD, 2, {floats(n), none, floats(n), values('f', sgd), norm}, {n, 2}, 3e-7);
+        }
       }
   }
 }

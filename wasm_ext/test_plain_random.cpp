@@ -64,7 +64,9 @@ void batch_windows(const Slot* a) {
   }
 }
 
+bool skipped(const float* norm) { return norm && !std::isfinite(*norm); }
 void adamw(const Slot* a) {
+  if (skipped(F(a, ADAMW_norm))) return;
   const float* h = F(a, ADAMW_hyper);
   float *p = F(a, ADAMW_p), *m = F(a, ADAMW_m), *v = F(a, ADAMW_v), *g = F(a, ADAMW_g);
   I i = 0;
@@ -79,6 +81,7 @@ void adamw(const Slot* a) {
   }
 }
 void sgd(const Slot* a) {
+  if (skipped(F(a, SGD_norm))) return;
   const float* h = F(a, SGD_hyper);
   float *p = F(a, SGD_p), *buf = F(a, SGD_buf), *g = F(a, SGD_g);
   I i = 0;

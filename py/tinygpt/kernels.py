@@ -37,6 +37,8 @@ REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin
 REDUCTION = {"none": 0, "mean": 1, "sum": 2}
 # Bits of matmul's `epilogue`, applied in this order to v = alpha * op(A) op(B) + beta * out.
 BIAS, GELU, GELU_BACKWARD, RESIDUAL = 1, 2, 4, 8
+# A bit that changes no result: a hint for devices with narrow operands. a holds gradients, which may be small.
+GRADIENT = 16
 
 MAX_RANK = 6  # the strided kernels take sizes and strides padded in front with size 1, stride 0
 PHILOX_ROUNDS = 10
@@ -168,7 +170,8 @@ _kernel("matmul", "out:uf a:rf b:rf bias?:rf residual?:rf pre?:uf",
         B likewise (stored N x K when tb, as PyTorch's Linear weight). Then, in this order, for the bits of epilogue:
         BIAS v += bias[n]; GELU: pre (same layout as out, if given) = v, v = gelu(v) (erf form); GELU_BACKWARD: v *= gelu'(pre);
         RESIDUAL v += residual (same layout as out; may be out itself). out = v. The result has the same bits as the separate
-        kernels in that order would give. K may be 0 (then the product is 0).""")
+        kernels in that order would give. K may be 0 (then the product is 0). GRADIENT is a hint that a holds gradients, which may
+        be small; it does not change the result.""")
 _kernel("int8_matmul", "out:wf x:rf w:rb scale:rf bias?:rf", "M:i N:i K:i",
         lambda p: dict(out=p.M * p.N, x=p.M * p.K, w=p.N * p.K, scale=p.N, bias=p.N),
         "out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear, per-output-channel scales.")
@@ -283,18 +286,19 @@ _kernel("batch_windows", "x:wi y:wi starts:wi tokens:ri rng:ri", "B:i T:i low:i 
 
 # ---- optimizers ------------------------------------------------------------------------------------
 # hyper is float32[8] per group; word 0 holds the group's end (an int32, exclusive, in elements of this launch) by its bits, so groups are
-# consecutive ranges of the flat arena.
+# consecutive ranges of the flat arena. Where norm is given and norm[0] is not finite, nothing is changed: the step is skipped, the rule of
+# torch.amp.GradScaler.
 
-_kernel("adamw", "p:uf m:uf v:uf g:rf hyper:rf", "n:i groups:i",
-        lambda p: dict(p=p.n, m=p.n, v=p.n, g=p.n, hyper=8 * p.groups),
+_kernel("adamw", "p:uf m:uf v:uf g:rf hyper:rf norm?:rf", "n:i groups:i",
+        lambda p: dict(p=p.n, m=p.n, v=p.n, g=p.n, hyper=8 * p.groups, norm=1),
         """AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps, weight_decay, bias_correction1 = 1 - beta1^t,
         sqrt(bias_correction2). p *= 1 - lr * weight_decay; m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2;
-        p -= (lr / bias_correction1) * m / (sqrt(v) / sqrt(bias_correction2) + eps).""")
-_kernel("sgd", "p:uf buf?:uf g:rf hyper:rf", "n:i groups:i",
-        lambda p: dict(p=p.n, buf=p.n, g=p.n, hyper=8 * p.groups),
+        p -= (lr / bias_correction1) * m / (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.""")
+_kernel("sgd", "p:uf buf?:uf g:rf hyper:rf norm?:rf", "n:i groups:i",
+        lambda p: dict(p=p.n, buf=p.n, g=p.n, hyper=8 * p.groups, norm=1),
         """SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on the first step), unused.
         d = g + weight_decay * p; with momentum (buf given): buf = first ? d : momentum * buf + (1 - dampening) * d;
-        d = nesterov ? d + momentum * buf : buf; p -= lr * d.""")
+        d = nesterov ? d + momentum * buf : buf; p -= lr * d. A norm that is not finite: nothing is changed.""")
 
 # ---- sampling --------------------------------------------------------------------------------------
 
@@ -313,7 +317,8 @@ def header():
              "#pragma once", ""]
     for title, table in (("DTYPE", DTYPES), ("UNARY", UNARY), ("BINARY", BINARY), ("REDUCE", REDUCE), ("REDUCTION", REDUCTION)):
         lines.append("enum { %s };" % ", ".join("%s_%s = %d" % (title, n.upper(), c) for n, c in table.items()))
-    lines.append("enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8 };")
+    lines.append("enum { EPILOGUE_BIAS = %d, EPILOGUE_GELU = %d, EPILOGUE_GELU_BACKWARD = %d, EPILOGUE_RESIDUAL = %d, EPILOGUE_GRADIENT = %d };"
+                 % (BIAS, GELU, GELU_BACKWARD, RESIDUAL, GRADIENT))
     lines.append("enum { MAX_RANK = %d, KERNEL_COUNT = %d };" % (MAX_RANK, len(KERNELS)))
     lines.append("#define FOR_EACH_KERNEL(X) " + " ".join("X(%s)" % k.name for k in KERNELS))
     lines.append("constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {%s};" % ", ".join(str(k.slots) for k in KERNELS))

@@ -193,7 +193,11 @@ class Optimizer:
         update.advance()
         program.before_replay(update)
         arenas = [Flat.part(a, start, (end - start,)) for a in (self.flat.values, *self.arenas)]
-        self._launch(arenas, Flat.part(self.flat.gradients, start, (end - start,)), hyper, end - start, len(parts))
+        gradient, norm = Flat.part(self.flat.gradients, start, (end - start,)), None
+        if gradient.device.checks_overflow:
+            norm = empty((), device=gradient.device)
+            launch(kernels.global_norm, (norm, gradient), (end - start,))
+        self._launch(arenas, gradient, hyper, norm, end - start, len(parts))
 
     # ---- state, by parameter ----
 
@@ -239,8 +243,8 @@ class SGD(Optimizer):
     def _words(self, group, step):
         return group["lr"], group["momentum"], group["dampening"], group["weight_decay"], float(group["nesterov"]), float(step == 1), 0.0
 
-    def _launch(self, arenas, gradient, hyper, n, groups):
-        launch(kernels.sgd, (arenas[0], arenas[1] if len(arenas) > 1 else None, gradient, hyper), (n, groups))
+    def _launch(self, arenas, gradient, hyper, norm, n, groups):
+        launch(kernels.sgd, (arenas[0], arenas[1] if len(arenas) > 1 else None, gradient, hyper, norm), (n, groups))
 
 
 class AdamW(Optimizer):
@@ -259,9 +263,9 @@ class AdamW(Optimizer):
         beta1, beta2 = group["betas"]
         return group["lr"], beta1, beta2, group["eps"], group["weight_decay"], 1.0 - beta1**step, math.sqrt(1.0 - beta2**step)
 
-    def _launch(self, arenas, gradient, hyper, n, groups):
+    def _launch(self, arenas, gradient, hyper, norm, n, groups):
         p, m, v = arenas
-        launch(kernels.adamw, (p, m, v, gradient, hyper), (n, groups))
+        launch(kernels.adamw, (p, m, v, gradient, hyper, norm), (n, groups))
 
 
 def clip_grad_norm_(parameters, max_norm):

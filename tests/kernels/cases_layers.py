@@ -144,14 +144,24 @@ def adamw_groups(*ends):
 
 for n in (0, *SIZES, 1000, 40007):
     for groups in ([n], [n // 2, n], [n // 3, n // 3, n]):
-        case("adamw", fills={"v": POSITIVE, "hyper": adamw_groups(*groups)}, n=n, groups=len(groups))
+        case("adamw", fills={"v": POSITIVE, "hyper": adamw_groups(*groups)}, absent=("norm",), n=n, groups=len(groups))
     for momentum, dampening, nesterov, first in ((0.0, 0.0, 0, 0), (0.9, 0.0, 0, 1), (0.9, 0.0, 0, 0), (0.9, 0.1, 0, 0), (0.9, 0.0, 1, 0)):
         hyper = [[n // 2, 0.1, momentum, dampening, 0.0, nesterov, first, 0], [n, 0.2, momentum, dampening, 0.1, nesterov, first, 0]]
-        case("sgd", fills={"hyper": ["groups", hyper]}, absent=() if momentum else ("buf",), n=n, groups=2)
+        absent = () if momentum else ("buf",)
+        case("sgd", fills={"hyper": ["groups", hyper]}, absent=(*absent, "norm"), n=n, groups=2)
+        if n in (17, 40007):  # a step with a norm: done where it is finite, else skipped
+            for norm in (2.5, 0.0, float("inf"), -float("inf"), float("nan")):
+                fills = {"hyper": ["groups", hyper], "norm": ["values", [norm]]}
+                case("sgd", "norm %g" % norm, fills, absent=absent, n=n, groups=2)
+for n in (1, 65, 40007):
+    for norm in (2.5, 3e38, float("inf"), -float("inf"), float("nan")):
+        fills = {"v": POSITIVE, "hyper": adamw_groups(n // 2, n), "norm": ["values", [norm]]}
+        case("adamw", "norm %g" % norm, fills, n=n, groups=2)
 case(
     "adamw",
     "first step",
     {"m": ["values", [0.0]], "v": ["values", [0.0]], "hyper": ["groups", [[65, 3e-4, 0.9, 0.95, 1e-8, 0.1, 0.1, 0.05**0.5]]]},
+    absent=("norm",),
     n=65,
     groups=1,
 )

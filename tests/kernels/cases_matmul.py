@@ -1,6 +1,6 @@
 """Cases of the matmul family: shapes on both sides of every tile, all transposes, batches, strides, epilogues, int8."""
 
-from tinygpt.kernels import BIAS, GELU, GELU_BACKWARD, RESIDUAL
+from tinygpt.kernels import BIAS, GELU, GELU_BACKWARD, GRADIENT, RESIDUAL
 
 from .cases import case
 
@@ -58,6 +58,10 @@ for label, bits in EPILOGUES.items():
 matmul("gelu, no pre", 17, 65, 33, 0, 1, epilogue=BIAS | GELU, absent=("pre",))
 matmul("residual is out", 65, 100, 33, 0, 1, epilogue=BIAS | RESIDUAL, alias={"residual": "out"}, fills={"residual": ["signed"]})
 matmul("residual is out", 3, 17, 65, 1, 0, epilogue=RESIDUAL, alias={"residual": "out"}, fills={"residual": ["signed"]})
+for bits in (0, BIAS, GELU_BACKWARD | RESIDUAL):  # the hint changes nothing
+    for ta in (0, 1):
+        matmul("hint", 70, 130, 90, ta, 0, epilogue=bits | GRADIENT)
+        matmul("hint", 3, 17, 65, ta, 0, epilogue=bits | GRADIENT, beta=1.0)
 matmul("K=0, accumulate", 3, 17, 0, beta=1.0)
 for M, N, K, batch in ((0, 3, 5, 1), (3, 0, 5, 1), (3, 5, 7, 0)):
     matmul("nothing", M, N, K, batch=batch)

@@ -369,7 +369,14 @@ def _groups(p, hyper):
         begin = end
 
 
-def adamw(p, p_, m, v, g, hyper):
+def _skipped(norm):
+    """Whether the step is left out: the gradient's norm is known and not finite."""
+    return norm is not None and not math.isfinite(norm[0])
+
+
+def adamw(p, p_, m, v, g, hyper, norm):
+    if _skipped(norm):
+        return
     for s, (lr, beta1, beta2, eps, weight_decay, correction1, sqrt_correction2) in _groups(p, hyper):
         m[s] += (1 - beta1) * (g[s] - m[s])
         v[s] = beta2 * v[s] + (1 - beta2) * g[s] ** 2
@@ -377,7 +384,9 @@ def adamw(p, p_, m, v, g, hyper):
         p_[s] -= lr / correction1 * m[s] / (np.sqrt(v[s]) / sqrt_correction2 + eps)
 
 
-def sgd(p, p_, buf, g, hyper):
+def sgd(p, p_, buf, g, hyper, norm):
+    if _skipped(norm):
+        return
     for s, (lr, momentum, dampening, weight_decay, nesterov, first, _) in _groups(p, hyper):
         d = g[s] + weight_decay * p_[s]
         if buf is not None:

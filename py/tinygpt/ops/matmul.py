@@ -39,8 +39,11 @@ def _batch_stride(x):
     return 0 if step is None else first
 
 
-def gemm(a, b, out=None, bias=None, alpha=1.0):
-    """alpha * a @ b (+ bias) on [..., M, K] and [..., K, N] of equal batch shape (or one of them without); no gradient here."""
+def gemm(a, b, out=None, bias=None, alpha=1.0, gradient=False):
+    """alpha * a @ b (+ bias) on [..., M, K] and [..., K, N] of equal batch shape (or one of them without); no gradient here.
+
+    gradient: a holds gradients (a hint for devices with narrow operands).
+    """
     m, k = a.shape[-2:]
     n = b.shape[-1]
     batch = a.shape[:-2] if a.ndim >= b.ndim else b.shape[:-2]
@@ -56,10 +59,11 @@ def gemm(a, b, out=None, bias=None, alpha=1.0):
     if out is None:
         out = like(a, batch + (m, n))
     if out.numel():
+        epilogue = (kernels.BIAS if bias is not None else 0) | (kernels.GRADIENT if gradient else 0)
         launch(
             kernels.matmul,
             (out, a, b, bias, None, None),
-            (numel_of(batch), m, n, k, ta, tb, lda, ldb, n, sa, sb, m * n, alpha, 0.0, kernels.BIAS if bias is not None else 0),
+            (numel_of(batch), m, n, k, ta, tb, lda, ldb, n, sa, sb, m * n, alpha, 0.0, epilogue),
         )
     return out
 
@@ -100,7 +104,7 @@ def matmul(a, b):
     if wanted(a, b):
 
         def backward(dy):
-            da = gemm(dy, b.transpose(-2, -1)) if a.requires_grad else None
+            da = gemm(dy, b.transpose(-2, -1), gradient=True) if a.requires_grad else None
             db = gemm(a.transpose(-2, -1), dy) if b.requires_grad else None
             return da, db
 
@@ -133,9 +137,9 @@ def linear(x, weight, bias=None):
             dx = dw = db = None
             if x.requires_grad:
                 dx = like(dy, lead + (k,))
-                gemm(rows, w, Tensor(dx._storage, flat.shape))
+                gemm(rows, w, Tensor(dx._storage, flat.shape), gradient=True)
             if weight.requires_grad:
-                dw = gemm(rows.transpose(0, 1), flat)
+                dw = gemm(rows.transpose(0, 1), flat, gradient=True)
             if bias is not None and bias.requires_grad:
                 db = reduce.sum_(rows, 0)
             return dx, dw, db

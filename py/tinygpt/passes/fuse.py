@@ -137,7 +137,7 @@ def _strided_target(producer, at, p, target, elements):
     name = producer.kernel.name
     q = _params(producer)
     if name == "matmul" and producer.kernel.buffers[at].name == "out":
-        if q.batch == 1 and q.ldc == c == q.N and q.beta == 0.0 and not q.epilogue & ~kernels.BIAS:
+        if q.batch == 1 and q.ldc == c == q.N and q.beta == 0.0 and not q.epilogue & ~(kernels.BIAS | kernels.GRADIENT):
             return _with(producer, {at: target}, ldc=step)
         return None
     prefix = _STRIDED.get((name, producer.kernel.buffers[at].name))
@@ -155,12 +155,12 @@ def _strided_target(producer, at, p, target, elements):
 
 
 def _plain_matmul(launch, allowed=0):
-    """Parameters of a matmul whose result is exactly its dense output, with at most the epilogue bits `allowed`; else None."""
+    """Parameters of a matmul whose result is exactly its dense output, with at most the bits `allowed` (and the hint); else None."""
     if launch.kernel is not kernels.matmul:
         return None
     p = _params(launch)
     dense = p.ldc == p.N and (p.batch == 1 or p.sc == p.M * p.N)
-    return p if dense and p.beta == 0.0 and not p.epilogue & ~allowed else None
+    return p if dense and p.beta == 0.0 and not p.epilogue & ~(allowed | kernels.GRADIENT) else None
 
 
 def accumulate(graph, i, add):
@@ -231,7 +231,7 @@ def gelu_backward(graph, i, unary):
     if not _free_between(graph, unary, 0, found[0], i) or graph.written(*graph.covered(unary, 2), found[0] - 1, i):
         return False
     pre = _position(kernels.matmul, "pre")
-    graph.replace(found[0], _with(matmul, {0: unary.buffers[0], pre: unary.buffers[2]}, epilogue=kernels.GELU_BACKWARD))
+    graph.replace(found[0], _with(matmul, {0: unary.buffers[0], pre: unary.buffers[2]}, epilogue=q.epilogue | kernels.GELU_BACKWARD))
     graph.remove(i)
     return True
 
