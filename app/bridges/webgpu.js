@@ -35,9 +35,9 @@ export async function openGpu({ gpu = globalThis.navigator?.gpu, signal = null, 
   const limits = {};
   for (const name in adapter.limits) if (typeof adapter.limits[name] === "number") limits[name] = adapter.limits[name];
   const device = await requestDevice(adapter, features, limits);
-  const gpu = new Gpu(device, adapter, features, signal, progress);
-  gpu.tuning = await storedTuning(gpu.info);
-  return gpu;
+  const opened = new Gpu(device, adapter, features, signal, progress);
+  opened.tuning = await storedTuning(opened.info);
+  return opened;
 }
 
 // Where a browser keeps what was measured; a host without the Cache API (Node) measures anew.

@@ -173,7 +173,7 @@ class WebGpuDevice(Device):
 
     def trim(self):
         """Gives memory that is kept for reuse back to the GPU."""
-        for size, handles in self._free.items():
+        for handles in self._free.values():
             for handle in handles:
                 del self._sizes[handle]
                 self.gpu.destroyBuffer(handle)
@@ -241,7 +241,8 @@ class WebGpuDevice(Device):
         """The promise's value; Python waits, a Stop ends the wait."""
         if not self.gpu.canWait:
             raise RuntimeError(
-                "this browser cannot wait for the GPU inside Python code (it has no JSPI): write `await x.item_async()` instead of `x.item()`, or use the CPU"
+                "this browser cannot wait for the GPU inside Python code (it has no JSPI): "
+                "write `await x.item_async()` instead of `x.item()`, or use the CPU"
             )
         from pyodide.ffi import run_sync
 
@@ -412,7 +413,7 @@ class WebGpuDevice(Device):
         self.check()
 
     def profile(self, program, repeats=5):
-        """[(launch index or None, label, seconds)] of each dispatch of a loaded Program: medians over `repeats` runs, each dispatch timed by itself."""
+        """[(launch index or None, label, seconds)] of each dispatch of a Program: medians of `repeats` runs, each dispatch timed by itself."""
         import statistics
 
         loaded = getattr(program, "_loaded", program)

@@ -150,7 +150,7 @@ class Binder:
     def record(self, dispatch, place):
         """The record of a dispatch as a list of 32-bit words. place(base) -> (buffer number, byte offset)."""
         places = []
-        for field, operand in dispatch.operands:
+        for _, operand in dispatch.operands:
             buffer, start = place(operand.base)
             start += operand.offset
             places.append((buffer, start, start + operand.n * operand.itemsize))

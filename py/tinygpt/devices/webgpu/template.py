@@ -27,7 +27,12 @@ var<private> inf_bits: u32 = 0x7f800000u;
 fn nan() -> f32 { return bitcast<f32>(nan_bits); }
 fn inf() -> f32 { return bitcast<f32>(inf_bits); }
 """
-ENABLES = (("subgroup", "subgroups"), ("f16", "f16"), ("subgroup_matrix", "chromium_experimental_subgroup_matrix"))
+# What a module must enable for words in it.
+ENABLES = (
+    (r"\bsubgroup(?!_matrix|Matrix)", "subgroups"),
+    (r"\bf16\b", "f16"),
+    (r"\bsubgroup_matrix", "chromium_experimental_subgroup_matrix"),
+)
 
 
 @functools.cache
@@ -59,8 +64,7 @@ class _Names(dict):
         return False
 
 
-_BUILTINS = {"range": range, "len": len, "min": min, "max": max, "int": int, "float": float, "str": str, "repr": repr, "enumerate": enumerate,
-             "zip": zip, "True": True, "False": False, "abs": abs, "hex": hex}  # fmt: skip
+_BUILTINS = {f.__name__: f for f in (range, len, min, max, int, float, str, repr, enumerate, zip, abs, hex)}
 
 
 def _value(x, expression):
