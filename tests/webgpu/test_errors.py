@@ -1,0 +1,146 @@
+"""What goes wrong on the GPU, in one sentence each: an index out of range, no way to wait, a rung that is not there, a lost device."""
+
+import pytest
+
+from tests import hosts
+from tests.targets import on
+
+START = """
+import tinygpt
+from tests.webgpu import host_train
+from tinygpt import functional as F
+device = tinygpt.get_device()
+
+def sentence(call, kind):
+    try:
+        call()
+    except kind as error:
+        return type(error).__name__ + ": " + str(error)
+    return "no error"
+"""
+
+
+@on("gpu-node", "gpu-plain")
+def test_an_index_out_of_range_is_raised_at_the_next_read(value, target):
+    got = value(
+        target,
+        START
+        + """
+table = tinygpt.ones(5, 3)
+out = F.embedding(tinygpt.tensor([1, 7, 2]), table)
+first = sentence(out.tolist, IndexError)
+logits = tinygpt.ones(2, 4)
+loss = F.cross_entropy(logits, tinygpt.tensor([1, -5]))
+second = sentence(loss.item, IndexError)
+(first, second, sentence(table.tolist, IndexError), F.embedding(tinygpt.tensor([4]), table).tolist())
+""",
+    )
+    assert got[0].startswith("IndexError: index out of range in embedding")
+    assert got[1].startswith("IndexError: index out of range in cross_entropy")
+    assert got[2] == "no error", "an error is told once"
+    assert got[3] == [[1.0, 1.0, 1.0]]
+
+
+@on("gpu-node")
+def test_an_index_out_of_range_within_a_program_is_raised_too(value, target):
+    got = value(
+        target,
+        START
+        + """
+table = tinygpt.ones(5, 3)
+rows = tinygpt.compile(lambda index: F.embedding(index, table) * 2.0)
+good, bad = tinygpt.tensor([1, 2]), tinygpt.tensor([1, 9])
+for _ in range(3):
+    rows(good).tolist()
+(sentence(lambda: rows(bad).tolist(), IndexError), rows(good).tolist())
+""",
+    )
+    assert got[0].startswith("IndexError: index out of range in embedding")
+    assert got[1] == [[2.0] * 3] * 2
+
+
+@on("gpu-node")
+def test_without_a_way_to_wait_the_awaitable_is_named(value, target):
+    got = value(
+        target,
+        START
+        + """
+from pyodide.ffi import run_sync
+x = tinygpt.ones(3) * 2.0
+device.gpu.canWait = False
+try:
+    told = [sentence(call, RuntimeError) for call in (x.sum().item, x.tolist, lambda: tinygpt.tensor(1.0).item())]
+    coroutine = (x.sum() * tinygpt.tensor(3.0)).item_async()
+finally:
+    device.gpu.canWait = True
+(told, run_sync(coroutine), x.sum().item())
+""",
+    )
+    assert all("item_async" in text and "\n" not in text for text in got[0]), got[0]
+    assert got[1] == 18.0 and got[2] == 6.0
+
+
+@on("gpu-node")
+def test_a_precision_that_the_gpu_lacks_is_refused(value, target):
+    got = value(
+        target,
+        START
+        + """
+before = device.precision, device.build
+told = [sentence(lambda p=p: device.configure(precision=p), ValueError) for p in ("f16", "matrix", "f8")]
+(told, before == (device.precision, device.build))
+""",
+    )
+    assert all("f32" in text and text.startswith("ValueError") for text in got[0]), got[0]
+    assert got[1]
+
+
+@on("gpu-node")
+def test_a_change_of_rung_records_again_and_agrees(value, target):
+    got = value(
+        target,
+        START
+        + """
+training = host_train.little()
+losses = training.losses(3)
+captures = [training.run.captures]
+builds = [device.build]
+device.configure(subgroups=False)
+builds.append(device.build)
+losses += training.losses(2)
+captures.append(training.run.captures)
+device.configure(subgroups=True)
+losses += training.losses(1)
+(losses, host_train.little().losses(6), builds)
+""",
+    )
+    assert got[0] == pytest.approx(got[1], rel=1e-5)
+    assert "subgroups" in got[2][0] and "subgroups" not in got[2][1]
+
+
+@on("gpu-node")
+def test_a_lost_gpu_is_said_and_comes_back(value, target):
+    try:
+        got = value(
+            target,
+            START
+            + """
+from tinygpt.devices.base import DeviceLost
+training = host_train.little()
+want = training.losses(4)
+x = tinygpt.ones(3)
+device.gpu.destroy()
+calls = (x.tolist, lambda: training.run().item(), lambda: (x + x).tolist(), lambda: tinygpt.ones(2).tolist())
+told = [sentence(call, DeviceLost) for call in calls]
+lost = device.lost
+device.reopen()
+del training, x
+(told, lost, device.lost, want, host_train.little().losses(4), device.info["rungs"])
+""",
+        )
+    finally:
+        hosts.stop(target.host, target.variant)  # the next test gets a GPU that never was away
+    assert all(text.startswith("DeviceLost: ") and "\n" not in text for text in got[0]), got[0]
+    assert got[1] is True and got[2] is False
+    assert got[4] == got[3], "the same numbers on the GPU that came back"
+    assert "f32" in got[5]
