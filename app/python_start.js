@@ -17,9 +17,10 @@ export async function startPython({ host, signal, extension: options, stage }) {
   const count = countDownloads(stage);
 
   const extension = loadExtension(options).then((loaded) => (mark("extension"), loaded));
+  const graphics = openGraphics(signal).then((opened) => (mark("gpu"), opened));
   const archive = fetched("py/tinygpt.zip").then((answer) => answer.arrayBuffer());
   const lists = Promise.all([listed("public/wheels/wheels.json"), listed("public/corpora/corpora.json")]);
-  for (const promise of [extension, archive, lists]) promise.catch(() => {}); // each is awaited below, where its failure is told
+  for (const promise of [extension, archive, lists, graphics]) promise.catch(() => {}); // each is awaited below, where its failure is told
 
   const pyodide = await loadPyodide({
     indexURL: RUNTIME,
@@ -44,6 +45,17 @@ export async function startPython({ host, signal, extension: options, stage }) {
     device.module.attach(pyodide);
     pyodide.registerJsModule("tinygpt_extension", device.module);
   }
+  const gpu = await graphics;
+  gpu.gpu?.attach(pyodide);
+  pyodide.registerJsModule("tinygpt_gpu", {
+    ...gpu,
+    // After a loss: asks for the GPU anew.
+    async open() {
+      const again = await openGraphics(signal);
+      this.missing = again.missing;
+      return again.gpu?.attach(pyodide) ?? null;
+    },
+  });
   pyodide.registerJsModule("tinygpt_host", host);
   const session = pyodide.pyimport("tinygpt_session");
   const started = JSON.parse(session.start(JSON.stringify({ wheels, base: here(""), extension: Boolean(device.module), missing: device.missing })));
@@ -67,6 +79,16 @@ async function loadExtension(options) {
     return { module: await load(options) };
   } catch (error) {
     return { missing: `the C++ extension could not be loaded (${error?.message ?? error}): build it with "make ext"` };
+  }
+}
+
+// {gpu, missing}: the opened GPU, or the sentence that says why there is none.
+async function openGraphics(signal) {
+  try {
+    const { openGpu } = await import("./bridges/webgpu.js");
+    return { gpu: await openGpu({ signal }), missing: null };
+  } catch (error) {
+    return { gpu: null, missing: String(error?.message ?? error) };
   }
 }
 

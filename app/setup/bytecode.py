@@ -21,6 +21,7 @@ COMPILER = ROOT / "app" / "setup" / "compile_zip.mjs"
 PLACE = PUBLIC / "vendor" / "bytecode"
 SITE = "/lib/python3.14/site-packages"
 FOLDERS = {"tinygpt": ROOT / "py" / "tinygpt", "tinygpt_session": ROOT / "app" / "session"}
+SHADERS = ROOT / "shaders"
 _compiling = threading.Lock()
 
 
@@ -41,10 +42,12 @@ def compile_zip(source, target, place, progress=None):
 
 def sources():
     """{name in the tab's site-packages: content}"""
-    return {
+    found = {
         "%s/%s" % (name, path.relative_to(folder).as_posix()): path.read_bytes()
         for name, folder in FOLDERS.items() for path in sorted(folder.rglob("*.py"))
     }  # fmt: skip
+    found.update({"tinygpt/shaders/" + path.name: path.read_bytes() for path in sorted(SHADERS.glob("*.wgsl"))})
+    return found
 
 
 def package_zip():
@@ -54,6 +57,8 @@ def package_zip():
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sources().items():
             archive.writestr(zipfile.ZipInfo(name), content)
+            if not name.endswith(".py"):
+                continue
             code = _path(name, content)
             if code.is_file():
                 folder, _, file = name.rpartition("/")
@@ -73,7 +78,7 @@ def compile_in_background():
 
 def _compile_package():
     try:
-        wanted = sources()
+        wanted = {name: content for name, content in sources().items() if name.endswith(".py")}
         paths = {name: _path(name, content) for name, content in wanted.items()}
         with tempfile.TemporaryDirectory() as folder:
             before, after = Path(folder, "in.zip"), Path(folder, "out.zip")
