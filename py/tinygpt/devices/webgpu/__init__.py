@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import struct
 
-from ... import kernels
+from ... import kernels as contract
 from ..base import Device, DeviceLost, Reading, status_error
 from . import plan, tuner
 from .plan import ALIGN, Binder, Deferred, Operand
@@ -293,7 +293,7 @@ class WebGpuDevice(Device):
         problem = self.gpu.problem
         if flag:
             self._write(self._flag, 0, bytes(4))
-            raise status_error(2, kernels.KERNELS[flag - 1].name)
+            raise status_error(2, contract.KERNELS[flag - 1].name)
         if problem:
             self.gpu.problem = ""
             raise (
@@ -431,7 +431,7 @@ OPTIONS = {"matmul": ("sums",), "adamw": ("clip_norm", "max_norm")}  # what fuse
 def _letter(kernel, spec, params):
     if spec.dtype != "*":
         return spec.dtype
-    if kernel is kernels.copy:
+    if kernel is contract.copy:
         code = params[0] if spec.name == "out" else params[1]
         return "fib"[code]
     return "f"  # 4 bytes either way
