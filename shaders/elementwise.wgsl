@@ -1,0 +1,244 @@
+// Elementwise kernels: unary and its backward, binary (with one number too), where.
+//
+// unary and unary_backward work on float32; the others on 32-bit words, so that operands of any dtype may share a buffer. E is the type
+// that an operation computes in. flat.wgsl has the frame. Broadcasting: where every operand is one of
+//   dense   its element i            row     repeats its rows: element i % size      one   a single number
+//   column  repeats each of its elements: element i / size                            scalar  a number out of the parameters
+// the kernel is flat and may take vectors of four (the sizes then count vectors); anything else goes through the _strided sections.
+#if op in ("exp", "log", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "sin", "cos", "pow", "floordiv", "remainder")
+#include math
+#end
+#include flat
+
+#for name, mode in zip(operands, modes) if modes else ()
+fn load_${name}(i: u32) -> ${T} {
+#if mode == "dense"
+  return ${name}[P.${name} + i];
+#elif mode == "row"
+  return ${name}[P.${name} + (P.first + i) % P.${name}_size];
+#elif mode == "one"
+  return ${T}(${name}[P.${name}]${".x" if V == 4 else ""});
+#elif mode == "column"
+  let element = (P.first + i) / P.${name}_size;
+#if V == 4
+  return vec4u(${name}[P.${name} + element / 4u][element % 4u]);
+#else
+  return ${name}[P.${name} + element];
+#end
+#elif mode == "scalar"
+  return ${T}(P.scalar);
+#end
+}
+#end
+
+#if binary
+#if E == "f32"
+fn ordered(a: f32, b: f32) -> bool { return !(is_nan(a) || is_nan(b)); }
+
+// C's fmod, exact: the mantissas as integers, eight bits of the quotient a time.
+fn truncated_remainder(a: f32, b: f32) -> f32 {
+  let x = bitcast<u32>(a) & 0x7fffffffu;
+  let y = bitcast<u32>(b) & 0x7fffffffu;
+  if (x >= 0x7f800000u || y > 0x7f800000u || y == 0u) { return nan(); }
+  if (x < y) { return a; }
+  let y_exponent = max(y >> 23u, 1u);
+  var shift = max(x >> 23u, 1u) - y_exponent;
+  let divisor = (y & 0x7fffffu) | select(0u, 0x800000u, y >= 0x800000u);
+  var rest = ((x & 0x7fffffu) | select(0u, 0x800000u, x >= 0x800000u)) % divisor;
+  while (shift > 0u) {
+    let bits = min(shift, 8u);
+    rest = (rest << bits) % divisor;
+    shift -= bits;
+  }
+  let r = m_scale(f32(rest), i32(y_exponent) - 150);
+  return select(r, -r, bitcast<u32>(a) >> 31u == 1u);
+}
+// Python's, with PyTorch's special cases (c10::div_floor_floating).
+fn remainder_of(a: f32, b: f32) -> f32 {
+  let r = truncated_remainder(a, b);
+  return select(r, r + b, r != 0.0 && (b < 0.0) != (r < 0.0));
+}
+fn floor_divide(a: f32, b: f32) -> f32 {
+  if (b == 0.0) { return a / b; }
+  let r = truncated_remainder(a, b);
+  let quotient = (a - r) / b - select(0.0, 1.0, r != 0.0 && (b < 0.0) != (r < 0.0));
+  return select(round(quotient), quotient, is_nan(quotient));
+}
+#else
+// Python's signs. WGSL defines a / 0 as a and a % 0 as 0; NumPy has 0 for both.
+fn remainder_of(a: i32, b: i32) -> i32 {
+  let r = a % b;
+  return select(r, r + b, r != 0 && (b < 0) != (r < 0));
+}
+fn floor_divide(a: i32, b: i32) -> i32 {
+  let q = a / b - i32(a % b != 0 && (a < 0) != (b < 0));
+  return select(q, 0, b == 0);
+}
+#end
+
+fn apply(u: u32, v: u32) -> u32 {
+  let a = bitcast<${E}>(u);
+  let b = bitcast<${E}>(v);
+#if op == "add"
+  return bitcast<u32>(a + b);
+#elif op == "sub"
+  return bitcast<u32>(a - b);
+#elif op == "mul"
+  return bitcast<u32>(a * b);
+#elif op == "div"
+  return bitcast<u32>(a / b);
+#elif op == "pow"
+  return bitcast<u32>(m_pow(a, b));
+#elif op == "square"
+  return bitcast<u32>(a * a);
+#elif op == "cube"
+  return bitcast<u32>(a * a * a);
+#elif op == "maximum" and E == "f32"
+  return select(v, u, a > b || is_nan(a));
+#elif op == "minimum" and E == "f32"
+  return select(v, u, a < b || is_nan(a));
+#elif op in ("maximum", "minimum")
+  return bitcast<u32>(${op[:3]}(a, b));
+#elif op == "floordiv"
+  return bitcast<u32>(floor_divide(a, b));
+#elif op == "remainder"
+  return bitcast<u32>(remainder_of(a, b));
+#elif op == "ne" and E == "f32"
+  return u32(a != b || !ordered(a, b));
+#elif op == "ne"
+  return u32(a != b);
+#elif E == "f32"
+  return u32(a ${sign} b && ordered(a, b));
+#else
+  return u32(a ${sign} b);
+#end
+}
+#end
+
+//! shader unary
+//! buffers out:w:${T} x:r:${T}
+//! params n:u32
+fn apply(x: f32) -> f32 {
+#if op == "neg"
+  return -x;
+#elif op == "abs"
+  return abs(x);
+#elif op == "square"
+  return x * x;
+#elif op == "reciprocal"
+  return 1.0 / x;
+#elif op == "sqrt"
+  return select(sqrt(x), x, x == 0.0);
+#elif op == "rsqrt"
+  return 1.0 / select(sqrt(x), x, x == 0.0);
+#elif op == "relu"
+  return select(x, 0.0, x < 0.0);
+#else
+  return m_${op}(x);
+#end
+}
+
+fn value(i: u32) -> ${T} {
+  let v = x[P.x + i];
+#if V == 4
+  return vec4f(apply(v.x), apply(v.y), apply(v.z), apply(v.w));
+#else
+  return apply(v);
+#end
+}
+
+//! shader unary_backward
+//! buffers out:w:${T} dy:r:${T} saved:r:${T}
+//! params n:u32
+// The derivative by the input, from the input x or the output y, whichever the contract saves.
+fn apply(d: f32, s: f32) -> f32 {
+#if op == "abs"
+  return d * select(select(select(0.0, -1.0, s < 0.0), 1.0, s > 0.0), s, is_nan(s));
+#elif op == "square"
+  return d * (s + s);
+#elif op == "reciprocal"
+  return -d * (s * s);
+#elif op == "exp"
+  return d * s;
+#elif op == "log"
+  return d / s;
+#elif op == "sqrt"
+  return d / (s + s);
+#elif op == "rsqrt"
+  return (-0.5 * d) * (s * (s * s));
+#elif op == "tanh"
+  return d * fma(-s, s, 1.0);
+#elif op == "sigmoid"
+  return d * (s * (1.0 - s));
+#elif op == "relu"
+  return select(0.0, d, s > 0.0);
+#elif op == "sin"
+  return d * m_cos(s);
+#elif op == "cos"
+  return -d * m_sin(s);
+#else
+  return d * m_${op}_grad(s);
+#end
+}
+
+fn value(i: u32) -> ${T} {
+  let d = dy[P.dy + i];
+  let s = saved[P.saved + i];
+#if V == 4
+  return vec4f(apply(d.x, s.x), apply(d.y, s.y), apply(d.z, s.z), apply(d.w, s.w));
+#else
+  return apply(d, s);
+#end
+}
+
+//! shader binary
+//! buffers out:w:${T} a?:r:${T} b?:r:${T}
+//! params n:u32 first:u32 a_size:u32 b_size:u32 scalar:u32
+fn value(i: u32) -> ${T} {
+  let u = load_a(i);
+  let v = load_b(i);
+#if V == 4
+  return vec4u(apply(u.x, v.x), apply(u.y, v.y), apply(u.z, v.z), apply(u.w, v.w));
+#else
+  return apply(u, v);
+#end
+}
+
+//! shader binary_strided
+//! buffers out:w:u32 a:r:u32 b:r:u32
+//! params n:u32 ${" ".join("n%d:u32 a%d:u32 b%d:u32" % (d, d, d) for d in range(rank))}
+fn value(i: u32) -> u32 {
+  var rest = i;
+  var u = P.a;
+  var v = P.b;
+#for d in range(rank - 1, 0, -1)
+  u += rest % P.n${d} * P.a${d};
+  v += rest % P.n${d} * P.b${d};
+  rest /= P.n${d};
+#end
+  return apply(a[u + rest * P.a0], b[v + rest * P.b0]);
+}
+
+//! shader where
+//! buffers out:w:${T} cond:r:${T} a:r:${T} b:r:${T}
+//! params n:u32 first:u32 cond_size:u32 a_size:u32 b_size:u32
+fn value(i: u32) -> ${T} {
+  return select(load_b(i), load_a(i), load_cond(i) != ${T}(0u));
+}
+
+//! shader where_strided
+//! buffers out:w:u32 cond:r:u32 a:r:u32 b:r:u32
+//! params n:u32 ${" ".join("n%d:u32 c%d:u32 a%d:u32 b%d:u32" % (d, d, d, d) for d in range(rank))}
+fn value(i: u32) -> u32 {
+  var rest = i;
+  var t = P.cond;
+  var u = P.a;
+  var v = P.b;
+#for d in range(rank - 1, 0, -1)
+  t += rest % P.n${d} * P.c${d};
+  u += rest % P.n${d} * P.a${d};
+  v += rest % P.n${d} * P.b${d};
+  rest /= P.n${d};
+#end
+  return select(b[v + rest * P.b0], a[u + rest * P.a0], cond[t + rest * P.c0] != 0u);
+}
