@@ -34,7 +34,9 @@ fn load_${name}(i: u32) -> ${T} {
 #if binary
 #if E == "f32"
 fn ordered(a: f32, b: f32) -> bool { return !(is_nan(a) || is_nan(b)); }
+#end
 
+#if op in ("floordiv", "remainder") and E == "f32"
 // C's fmod, exact: the mantissas as integers, eight bits of the quotient a time.
 fn truncated_remainder(a: f32, b: f32) -> f32 {
   let x = bitcast<u32>(a) & 0x7fffffffu;
@@ -64,7 +66,7 @@ fn floor_divide(a: f32, b: f32) -> f32 {
   let quotient = (a - r) / b - select(0.0, 1.0, r != 0.0 && (b < 0.0) != (r < 0.0));
   return select(round(quotient), quotient, is_nan(quotient));
 }
-#else
+#elif op in ("floordiv", "remainder")
 // Python's signs. WGSL defines a / 0 as a and a % 0 as 0; NumPy has 0 for both.
 fn remainder_of(a: i32, b: i32) -> i32 {
   let r = a % b;
