@@ -78,6 +78,14 @@ class Dataset:
         stream = self.generators[SPLITS[split]] if generator is None else generator
         return random.batch_windows(self.tokens, batch_size, self.context, low, high, generator=stream)
 
+    def to(self, device):
+        """Moves the tokens to `device` (a name or a Device); the random streams go on where they are. Returns self."""
+        from .moving import move
+        from .state import get_device
+
+        move(get_device(device), self)
+        return self
+
     def get_state(self):
         """Where both random streams stand, as JSON for a checkpoint."""
         return {name: generator.get_state() for name, generator in self.generators.items()}

@@ -1,16 +1,20 @@
 """Text from a model, token by token: a prompt fills the key/value cache, then each token is one replay of a captured decoding step.
 
-`generate` yields every token as it is decoded. When the context is full, the last half of it is kept and run again as the
-prompt (positions are absolute, so old keys cannot slide); reference/sample.py does the same.
+`generate` yields every token as it is decoded. Where a read has to wait for the device (a GPU), the drawn token stays there and up to
+AHEAD further steps are on their way while it travels, so no step waits for a readback. When the context is full, the last half of it is
+kept and run again as the prompt (positions are absolute, so old keys cannot slide); reference/sample.py does the same.
 """
 
 from .compiled import compile
 from .creation import tensor
 from .model import Cache
 from .ops import random
+from .readings import Readings
 from .state import no_grad, state
 from .tensor import int32
 from .tokenizer import StreamDecoder
+
+AHEAD = 8  # decoding steps under way at most, on a device whose reads wait
 
 
 class evaluating:
@@ -56,12 +60,12 @@ class Decoder:
         return drawn
 
     def prefill(self, ids):
-        """Runs a prompt into the empty cache; returns the first token drawn."""
+        """Runs a prompt into the empty cache and draws the first token."""
         self.cache.position.fill_(0)
         drawn = self._draw(self.model(tensor([list(ids)], dtype=int32, device=self.token.device), cache=self.cache))
         self.token.copy_(drawn.view(1, 1))
         self.cache.position.fill_(len(ids))
-        return drawn.item()
+        return drawn
 
 
 def decoder_of(model):
@@ -94,26 +98,31 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0,
     ids = prompt
     position = 0  # tokens in the cache; 0: the prompt must be run (again)
     made = 0
-    while made < max_new_tokens:
-        with no_grad(), evaluating(model):
-            if decoder.__dict__.get("owner") is not stream:  # another text used the decoder between two tokens
-                decoder.owner, position = stream, 0
-                decoder.generator.set_state(stream)
-                decoder.settings.copy_bytes_(_floats(temperature, top_k, top_p))
-            if position >= context:
-                position = 0
-            if position == 0:
-                if len(ids) > context:
-                    ids = ids[-max(1, context // 2) :]
-                token = decoder.prefill(ids)
-                position = len(ids)
-            else:
-                token = decoder.step().item()
-                position += 1
+    under_way = Readings(AHEAD if decoder.token.device.waits else 0)
+    while made < max_new_tokens or under_way:
+        if position >= context or decoder.__dict__.get("owner") is not stream:  # or another text used the decoder between two tokens
+            position = 0
+        if made == max_new_tokens or position == 0 and under_way:  # a new prompt needs all tokens so far
+            arrived = [under_way.pop()]
+        else:
+            with no_grad(), evaluating(model):
+                if position == 0:
+                    if decoder.__dict__.get("owner") is not stream:
+                        decoder.owner = stream
+                        decoder.generator.set_state(stream)
+                        decoder.settings.copy_bytes_(_floats(temperature, top_k, top_p))
+                    if len(ids) > context:
+                        ids = ids[-max(1, context // 2) :]
+                    arrived = under_way.push(decoder.prefill(ids)) + under_way.drain()  # the first token comes as soon as it can
+                    position = len(ids)
+                else:
+                    arrived = under_way.push(decoder.step())
+                    position += 1
             stream["offset"] = decoder.generator.offset
-        ids.append(token)
-        made += 1
-        yield token
+            made += 1
+        for _, token in arrived:
+            ids.append(token)
+            yield token
 
 
 def _floats(temperature, top_k, top_p):

@@ -1,10 +1,13 @@
-"""Runs a training loop and reports on it: step boundaries, logging, evaluation, samples.
+"""Runs a training loop and reports on it: step boundaries, logging, evaluation, samples; changes of the device; a GPU that goes away.
 
 The user's code is an ordinary function `train(run)`. `for step in run.steps(n)` is the step boundary; `run.log` and its neighbours send
 messages, one JSON object each, to the sink that the host installed (the page's chart; natively a line on stdout). Objects made
-through `run.keep` live in the Run and survive a stop or an error, so nothing is lost when the code is run on.
+through `run.keep` live in the Run and survive a stop or an error, so nothing is lost when the code is run on; they are also what moves
+when the device changes, and what comes back from the host's copy when a GPU was lost.
 
-Message types: start, step, eval, sample_start, sample, sample_end, note, finish.
+A GPU's numbers arrive some steps later: the messages come in order, each with its own step.
+
+Message types: start, step, eval, sample_start, sample, sample_end, note, device, finish.
 """
 
 import json
@@ -13,11 +16,21 @@ import sys
 import time
 from dataclasses import fields, replace
 
+from . import devices
 from .config import PRESETS, TrainConfig
-from .state import get_device, no_grad
+from .devices.base import DeviceLost
+from .ops import random
+from .readings import Readings
+from .state import get_device, no_grad, set_device
+
+STEPS_UNDER_WAY = 2  # at most, on a device that works through a queue
+COPY_SECONDS = 10.0  # at least, between two copies of the state of a device that may go away
+COPY_SHARE = 0.02  # of the time, at most, for these copies
+MOST_LOSSES = 3  # of the GPU in one run: then it stays on the CPU
 
 _sink = None
 _settings = {}
+_wanted = None
 current = None  # the Run of the last `run(train)`
 
 
@@ -44,8 +57,36 @@ def set_settings(values):
     _settings.update(values)
 
 
+def set_wanted(function):
+    """`function()` says which device the user has chosen since it was asked last, "webgpu:f16" for instance, or None. It is asked at every
+    step boundary; None instead of a function: nobody asks.
+    """
+    global _wanted
+    _wanted = function
+
+
+def choose_device(choice):
+    """Makes `choice` the current device: "native", "webgpu", "webgpu:f16" (a name and a precision). Errors are sentences."""
+    name, _, precision = choice.partition(":")
+    device = devices.get(name)
+    if getattr(device, "lost", False):
+        device.reopen()
+        random.forget(device)
+    if precision and precision != getattr(device, "precision", "f32"):
+        if not hasattr(device, "configure"):
+            raise ValueError("%s computes in f32 only, not %s" % (name, precision))
+        device.configure(precision=precision)
+    return set_device(name)
+
+
+def describe_device(device=None):
+    """What the page's device line needs: {device, build, threads, precision}."""
+    device = device or get_device()
+    return dict(device=device.name, build=device.build, threads=device.threads, precision=getattr(device, "precision", "f32"))
+
+
 class Run:
-    """One run of a training loop. `kept`: what run.keep made; `step`: steps done."""
+    """One run of a training loop. `kept`: what run.keep made; `step`: steps done; `compiled`: the step that run.log was told of."""
 
     def __init__(self, name="run"):
         self.name = name
@@ -54,8 +95,14 @@ class Run:
         self.total = 0
         self.history = []  # (step, train loss) and, for evaluations, (step, train loss or None, validation loss)
         self.preset = None
+        self.compiled = None
         self._last = None
-        self._best = math.inf
+        self._readings = Readings(STEPS_UNDER_WAY)
+        self._evaluation = None
+        self._copy = None  # (moving.Copy, step, length of the history)
+        self._copied_at = self._copy_seconds = 0.0
+        self._random = None  # where the default stream goes on when train() is entered again after a loss
+        self._losses = 0
 
     # ---- configuration and state ----
 
@@ -76,16 +123,112 @@ class Run:
     def steps(self, total):
         """Yields the numbers of the steps still to do, up to `total`; between two of them the run may stop."""
         self.total = total
+        if self._random is not None:
+            random.default_generator.set_state(self._random)
+            self._random = None
         self._last = time.perf_counter()
         while self.step < total:
+            self._boundary()
             yield self.step
             self.step += 1
+        self.drain()
+
+    def _boundary(self):
+        """Between two steps: what may happen to the run from outside."""
+        if _wanted is not None:
+            choice = _wanted()
+            if choice:
+                self.to(choice)
+        if get_device().volatile:
+            self._keep_copy()
+
+    # ---- devices ----
+
+    def to(self, choice):
+        """Goes on with "webgpu", "native", "webgpu:f16", ...: all that is kept moves there, bit by bit. Where it cannot, a note says so."""
+        from .moving import move
+
+        started = time.perf_counter()
+        before = get_device()
+        facts = describe_device()
+        self.drain()
+        try:
+            device = choose_device(choice)
+            move(device, self.kept)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if isinstance(error, DeviceLost) and before.volatile:
+                raise  # not the new one: the loss is dealt with where the run was
+            set_device(before.name)
+            self.note("Training stays %s: %s" % (_named(before), error))
+            return before
+        if describe_device() != facts:
+            self._copy = self._copy if device.volatile else None
+            self.send(type="device", **describe_device(device))
+            self.note("Training goes on %s from step %d." % (_named(device), self.step))
+        self._exclude(started)
+        return device
+
+    def _keep_copy(self):
+        """Every now and then the state goes to the host's memory, so that a lost GPU costs seconds and not the run."""
+        from .moving import Copy
+
+        if self._copy is not None or self._copy_seconds == math.inf:
+            age = time.perf_counter() - self._copied_at
+            if age < COPY_SECONDS or age < self._copy_seconds / COPY_SHARE:
+                return
+        self.drain()  # a loss that is not finite ends the run here: only a good state is kept
+        started = time.perf_counter()
+        try:
+            copy = Copy(self.kept, before=self._copy[0] if self._copy else None)
+        except MemoryError:
+            self._copy_seconds = math.inf
+            since = "step %d" % self._copy[1] if self._copy else "the start"
+            self.note("There is no room for a copy of the model outside the GPU: if the GPU is lost, so are the steps since %s." % since)
+            return
+        self._copy = copy, self.step, len(self.history)
+        self._copied_at = time.perf_counter()
+        self._copy_seconds = self._copied_at - started
+        self._exclude(started)
+
+    def _recover(self, error):
+        """After a loss of the device, or of its memory: back to the last copy, on that device or else on the CPU."""
+        self._readings.clear()
+        self._evaluation = None
+        self._losses += 1
+        lost_at, device = self.step, get_device()
+        if isinstance(error, MemoryError):
+            what, device = "The GPU's memory did not suffice at step %d (%s)" % (lost_at, error), _cpu()
+        else:
+            what = "%s at step %d" % (_first_upper(error), lost_at)
+            if self._losses >= MOST_LOSSES:
+                what += ", for the %s time in this run" % {2: "second", 3: "third"}.get(self._losses, "%dth" % self._losses)
+                device = _cpu()
+            else:
+                try:
+                    device.reopen()
+                except RuntimeError as gone:
+                    what += ", and it did not come back (%s)" % _bare(gone)
+                    device = _cpu()
+        set_device(device.name)
+        random.forget(device)
+        if self._copy is None:
+            self.kept.clear()
+            self.step = 0
+            self.history.clear()
+        else:
+            copy, self.step, length = self._copy
+            copy.restore(device)
+            del self.history[length:]
+            self._random = copy.random
+        if not device.volatile:
+            self._copy = None
+        self.note("%s; training goes on from step %d %s." % (what, self.step, _named(device)))
+        self.send(type="device", **describe_device(device))
 
     # ---- reports ----
 
     def start(self, model, config, tokenizer=None):
         """Announces the run: what is trained, on what."""
-        device = get_device()
         self.send(
             type="start",
             name=self.name,
@@ -93,40 +236,60 @@ class Run:
             parameters=model.num_parameters(),
             steps=config.steps,
             batch_tokens=config.batch_size * model.config.context,
-            device=device.name,
-            build=device.build,
-            threads=device.threads,
             vocab_size=model.config.vocab_size,
             step=self.step,
+            **describe_device(),
         )
 
     def log(self, loss, lr=None, grad_norm=None, program=None):
-        """Reports a step. loss: a number or 0-d tensor. Raises TrainingError when it is not finite."""
-        loss = float(loss)
+        """Reports a step. loss: a number or 0-d tensor. Raises TrainingError when it is not finite; on a GPU, a step or two later."""
         now = time.perf_counter()
         ms, self._last = (now - self._last) * 1e3, now
-        if not math.isfinite(loss):
-            raise TrainingError(
-                "the loss became %s at step %d: lower the learning rate, or check what changed; "
-                "the model keeps its last values" % ("NaN" if loss != loss else "infinite", self.step)
-            )
-        self.history.append((self.step, loss))
-        message = dict(type="step", step=self.step, loss=loss, lr=lr, ms=ms)
-        if grad_norm is not None:
-            message["grad_norm"] = float(grad_norm)
-        if program is not None and program.program is not None:
-            message["planned_bytes"] = program.program.planned_bytes
-        self.send(**message)
+        message = dict(type="step", step=self.step, loss=None, lr=lr, ms=ms)
+        if program is not None:
+            self.compiled = program
+            if program.program is not None:
+                message["planned_bytes"] = program.program.planned_bytes
+        self._report(self._readings.push((loss, 0.0 if grad_norm is None else grad_norm), (message, grad_norm is not None)))
+
+    def drain(self):
+        """Waits for the numbers that are still on their way from the device and reports them."""
+        while self._readings:
+            self._report([self._readings.pop()])
+
+    def _report(self, arrived):
+        for (message, with_norm), (loss, norm) in arrived:
+            loss = message["loss"] = float(loss)
+            if not math.isfinite(loss):
+                self._readings.clear()  # what follows is no better
+                raise TrainingError(
+                    "the loss became %s at step %d: lower the learning rate, or check what changed; "
+                    "the model keeps its last values" % ("NaN" if loss != loss else "infinite", message["step"])
+                )
+            if with_norm:
+                message["grad_norm"] = float(norm)
+            self.history.append((message["step"], loss))
+            self.send(**message)
 
     def evaluate(self, model, dataset, config):
         """The validation loss over config.eval_batches batches of the validation stream: reported and returned."""
+        from .compiled import compile
         from .generate import evaluating
 
+        self.drain()
         started = time.perf_counter()
+        about = (model, dataset, config.batch_size)
+        if self._evaluation is None or self._evaluation[0] != about:
+            self._evaluation = about, compile(lambda: model.loss(*dataset.batch(config.batch_size, "validation")))
+        one_batch = self._evaluation[1]
+        readings, losses = Readings(STEPS_UNDER_WAY), []
         with no_grad(), evaluating(model):
-            total = 0.0
             for _ in range(config.eval_batches):
-                total += model.loss(*dataset.batch(config.batch_size, "validation")).item()
+                losses += readings.push(one_batch())
+            losses += readings.drain()
+        total = 0.0
+        for _, value in losses:
+            total += value
         loss = total / config.eval_batches
         self.history.append((self.step, None, loss))
         self.send(type="eval", step=self.step, val_loss=loss)
@@ -137,6 +300,7 @@ class Run:
         """Streams a sample text of config.sample_tokens tokens to the sink, piece by piece."""
         from .generate import stream_text
 
+        self.drain()
         started = time.perf_counter()
         self.send(type="sample_start", step=self.step)
         for piece in stream_text(
@@ -177,6 +341,8 @@ def _print(message, run):
         print("step %d  loss %.4f  %.1f ms" % (message["step"], message["loss"], message["ms"]))
     elif kind == "eval":
         print("step %d  validation loss %.4f" % (message["step"], message["val_loss"]))
+    elif kind == "device":
+        print("now on %(device)s (%(build)s, %(threads)d threads)" % message)
     elif kind in ("sample", "note"):
         sys.stdout.write(message["text"] + ("" if kind == "sample" else "\n"))
     elif kind == "sample_end":
@@ -187,17 +353,61 @@ def _print(message, run):
 def run(train, name="run", resume=None):
     """Runs `train(run)` with a fresh Run (or `resume`, a Run to go on with) and returns the Run.
 
-    It is `tinygpt.loop.current` meanwhile and after.
+    It is `tinygpt.loop.current` meanwhile and after. When the device is lost, or its memory does not suffice, `train(run)` is entered again
+    with what is kept as it was at the last copy, and goes on from there.
     """
     global current
     current = this = resume or Run(name)
     reason = "error"
     try:
-        train(this)
+        while not _done(train, this):
+            pass
         reason = "done"
     except KeyboardInterrupt:
         reason = "stopped"
         raise
     finally:
+        try:
+            this.drain()
+        except TrainingError as error:
+            this.note(str(error))
+        except (KeyboardInterrupt, RuntimeError, MemoryError):  # a second Stop, or a device that cannot tell any more
+            this._readings.clear()
         this.send(type="finish", step=this.step, reason=reason)
     return this
+
+
+def _done(train, this):
+    """Runs train(this) to its end (True), or to a loss of the device that the run survives (False)."""
+    try:
+        train(this)
+        this.drain()
+        return True
+    except (DeviceLost, MemoryError) as error:
+        if not get_device().volatile:
+            raise
+        lost = error.with_traceback(None)  # the frames hold what was on the device
+        lost.__context__ = lost.__cause__ = None
+    this._recover(lost)
+    return False
+
+
+def _cpu():
+    """The CPU device of this host."""
+    return devices.get("wasm" if sys.platform == "emscripten" else "native")
+
+
+def _named(device):
+    """As in "training goes on ... on the GPU (...)"."""
+    if device.volatile:
+        return "on the GPU (%s)" % device.build
+    return "on the CPU (%s, %s)" % (device.build, "1 thread" if device.threads == 1 else "%d threads" % device.threads)
+
+
+def _bare(error):
+    return str(error).rstrip(". ")
+
+
+def _first_upper(error):
+    text = _bare(error)
+    return text[:1].upper() + text[1:]

@@ -9,7 +9,7 @@ from . import functional as F
 from . import program
 from .creation import empty, full
 from .ops import random
-from .state import no_grad, state
+from .state import get_device, no_grad, state
 from .tensor import Tensor
 
 
@@ -113,6 +113,16 @@ class Module:
     def zero_grad(self):
         for p in self.parameters():
             p.grad = None
+
+    def to(self, device):
+        """Moves parameters, gradients and buffers to `device` (a name or a Device), bit by bit; they stay the same objects. Returns self.
+
+        Parameters that an optimizer holds move with all others of that optimizer, and its moments follow at its next step.
+        """
+        from .moving import move
+
+        move(get_device(device), self)
+        return self
 
     def state_dict(self):
         """{name: Tensor that shares the memory} of parameters and buffers; a shared parameter under each of its names."""

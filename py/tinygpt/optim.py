@@ -13,17 +13,17 @@ from .creation import empty, full
 from .nn import Parameter
 from .ops import movement
 from .program import launch
-from .state import no_grad, state
+from .state import get_device, no_grad, state
 from .tensor import Tensor, float32, row_major
 
 ALIGN = 16  # elements: every parameter starts on a cache line
 
 
 class Flat:
-    """One flat arena of parameters and its gradient; `ranges`: id(parameter) -> (start, end with padding)."""
+    """One flat arena of `parameters` and its gradient; `ranges`: id(parameter) -> (start, end with padding)."""
 
     def __init__(self, groups):
-        parameters = [p for group in groups for p in group["params"]]
+        self.parameters = parameters = [p for group in groups for p in group["params"]]
         device = parameters[0].device
         self.ranges, at = {}, 0
         for p in parameters:
@@ -41,6 +41,13 @@ class Flat:
                 if p._grad is not None:
                     p._slot.copy_(p._grad)
                     p._grad = p._slot
+
+    def clear_gradients(self):
+        """A new gradient arena where the values are; every gradient is None."""
+        self.gradients = full((self.n,), 0.0, device=self.values.device)
+        for p in self.parameters:
+            p._grad, p._slot = None, self.part(self.gradients, self.ranges[id(p)][0], p.shape)
+            p._slot.owner = self
 
     @staticmethod
     def part(arena, start, shape):
@@ -72,6 +79,7 @@ class Optimizer:
         self.arenas = [full((self.flat.n,), 0.0, device=self.flat.values.device) for _ in range(self.moments)]
         self._steps = {id(p): 0 for group in self.param_groups for p in group["params"]}
         self._count = 0  # steps done by every parameter; None: look at _steps
+        self._device = self.flat.values.device
         self._hyper = {}  # (runs) -> device buffer, reused outside captures
         self._runs = {}
         self._diverged = False  # some parameters missed a step: step counts differ within a group
@@ -120,8 +128,19 @@ class Optimizer:
                     p._slot.copy_(grad)
                     p.grad = p._slot
 
+    def to(self, device):
+        """Moves parameters, gradients and moments to `device` (a name or a Device), bit by bit; counts and settings stay. Returns self."""
+        from .moving import move
+
+        self._device = get_device(device)
+        self._hyper.clear()
+        move(self._device, self)
+        return self
+
     def step(self):
         """One update of every parameter that has a gradient."""
+        if self.flat.values.device is not self._device:  # the model was moved: the moments follow
+            self.to(self.flat.values.device)
         with no_grad():
             self._place_gradients()
             for start, end, parts in self._present():
@@ -133,6 +152,16 @@ class Optimizer:
         self._spread_steps()
         self._count = None
         return self._steps
+
+    def get_counts(self):
+        """The step counts, for `set_counts`."""
+        self._spread_steps()
+        return dict(self._steps), self._count, self._diverged
+
+    def set_counts(self, counts):
+        steps, self._count, self._diverged = counts
+        self._steps.update(steps)
+        self._runs.clear()
 
     def _spread_steps(self):
         """Writes the common count to every parameter. While all parameters take every step, only that count is kept up."""

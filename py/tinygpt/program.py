@@ -20,6 +20,11 @@ def launch(kernel, tensors, params):
     """Runs a kernel on Tensors (None: absent buffer), and records it while a capture is active."""
     storages = [t._storage if t is not None else None for t in tensors]
     device = storages[0].device
+    for s in storages:
+        if s is not None and s.device is not device:
+            raise RuntimeError(
+                "%s got tensors on two devices, %s and %s; move one with .to(...)" % (kernel.name, device.name, s.device.name)
+            )
     offsets = [t._offset * t.dtype.itemsize if t is not None else 0 for t in tensors]
     device.launch(kernel, [(s.handle, o) if s is not None else None for s, o in zip(storages, offsets)], params)
     if _capture is not None:

@@ -5,18 +5,22 @@ function's replay rewrites, so a captured dropout draws new numbers at every ste
 """
 
 import struct
+import weakref
 
 from .. import kernels, program
 from ..autograd import attach, wanted
 from ..creation import empty, like
 from ..tensor import Tensor, int32
 
+_all = weakref.WeakSet()  # every Generator
+
 
 class Generator:
     """A place in a random stream. seed: any int (its low 64 bits count). offset: blocks drawn so far."""
 
     def __init__(self, seed=42):
-        self._rng = {}  # device name -> (rng tensor, base it holds)
+        self._rng = {}  # device name -> rng tensor
+        _all.add(self)
         self._capture = None
         self.manual_seed(seed)
 
@@ -81,6 +85,12 @@ class _Taken:
 
     def retreat(self):
         self.generator.offset -= self.blocks
+
+
+def forget(device):
+    """Drops what generators keep on a device that is left, or that was lost; their places in their streams stay."""
+    for generator in _all:
+        generator._rng.pop(device.name, None)
 
 
 default_generator = Generator()
