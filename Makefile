@@ -8,7 +8,7 @@ PYTHON ?= $(shell [ -x .venv/bin/python ] && echo .venv/bin/python || echo pytho
 JOBS ?= $(shell nproc)
 PACKAGES = torch==2.13.0 numpy pytest ruff playwright safetensors
 
-.PHONY: test test-fast native sanitizers ext bench lint setup setup-python setup-npm setup-chromium
+.PHONY: test test-fast native sanitizers ext bench lint setup setup-python setup-npm setup-chromium setup-gpu
 
 test: setup native sanitizers
 	$(PYTHON) -m pytest
@@ -16,7 +16,7 @@ test: setup native sanitizers
 test-fast: setup-python native
 	$(PYTHON) -m pytest -m "fast and not slow"
 
-setup: setup-python setup-npm setup-chromium
+setup: setup-python setup-npm setup-chromium setup-gpu
 
 # Into .venv where the interpreter's own packages are not ours to change (Debian's, since PEP 668).
 setup-python:
@@ -30,6 +30,12 @@ setup-npm:
 setup-chromium:
 	@[ -n "$$TINYGPT_CHROMIUM" ] || command -v chromium google-chrome >/dev/null \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+# The GPUs of the tests are drivers in software: SwiftShader, which Chromium brings, and lavapipe. Dawn in Node looks for libvulkan.
+setup-gpu: setup-chromium
+	@ldconfig -p | grep -q libvulkan.so.1 \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends libvulkan1; }
+	@bash tests/hosts/install_lavapipe.sh
 
 native:
 	cmake -S wasm_ext -B wasm_ext/build/native -DCMAKE_BUILD_TYPE=Release >/dev/null
