@@ -196,8 +196,9 @@ class Run:
         self._evaluation = None
         self._losses += 1
         lost_at, device = self.step, get_device()
+        random.forget(device)
         if isinstance(error, MemoryError):
-            what, device = "The GPU's memory did not suffice at step %d (%s)" % (lost_at, error), _cpu()
+            what, device = "The GPU's memory did not suffice at step %d (%s)" % (lost_at, _bare(error)), _cpu()
         else:
             what = "%s at step %d" % (_first_upper(error), lost_at)
             if self._losses >= MOST_LOSSES:
@@ -210,7 +211,6 @@ class Run:
                     what += ", and it did not come back (%s)" % _bare(gone)
                     device = _cpu()
         set_device(device.name)
-        random.forget(device)
         if self._copy is None:
             self.kept.clear()
             self.step = 0
