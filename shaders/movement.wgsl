@@ -1,0 +1,239 @@
+// Kernels that place numbers without computing on them: fill, arange, tril, copy (strided, casting, transposing).
+//
+// Numbers of 4 bytes travel as u32. `convert` is the cast of a copy: between float32 and int32 for words and vectors of four.
+#if cast == "f32 to i32"
+// Toward zero; what does not fit saturates and NaN is 0.
+fn convert(v: ${T}) -> ${T} {
+  let x = bitcast<${F}>(v);
+  let whole = bitcast<${T}>(${I}(clamp(x, ${F}(-2147483648.0), ${F}(2147483520.0))));
+  let bounded = select(whole, ${T}(0x7fffffffu), x > ${F}(2147483520.0));
+  return select(bounded, ${T}(0u), (v & ${T}(0x7fffffffu)) > ${T}(0x7f800000u));
+}
+#elif cast == "i32 to f32"
+fn convert(v: ${T}) -> ${T} { return bitcast<${T}>(${F}(bitcast<${I}>(v))); }
+#elif cast
+fn convert(v: ${T}) -> ${T} { return v; }
+#end
+
+//! shader fill
+//! buffers out:w:${T}
+//! params n:u32 value:u32
+#include flat
+fn value(i: u32) -> ${T} { return ${T}(P.value); }
+
+//! shader arange
+//! buffers out:w:${T}
+//! params n:u32 first:u32 start0:u32 start1:u32 start2:u32 step0:u32 step1:u32 step2:u32 scale:f32
+#include flat
+#include math
+// start + i * step as a fixed-point number of 32 whole and 64 fractional bits (words 2, 1 and 0), in units of P.scale, so that nothing but
+// the last rounding is lost.
+fn element(i: u32) -> u32 {
+  var low = i * P.step0;
+  var middle = i * P.step1;
+  var high = i * P.step2 + m_multiply_high(i, P.step1);
+  let carried = m_multiply_high(i, P.step0);
+  middle += carried;
+  high += u32(middle < carried);
+  low += P.start0;
+  let c0 = u32(low < P.start0);
+  middle += c0;
+  high += u32(middle < c0);
+  middle += P.start1;
+  high += u32(middle < P.start1) + P.start2;
+  let negative = high >> 31u == 1u;
+  if (negative) {
+    low = ~low + 1u;
+    let c1 = u32(low == 0u);
+    middle = ~middle + c1;
+    high = ~high + (c1 & u32(middle == 0u));
+  }
+#if dtype == "i32"
+  // In float64 0.7 * 10 rounds up to 7, which exact arithmetic does not reach: what is 2^-31 below an integer is that integer.
+  middle += 2u;
+  high += u32(middle < 2u);
+  return select(high, ~high + 1u, negative);
+#else
+  var exponent = 0;
+  if (high == 0u) {
+    high = middle;
+    middle = low;
+    low = 0u;
+    exponent = -32;
+    if (high == 0u) {
+      high = middle;
+      middle = 0u;
+      exponent = -64;
+    }
+  }
+  // 32 leading bits, the lowest of them set where more follow, round as the whole number would.
+  let zeros = countLeadingZeros(high) & 31u;
+  let rest = select(0u, middle >> (32u - zeros), zeros > 0u);
+  let bits = (high << zeros) | rest | u32(((middle << zeros) | low) != 0u);
+  let x = m_scale(f32(bits), exponent - i32(zeros)) * P.scale;
+  return bitcast<u32>(select(x, -x, negative));
+#end
+}
+
+fn value(i: u32) -> ${T} {
+#if V == 4
+  let j = P.first + 4u * i;
+  return vec4u(element(j), element(j + 1u), element(j + 2u), element(j + 3u));
+#else
+  return element(P.first + i);
+#end
+}
+
+//! shader tril
+//! buffers out:w:u32 x:r:u32
+//! params n:u32 first:u32 M:u32 N:u32 diagonal:i32
+#include flat
+fn value(i: u32) -> u32 {
+  let row = (P.first + i) / P.N;
+  let across = i32(P.first + i - row * P.N) - i32(row % P.M);
+  return select(0u, x[P.x + i], across ${">=" if upper else "<="} P.diagonal);
+}
+
+//! shader copy
+// Dense to dense.
+//! buffers out:w:${T} x:r:${T}
+//! params n:u32
+#include flat
+fn value(i: u32) -> ${T} { return convert(x[P.x + i]); }
+
+//! shader copy_strided
+// One element (or vector of four, then sizes and strides count vectors) an invocation, in the order of the output.
+//! buffers out:w:${T} x:r:${T}
+//! params n:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
+@compute @workgroup_size(${W})
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let first = group_index(wid, nwg) * ${W * U}u + lid;
+#for u in range(U)
+  var to${u} = P.out;
+  var from${u} = P.x;
+  {
+    var rest = min(first + ${W * u}u, P.n - 1u);
+#for d in range(rank - 1, 0, -1)
+    to${u} += rest % P.n${d} * P.o${d};
+    from${u} += rest % P.n${d} * P.x${d};
+    rest /= P.n${d};
+#end
+    to${u} += rest * P.o0;
+    from${u} += rest * P.x0;
+  }
+  let v${u} = convert(x[from${u}]);
+#end
+#for u in range(U)
+  if (first + ${W * u}u < P.n) { out[to${u}] = v${u}; }
+#end
+}
+
+//! shader copy_transposed
+// Tiles of 32 x 32 through workgroup memory: dimension r is contiguous in the output, dimension q in the input, so both are walked along
+// their rows. The other dimensions (n2..n5) are walked by the workgroups.
+//! buffers out:w:u32 x:r:u32
+//! params groups:u32 R:u32 Q:u32 o_q:u32 x_r:u32 tiles_r:u32 tiles_q:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
+var<workgroup> tile: array<u32, ${32 * 33}>;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let group = group_index(wid, nwg);
+  if (group >= P.groups) { return; }
+  let r0 = group % P.tiles_r * 32u;
+  var rest = group / P.tiles_r;
+  let q0 = rest % P.tiles_q * 32u;
+  rest /= P.tiles_q;
+  var to = P.out;
+  var from_ = P.x;
+#for d in range(rank - 1, -1, -1)
+  to += rest % P.n${d} * P.o${d};
+  from_ += rest % P.n${d} * P.x${d};
+  rest /= P.n${d};
+#end
+  let column = lid % 32u;
+  let row = lid / 32u;
+#for u in range(4)
+  {
+    let r = row + ${8 * u}u;
+    if (r0 + r < P.R && q0 + column < P.Q) { tile[r * 33u + column] = x[from_ + (r0 + r) * P.x_r + q0 + column]; }
+  }
+#end
+  workgroupBarrier();
+#for u in range(4)
+  {
+    let q = row + ${8 * u}u;
+    if (q0 + q < P.Q && r0 + column < P.R) { out[to + (q0 + q) * P.o_q + r0 + column] = convert(tile[column * 33u + q]); }
+  }
+#end
+}
+
+//! shader copy_bytes
+// A copy from or to int8. Bytes lie four to a word, and P.out or P.x counts bytes there. `to`:
+//   words    float32 or int32: an invocation an element
+//   dense    int8 without gaps: an invocation writes a word, and keeps its bytes outside of out
+//   gaps     int8, whose neighbours in a word may belong to others
+//! buffers out:w:${"u32" if to == "words" else "i8" if to == "dense" else "atomic<i8>"} x:r:${"i8" if source == "i8" else "u32"}
+//! params n:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
+#if source == "f32"
+fn load(at: u32) -> f32 { return bitcast<f32>(x[at]); }
+#elif source == "i32"
+fn load(at: u32) -> i32 { return bitcast<i32>(x[at]); }
+#else
+fn load(at: u32) -> i32 { return extractBits(bitcast<i32>(x[at / 4u]), at % 4u * 8u, 8u); }
+#end
+
+// Where element i of the output's order lies: (in out, in x).
+fn place(i: u32) -> vec2u {
+  var rest = i;
+  var at = vec2u(P.out, P.x);
+#for d in range(rank - 1, 0, -1)
+  at += rest % P.n${d} * vec2u(P.o${d}, P.x${d});
+  rest /= P.n${d};
+#end
+  return at + rest * vec2u(P.o0, P.x0);
+}
+
+#if to != "words"
+// The low eight bits; from float32 toward zero, what does not fit saturates and NaN is 0.
+fn byte(at: u32) -> u32 {
+#if source == "f32"
+  let v = load(at);
+  return select(u32(i32(clamp(v, -128.0, 127.0))) & 0xffu, 0u, is_nan(v));
+#else
+  return bitcast<u32>(load(at)) & 0xffu;
+#end
+}
+#end
+
+@compute @workgroup_size(${W})
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let i = group_index(wid, nwg) * ${W}u + lid;
+#if to == "dense"
+  let word = P.out / 4u + i;
+  var v = 0u;
+  var mine = 0u;
+#for k in range(4)
+  {
+    let j = 4u * word + ${k}u - P.out;  // below zero: a large number
+    if (j < P.n) {
+      v |= byte(place(j).y) << ${8 * k}u;
+      mine |= ${hex(255 << 8 * k)}u;
+    }
+  }
+#end
+  if (mine == 0xffffffffu) {
+    out[word] = v;
+  } else if (mine != 0u) {
+    out[word] = (out[word] & ~mine) | v;
+  }
+#else
+  if (i >= P.n) { return; }
+  let at = place(i);
+#if to == "words"
+  out[at.x] = bitcast<u32>(${target}(load(at.y)));
+#else
+  let shift = at.x % 4u * 8u;
+  atomicAnd(&out[at.x / 4u], ~(0xffu << shift));
+  atomicOr(&out[at.x / 4u], byte(at.y) << shift);
+#end
+#end
+}
