@@ -40,6 +40,7 @@ pyodide.runPython("import importlib; importlib.invalidate_caches()");
 const execute = pyodide.runPython("from tests.hosts.snippet import execute; execute");
 
 process.stdout.write("ready\n");
+process.stdin.on("end", () => process.exit(0)); // whoever asked is gone, perhaps in the middle of an answer
 for await (const line of createInterface({ input: process.stdin })) {
   // On a GPU Python may wait for the device in the middle of any call: its stack is then set aside (JSPI).
   process.stdout.write((adapter ? await execute.callPromising(line) : execute(line)) + "\n");
