@@ -15,6 +15,7 @@ from .ops.matmul import matmul
 from .ops.movement import arange, cat, split, stack, tril, triu
 from .ops.random import Generator, default_generator, manual_seed, multinomial, rand, randint, randn
 from .optim import clip_grad_norm_
+from .profile import profile
 from .state import enable_grad, get_device, is_grad_enabled, no_grad, set_device
 from .tensor import Tensor, bool_, float32, int32
 
@@ -109,6 +110,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "profile",
     "optim",
     "program",
     "rand",
