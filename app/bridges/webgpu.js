@@ -86,12 +86,11 @@ export class Gpu {
   #pipelineNumbers = new Map();
   #compiling = 0;
   #programs = [null];
-  #queue = []; // eager launches
+  #queue = []; // eager launches, copies and reads, in their order
   #ring;
   #ringBytes = new Uint8Array(RING_BYTES);
   #ringWords = new Uint32Array(this.#ringBytes.buffer);
   #ringUsed = 0;
-  #copies = []; // reads to add to the next submit
   #flagBuffer = 0;
   #inFlight = 0;
   #wakers = [];
@@ -166,18 +165,20 @@ export class Gpu {
   destroyBuffer(handle) {
     const buffer = this.#buffers[handle];
     this.#buffers[handle] = null;
-    if (this.#queue.length || this.#copies.length) this.#retired.push(buffer);
+    if (this.#queue.length) this.#retired.push(buffer);
     else buffer.destroy();
   }
 
   upload(handle, offset, data) {
-    if (this.#queue.length || this.#copies.length) this.#submitQueue();
-    if (ArrayBuffer.isView(data)) return this.#device.queue.writeBuffer(this.#buffers[handle], offset, data);
+    // What is queued comes first, except reads of other memory: a step's uploads do not cost its reads a submit.
+    const buffer = this.#buffers[handle];
+    if (this.#queue.some(({ read }) => !read || read.source === buffer)) this.#submitQueue();
+    if (ArrayBuffer.isView(data)) return this.#device.queue.writeBuffer(buffer, offset, data);
     const view = data.getBuffer("u8");
     try {
       const { data: bytes } = view;
       // Shared or growing memory is not taken by every implementation: a copy is.
-      this.#device.queue.writeBuffer(this.#buffers[handle], offset, bytes.slice());
+      this.#device.queue.writeBuffer(buffer, offset, bytes.slice());
     } finally {
       view.release();
     }
@@ -298,18 +299,24 @@ export class Gpu {
     this.#programs[number] = null;
   }
 
-  // The queue in its order: runs of launches as compute passes, copies between them.
+  // The queue in its order: runs of launches as compute passes, copies and reads between them. Returns the reads.
   #encodeQueue(encoder) {
+    const reads = [];
     if (this.#ringUsed) this.#device.queue.writeBuffer(this.#ring, 0, this.#ringBytes, 0, this.#ringUsed);
     for (let i = 0; i < this.#queue.length;) {
-      const { from, to, size } = this.#queue[i];
-      if (from) {
-        encoder.copyBufferToBuffer(from, 0, to, 0, size);
+      const { from, to, size, read } = this.#queue[i];
+      if (from) encoder.copyBufferToBuffer(from, 0, to, 0, size);
+      if (read) {
+        if (this.#flagBuffer) encoder.copyBufferToBuffer(this.#buffers[this.#flagBuffer], 0, read.staging, 0, 4);
+        encoder.copyBufferToBuffer(read.source, read.offset, read.staging, 4, read.size);
+        reads.push(read);
+      }
+      if (from || read) {
         i++;
         continue;
       }
       let end = i;
-      while (end < this.#queue.length && !this.#queue[end].from) end++;
+      while (end < this.#queue.length && this.#queue[end].entry) end++;
       const pass = encoder.beginComputePass();
       this.#dispatch(pass, this.#queue.slice(i, end));
       pass.end();
@@ -317,6 +324,7 @@ export class Gpu {
     }
     this.#queue = [];
     this.#ringUsed = 0;
+    return reads;
   }
 
   #dispatch(pass, launches) {
@@ -330,17 +338,11 @@ export class Gpu {
     this.counters.dispatches += launches.length;
   }
 
-  // Everything queued, the copies that reads asked for, then the launches of a Program: one command buffer.
+  // Everything queued, then the launches of a Program: one command buffer.
   #submit(launches) {
     if (this.lost) return this.#drop();
     const encoder = this.#device.createCommandEncoder();
-    if (this.#queue.length) this.#encodeQueue(encoder);
-    const copies = this.#copies;
-    this.#copies = [];
-    for (const { source, offset, size, staging } of copies) {
-      if (this.#flagBuffer) encoder.copyBufferToBuffer(this.#buffers[this.#flagBuffer], 0, staging, 0, 4);
-      encoder.copyBufferToBuffer(source, offset, staging, 4, size);
-    }
+    const reads = this.#encodeQueue(encoder);
     if (launches?.length) {
       const pass = encoder.beginComputePass();
       this.#dispatch(pass, launches);
@@ -349,13 +351,14 @@ export class Gpu {
     this.#device.queue.submit([encoder.finish()]);
     this.counters.submits++;
     for (const buffer of this.#retired.splice(0)) buffer.destroy();
-    for (const copy of copies) copy.map();
+    for (const read of reads) read.map();
   }
 
   #drop() {
+    const dropped = this.#queue;
     this.#queue = [];
     this.#ringUsed = 0;
-    for (const copy of this.#copies.splice(0)) copy.fail();
+    for (const { read } of dropped) read?.fail();
   }
 
   // Submits what is queued although a pipeline may still be compiling: then it waits for that by being compiled at once.
@@ -377,7 +380,7 @@ export class Gpu {
   /** Submits everything that is queued; false: pipelines are being compiled, wait for `unblocked` and try again. */
   flush() {
     if (this.#compiling && this.#queue.length) return false;
-    if (this.#queue.length || this.#copies.length) this.#submit(null);
+    if (this.#queue.length) this.#submit(null);
     return true;
   }
 
@@ -436,7 +439,7 @@ export class Gpu {
     let settle;
     const promise = new Promise((resolve) => (settle = resolve));
     this.counters.reads++;
-    this.#copies.push({
+    const read = {
       source: this.#buffers[handle], offset, size, staging,
       fail: () => settle(null),
       map: () => staging.mapAsync(GPUMapMode.READ, 0, size + 4).then(() => {
@@ -445,7 +448,8 @@ export class Gpu {
         this.#giveBack(staging);
         settle(words);
       }, () => settle(null)),
-    });
+    };
+    this.#queue.push({ read });
     return promise;
   }
 
