@@ -42,9 +42,10 @@ class GpuProgram:
         waiting = []  # [(place of out, Deferred, place function)]
         for i, (launch, p) in enumerate(zip(self.launches, self.plans)):
             place = self._placer(launch, self.partials_at[i])
-            if waiting and self._touches(launch, waiting):
-                self._add_up(waiting, records)
-                waiting = []
+            due = self._touched(launch, waiting) if waiting else ()
+            if due:
+                self._add_up(due, records)
+                waiting = [entry for entry in waiting if entry not in due]
             for dispatch in p.dispatches:
                 records.append(device.binder.record(dispatch, place))
                 self.labels.append((i, dispatch.label))
@@ -77,12 +78,8 @@ class GpuProgram:
         handle, offset = buffer
         return (self.device.arena, offset) if handle == "arena" else (handle, offset)
 
-    def _touches(self, launch, waiting):
-        """True when the launch may use what a waiting sum will write."""
-        pending = []
-        for d, place in waiting:
-            buffer, start = place(d.out.base)
-            pending.append((buffer, start + d.out.offset, start + d.out.offset + d.n * 4))
+    def _touched(self, launch, waiting):
+        """The waiting sums whose results the launch may use or overwrite."""
         extent = launch.kernel.extent(launch.params)
         reached = []
         for spec, b in zip(launch.kernel.buffers, launch.buffers):
@@ -93,7 +90,14 @@ class GpuProgram:
             if isinstance(value, tuple):
                 buffer, start = self._real(value[0])
                 reached.append((buffer, start, start + value[1] * 4))
-        return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in pending for b in reached)
+        due = []
+        for entry in waiting:
+            d, place = entry
+            buffer, start = place(d.out.base)
+            start += d.out.offset
+            if any(buffer == b[0] and start < b[2] and b[1] < start + d.n * 4 for b in reached):
+                due.append(entry)
+        return due
 
     def _add_up(self, waiting, records):
         for dispatch, place in self.device.sums(waiting):
