@@ -33,6 +33,13 @@ for seed in SEEDS:
             label = "temperature %g top_k %d top_p %g" % (temperature, top_k, top_p)
             settings = ["values", [temperature, top_k, top_p, 0]]
             case("sample", label, {"rng": ["values", seed], "settings": settings}, B=B, V=V, offset=3)
+    for B, V in ((2, 5003), (1, 50257)):
+        for temperature, top_k, top_p in ((0, 0, 1), (1, 0, 1), (0.05, 50, 1), (0.05, 0, 0.9), (0.1, 1000, 0.5)):
+            label = "large vocabulary, temperature %g top_k %d top_p %g" % (temperature, top_k, top_p)
+            settings = ["values", [temperature, top_k, top_p, 0]]
+            case("sample", label, {"rng": ["values", seed], "settings": settings}, B=B, V=V, offset=3)
     ties = {"rng": ["values", seed], "logits": ["values", [1.0, 2.0, 2.0, 0.5, 2.0]]}
     for temperature, top_k, top_p in ((0, 0, 1), (1, 2, 1), (1, 0, 0.5), (1, 0, 0.3)):
-        case("sample", "ties", {**ties, "settings": ["values", [temperature, top_k, top_p, 0]]}, B=40, V=5, offset=0)
+        settings = {**ties, "settings": ["values", [temperature, top_k, top_p, 0]]}
+        case("sample", "ties", settings, B=40, V=5, offset=0)
+        case("sample", "many ties", settings, B=3, V=2000, offset=0)
