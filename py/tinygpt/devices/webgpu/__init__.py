@@ -41,7 +41,7 @@ class WebGpuDevice(Device):
         except ImportError:
             raise RuntimeError("the webgpu device needs a host that opens the GPU: the page, or the Node test host") from None
         self.host = tinygpt_gpu
-        if tinygpt_gpu.gpu is None:
+        if not tinygpt_gpu.gpu:  # JavaScript's null is not None
             raise RuntimeError("there is no GPU to use here: %s" % (tinygpt_gpu.missing or "no reason was given"))
         self._record = bytearray(RECORD_BYTES)
         self._words = memoryview(self._record).cast("I")
@@ -231,7 +231,7 @@ class WebGpuDevice(Device):
         from ...state import state
 
         gpu = self._wait(self.host.open())
-        if gpu is None:
+        if not gpu:
             raise RuntimeError("the GPU did not come back: %s" % (self.host.missing or "no adapter"))
         self._adopt(gpu)
         self.configuration += 1
@@ -285,7 +285,7 @@ class WebGpuDevice(Device):
 
     def _arrived(self, words):
         """The bytes behind the error word; raises what a kernel reported."""
-        if words is None:
+        if not words:
             self.check()
             raise RuntimeError("the GPU did not answer: %s" % (self.gpu.problem or "no reason was given"))
         data = words.to_bytes()
