@@ -1,0 +1,42 @@
+"""int8 weights (shaders/quantized.wgsl): a few rows of x against them directly, many through float32 and the ordinary product."""
+
+from types import SimpleNamespace
+
+from .... import kernels
+from ..plan import PLANS, kernel
+
+FEW = 16  # rows of x up to which w is read once for every four of them
+
+
+@kernel("int8_matmul")
+def int8_matmul(d, p, b):
+    if not p.M * p.N:
+        return
+    if p.M > FEW:
+        return _through_float(d, p, b)
+    packed = p.K % 4 == 0 and (b.w.residue + b.w.offset) % 4 == 0 and d.vec4(b.x)
+    R = min(p.M, 4)
+    T = 32 if p.K > 16 else 8
+    across = -(-p.N // (256 // T))
+    buffers = dict(out=b.out, x=b.x, w=b.w, scale=b.scale, bias=b.bias)
+    params = dict(M=p.M, N=p.N, K=p.K, across=across)
+    d.run("quantized.int8_matmul", across * -(-p.M // R), buffers, params, packed=packed, R=R, T=T, reads=True)
+
+
+def _through_float(d, p, b):
+    """w in float32, scaled, in scratch memory, then the product x w^T."""
+    n = p.N * p.K
+    w = d.scratch(n)
+    d.run("quantized.dequantize", -(-n // 256), dict(out=w, w=b.w, scale=b.scale), dict(n=n, K=p.K), reads=True)
+    sizes = dict(batch=1, M=p.M, N=p.N, K=p.K, ta=0, tb=1, lda=p.K, ldb=p.K, ldc=p.N, sa=0, sb=0, sc=0)
+    params = kernels.matmul.Params(**sizes, alpha=1.0, beta=0.0, epilogue=0 if b.bias is None else kernels.BIAS)
+    PLANS["matmul"](d, params, SimpleNamespace(out=b.out, a=b.x, b=w, bias=b.bias, residual=None, pre=None, sums=None))
+
+
+@kernel("quantize_int8")
+def quantize_int8(d, p, b):
+    n = p.N * p.K
+    d.run("quantized.scales", p.N, dict(scale=b.scale, x=b.x), dict(N=p.N, K=p.K), W=64 if p.K <= 256 else 256)
+    if n:
+        misplaced = (b.w.residue + b.w.offset) % 4
+        d.run("quantized.quantize", -(-(-(-(misplaced + n) // 4)) // 256), dict(w=b.w, scale=b.scale, x=b.x), dict(n=n, K=p.K))
