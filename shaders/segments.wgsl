@@ -21,9 +21,19 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var at = P.part + table[entry + 3u] + i;
   let to = P.out + table[entry + 4u] + i;
   var total = part[at];
-  for (var s = 1u; s < splits; s++) {
-    at += n;
+  at += n;
+  var s = 1u;
+  for (; s + 4u <= splits; s += 4u) {  // four loads under way at once, added up in the same order
+    let a = part[at];
+    let b = part[at + n];
+    let c = part[at + 2u * n];
+    let d = part[at + 3u * n];
+    at += 4u * n;
+    total = (((total + a) + b) + c) + d;
+  }
+  for (; s < splits; s++) {
     total += part[at];
+    at += n;
   }
   if (table[entry + 5u] != 0u) { total += out[to]; }
   out[to] = total;

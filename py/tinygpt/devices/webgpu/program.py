@@ -42,10 +42,9 @@ class GpuProgram:
         waiting = []  # [(place of out, Deferred, place function)]
         for i, (launch, p) in enumerate(zip(self.launches, self.plans)):
             place = self._placer(launch, self.partials_at[i])
-            due = self._touched(launch, waiting) if waiting else ()
-            if due:
-                self._add_up(due, records)
-                waiting = [entry for entry in waiting if entry not in due]
+            if waiting and self._touched(launch, waiting):  # then all of them: one dispatch costs what two do
+                self._add_up(waiting, records)
+                waiting = []
             for dispatch in p.dispatches:
                 records.append(device.binder.record(dispatch, place))
                 self.labels.append((i, dispatch.label))
@@ -79,7 +78,7 @@ class GpuProgram:
         return (self.device.arena, offset) if handle == "arena" else (handle, offset)
 
     def _touched(self, launch, waiting):
-        """The waiting sums whose results the launch may use or overwrite."""
+        """True when the launch may use or overwrite what a waiting sum will write."""
         extent = launch.kernel.extent(launch.params)
         reached = []
         for spec, b in zip(launch.kernel.buffers, launch.buffers):
@@ -90,14 +89,12 @@ class GpuProgram:
             if isinstance(value, tuple):
                 buffer, start = self._real(value[0])
                 reached.append((buffer, start, start + value[1] * 4))
-        due = []
-        for entry in waiting:
-            d, place = entry
+        for d, place in waiting:
             buffer, start = place(d.out.base)
             start += d.out.offset
             if any(buffer == b[0] and start < b[2] and b[1] < start + d.n * 4 for b in reached):
-                due.append(entry)
-        return due
+                return True
+        return False
 
     def _add_up(self, waiting, records):
         for dispatch, place in self.device.sums(waiting):
