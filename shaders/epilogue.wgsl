@@ -1,6 +1,35 @@
-// What is done with four finished sums of a row of a matrix product (columns n..n+3 of row m, slab: the batch element or the split):
-// `extra` reads what the epilogue needs, `finish` computes and writes. Two steps, so that a caller has many reads under way at once. C is the
-// type of out, pre, residual, bias and sums: vectors where every row begins on 16 bytes and N is a multiple of four, else single numbers.
+// What is done with the finished sums of a matrix product, for `#include epilogue`: alpha, beta, and the bits of the contract's epilogue.
+#if single
+// One finished sum; at: where it goes in the layout of out, n: its column.
+fn finish_one(at: u32, n: u32, product: f32) {
+  var v = product;
+#if alpha
+  v *= P.alpha;
+#end
+#if beta
+  v += P.beta * out[P.out + at];
+#end
+#if bias
+  v += bias[P.bias + n];
+#end
+#if gelu
+#if pre
+  pre[P.pre + at] = v;
+#end
+  v = m_gelu(v);
+#end
+#if gelu_backward
+  v *= m_gelu_grad(pre[P.pre + at]);
+#end
+#if residual
+  v += residual[P.residual + at];
+#end
+  out[P.out + at] = v;
+}
+#else
+// Four sums of a row at once (columns n..n+3 of row m; slab: the batch element or the split): `extra` reads what the epilogue needs, `finish`
+// computes and writes. Two steps, so that a caller has many reads under way at once. C is the type of out, pre, residual, bias and sums:
+// vectors where every row begins on 16 bytes and N is a multiple of four, else single numbers.
 struct Extra {
 #if beta
   out: vec4f,
@@ -102,3 +131,4 @@ fn finish(slab: u32, m: u32, n: u32, product: vec4f, e: Extra) {
 #end
   if (m < P.M) { write_out(row, n, v); }
 }
+#end

@@ -475,3 +475,147 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #end
 #end
 }
+
+//! shader dots
+// S products of one row of w (K contiguous elements) with up to S vectors of x, a workgroup for each row. The row is an output's column
+// where w is B (decoding: w a weight matrix, x a token's vector), its row where w is A.
+//! buffers out:w:f32 w:r:${F} x:r:${F} bias?:r:f32 residual?:r:f32 pre?:${'w' if gelu else 'r'}:f32
+//! params rows:u32 K:u32 count:u32 total:u32 ldw:u32 sw:u32 sx:u32 x_s:u32 x_k:u32 sc:u32 o_r:u32 o_s:u32 alpha:f32 beta:f32
+#if gelu or gelu_backward
+#include math
+#end
+#include epilogue
+var<workgroup> partial: array<array<f32, ${W}>, ${S}>;
+
+@compute @workgroup_size(${W})
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let group = group_index(wid, nwg);
+  if (group >= P.total) { return; }
+  let z = group / P.rows;
+  let r = group % P.rows;
+#if F == 'f32'
+  let n = P.K;
+  let begin = P.w + z * P.sw + r * P.ldw;
+#for s in range(S)
+  let x${s} = P.x + z * P.sx + min(${s}u, P.count - 1u) * P.x_s;
+  var c${s} = 0.0;
+#end
+#else
+  let n = P.K / 4u;
+  let begin = P.w + (z * P.sw + r * P.ldw) / 4u;
+#for s in range(S)
+  let x${s} = P.x + (z * P.sx + min(${s}u, P.count - 1u) * P.x_s) / 4u;
+  var c${s} = vec4f();
+#end
+#end
+  var i = lid;
+  for (; i + ${3 * W}u < n; i += ${4 * W}u) {  // four reads of w under way at once
+#for u in range(4)
+    let w${u} = w[begin + i + ${u * W}u];
+#end
+#for u in range(4)
+#for s in range(S)
+    c${s} = fma(w${u}, x[x${s} + (i + ${u * W}u)${' * P.x_k' if F == 'f32' else ''}], c${s});
+#end
+#end
+  }
+  for (; i < n; i += ${W}u) {
+    let w0 = w[begin + i];
+#for s in range(S)
+    c${s} = fma(w0, x[x${s} + i${' * P.x_k' if F == 'f32' else ''}], c${s});
+#end
+  }
+#for s in range(S)
+#if F == 'f32'
+  let d${s} = c${s};
+#else
+  let d${s} = (c${s}.x + c${s}.y) + (c${s}.z + c${s}.w);
+#end
+#end
+#if subgroups
+  let size = subgroupAdd(1u);
+#for s in range(S)
+  let e${s} = subgroupAdd(d${s});
+#end
+  if (subgroupElect()) {
+#for s in range(S)
+    partial[${s}][lid / size] = e${s};
+#end
+  }
+  workgroupBarrier();
+  if (lid < P.count) {
+    var sum = partial[lid][0];
+    for (var g = 1u; g < ${W}u / size; g++) { sum += partial[lid][g]; }
+    finish_one(z * P.sc + r * P.o_r + lid * P.o_s, ${'r' if column else 'lid'}, sum);
+  }
+#else
+#for s in range(S)
+  partial[${s}][lid] = d${s};
+#end
+  workgroupBarrier();
+  for (var step = ${W // 2}u; step > 0u; step /= 2u) {
+    if (lid < step) {
+#for s in range(S)
+      partial[${s}][lid] += partial[${s}][lid + step];
+#end
+    }
+    workgroupBarrier();
+  }
+  if (lid < P.count) {
+    finish_one(z * P.sc + r * P.o_r + lid * P.o_s, ${'r' if column else 'lid'}, partial[lid][0]);
+  }
+#end
+}
+
+//! shader sweep
+// As `dots` where w is stored with its rows side by side: element k of row r at k * ldw + r. 32 rows a workgroup, one an invocation, in
+// 8 groups that take every 8th element along K.
+//! buffers out:w:f32 w:r:f32 x:r:f32 bias?:r:f32 residual?:r:f32 pre?:${'w' if gelu else 'r'}:f32
+//! params rows:u32 K:u32 count:u32 total:u32 ldw:u32 sw:u32 sx:u32 x_s:u32 x_k:u32 sc:u32 o_r:u32 o_s:u32 alpha:f32 beta:f32
+#if gelu or gelu_backward
+#include math
+#end
+#include epilogue
+var<workgroup> partial: array<array<f32, 256>, ${S}>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let group = group_index(wid, nwg);
+  if (group >= P.total) { return; }
+  let across = (P.rows + 31u) / 32u;
+  let z = group / across;
+  let r = (group % across) * 32u + lid % 32u;
+  let begin = P.w + z * P.sw + min(r, P.rows - 1u);
+#for s in range(S)
+  let x${s} = P.x + z * P.sx + min(${s}u, P.count - 1u) * P.x_s;
+  var c${s} = 0.0;
+#end
+  var k = lid / 32u;
+  for (; k + 24u < P.K; k += 32u) {
+#for u in range(4)
+    let w${u} = w[begin + (k + ${8 * u}u) * P.ldw];
+#end
+#for u in range(4)
+#for s in range(S)
+    c${s} = fma(w${u}, x[x${s} + (k + ${8 * u}u) * P.x_k], c${s});
+#end
+#end
+  }
+  for (; k < P.K; k += 8u) {
+    let w0 = w[begin + k * P.ldw];
+#for s in range(S)
+    c${s} = fma(w0, x[x${s} + k * P.x_k], c${s});
+#end
+  }
+#for s in range(S)
+  partial[${s}][lid] = c${s};
+#end
+  workgroupBarrier();
+  for (var i = lid; i < 32u * P.count; i += 256u) {
+    let s = i / 32u;
+    let row = (group % across) * 32u + i % 32u;
+    var sum = partial[s][i % 32u];
+    for (var g = 1u; g < 8u; g++) { sum += partial[s][32u * g + i % 32u]; }
+    if (row < P.rows) { finish_one(z * P.sc + row * P.o_r + s * P.o_s, ${'row' if column else 's'}, sum); }
+  }
+}

@@ -18,7 +18,7 @@ MOST_SPLITS = 64
 # (bm, bn, tm, tn): cycles of a multiprocessor for one step of one workgroup where many share it, and of one step alone.
 TILES = {
     (64, 64, 8, 8): (870, 1700),
-    (128, 64, 8, 8): (1700, 1800),
+    (128, 64, 8, 8): (1740, 1850),
     (64, 32, 8, 4): (520, 1000),
     (32, 64, 4, 8): (520, 1000),
     (32, 32, 4, 4): (310, 620),

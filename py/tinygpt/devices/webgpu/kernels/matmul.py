@@ -5,6 +5,9 @@ from .. import tuning
 from ..plan import kernel
 
 VECTOR = "vec4<f32>"
+FEW_ROWS, FEW_COLUMNS = 8, 15  # of output: up to here `dots` and `sweep` are used
+LONGEST_SWEEP = 4096  # along K: beyond, the tiles with K split over the grid have more parallel work
+DOTS_WIDTH = 64  # invocations that share a row of `dots`
 
 
 def _type(wide):
@@ -24,7 +27,38 @@ def matmul(d, p, b):
     if not p.batch * p.M * p.N:
         return
     sums = getattr(b, "sums", None)
+    if sums is None and p.K and few(d, p, b):
+        return
     tiles(d, p, b, sums)
+
+
+def few(d, p, b):
+    """True where few rows or few columns of output were made by `dots` or `sweep`: the operand with many rows streams through once."""
+    by_columns, by_rows = p.M <= FEW_ROWS, p.N <= FEW_COLUMNS
+    if by_columns and p.tb:
+        section, column = "dots", True
+    elif by_rows and not p.ta:
+        section, column = "dots", False
+    elif (by_columns or by_rows) and p.K <= LONGEST_SWEEP:
+        section, column = "sweep", by_columns
+    else:
+        return False
+    # w: the operand with many rows, x: the other, its count vectors x_s apart and their elements x_k.
+    if column:
+        w, rows, ldw, sw, count = b.b, p.N, p.ldb, p.sb, p.M
+        x, sx, (x_s, x_k), (o_r, o_s) = b.a, p.sa, (1, p.lda) if p.ta else (p.lda, 1), (1, p.ldc)
+    else:
+        w, rows, ldw, sw, count = b.a, p.M, p.lda, p.sa, p.N
+        x, sx, (x_s, x_k), (o_r, o_s) = b.b, p.sb, (p.ldb, 1) if p.tb else (1, p.ldb), (p.ldc, 1)
+    buffers, params, defines = _epilogue(d, p, b, False)
+    buffers.update(w=w, x=x)
+    steps = (p.K, ldw, x_s if count > 1 else 0) + ((sw, sx) if p.batch > 1 else ())
+    wide = section == "dots" and x_k == 1 and not any(n % 4 for n in steps) and d.vec4(w, x)
+    groups = p.batch * (rows if section == "dots" else -(-rows // 32))
+    params = dict(params, rows=rows, K=p.K, count=count, total=groups, ldw=ldw, sw=sw, sx=sx, x_s=x_s, x_k=x_k, o_r=o_r, o_s=o_s)
+    defines.update(S=1 << (count - 1).bit_length(), column=column, single=True, F=_type(wide), W=DOTS_WIDTH)
+    d.run("matmul." + section, groups, buffers, params, **defines)
+    return True
 
 
 def _epilogue(d, p, b, c_wide):
@@ -43,9 +77,13 @@ def _epilogue(d, p, b, c_wide):
 
 def _wide(d, p, b, sums):
     """Whether A, B and the output side (out, pre, residual, bias, sums) can be read and written as vectors of four."""
-    a = p.lda % 4 == p.sa % 4 == (p.M if p.ta else p.K) % 4 == 0 and d.vec4(b.a)
-    bb = p.ldb % 4 == p.sb % 4 == (p.K if p.tb else p.N) % 4 == 0 and d.vec4(b.b)
-    c = p.ldc % 4 == p.sc % 4 == p.N % 4 == 0 and d.vec4(b.out, b.bias, b.residual, b.pre, sums) and (sums is None or p.M % 4 == 0)
+
+    def fours(stride, ld, columns, *operands):
+        return not any(n % 4 for n in (ld, columns, stride if p.batch > 1 else 0)) and d.vec4(*operands)
+
+    a = fours(p.sa, p.lda, p.M if p.ta else p.K, b.a)
+    bb = fours(p.sb, p.ldb, p.K if p.tb else p.N, b.b)
+    c = fours(p.sc, p.ldc, p.N, b.out, b.bias, b.residual, b.pre, sums) and (sums is None or p.M % 4 == 0)
     return a, bb, c
 
 
@@ -55,6 +93,9 @@ def tiles(d, p, b, sums):
     if kind == "matrix" and sums is not None and not p.ta:
         kind = "f16"
     plain = p.batch == 1 and p.alpha == 1.0 and p.beta in (0.0, 1.0) and not p.epilogue & ~GRADIENT and p.ldc == p.N
+    # Splits need a second dispatch before the result is used: a gradient of weights (ta) shares that one with all others, what the next
+    # launch reads would have its own.
+    plain = plain and bool(p.ta or (p.M * p.N <= 65536 and p.K >= 4096))
     config = tuning.choose(d, p.batch, p.M, p.N, p.K, p.ta, p.tb, kind, plain)
     a_wide, b_wide, c_wide = _wide(d, p, b, sums)
     splits, depth = config.splits, p.K
