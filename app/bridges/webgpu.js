@@ -310,6 +310,7 @@ export class Gpu {
         if (this.#flagBuffer) encoder.copyBufferToBuffer(this.#buffers[this.#flagBuffer], 0, read.staging, 0, 4);
         encoder.copyBufferToBuffer(read.source, read.offset, read.staging, 4, read.size);
         reads.push(read);
+        read.sent = true;
       }
       if (from || read) {
         i++;
@@ -450,7 +451,8 @@ export class Gpu {
       }, () => settle(null)),
     };
     this.#queue.push({ read });
-    return promise;
+    read.promise = promise;
+    return read;
   }
 
   #stagingBuffer(size) {
@@ -469,7 +471,7 @@ export class Gpu {
 
   /** Uint8Array of [error word, the bytes], or null when the device is lost. offset and size: multiples of 4. */
   async download(handle, offset, size) {
-    const words = this.#read(handle, offset, size);
+    const words = this.#read(handle, offset, size).promise;
     this.waiting = true;
     while (!this.flush() && !this.lost) await this.unblocked();
     return this.#race(words);
@@ -477,8 +479,8 @@ export class Gpu {
 
   /** As download, but nothing is submitted for it: the copy goes with the next submit. Returns a number for the three calls below. */
   later(handle, offset, size) {
-    const entry = { words: undefined, promise: this.#read(handle, offset, size) };
-    entry.promise.then((words) => (entry.words = words));
+    const entry = { words: undefined, read: this.#read(handle, offset, size) };
+    entry.read.promise.then((words) => (entry.words = words));
     this.#later.set(++this.#lastLater, entry);
     return this.#lastLater;
   }
@@ -495,8 +497,9 @@ export class Gpu {
 
   async laterWait(number) {
     this.waiting = true;
-    while (!this.flush() && !this.lost) await this.unblocked();
-    const words = await this.#race(this.#later.get(number).promise);
+    const { read } = this.#later.get(number);
+    while (!read.sent && !this.flush() && !this.lost) await this.unblocked(); // its copy may be on its way with a step already
+    const words = await this.#race(read.promise);
     this.#later.delete(number);
     return words;
   }
