@@ -97,13 +97,16 @@ fn main(@builtin(local_invocation_index) lid: u32) {
   let ordinary = workgroup_sum(sums.y, lid);
   let small = workgroup_sum(sums.z, lid);
   if (lid == 0u) {
-    let down = 8.2718061e-25;
+    // Roots first: a compiler may multiply two constants, and 2^-160 is none.
+    let root = sqrt(vec3f(large, ordinary, small)) * vec3f(1.0, 8.2718061e-25, 8.2718061e-25);
     if (is_nan(large) || large > 0.0) {
-      out[P.out] = sqrt(large + ordinary * down * down) * 1.2089258e24;
+      let ratio = root.y / root.x;
+      out[P.out] = root.x * sqrt(1.0 + ratio * ratio) * 1.2089258e24;
     } else if (ordinary > 0.0) {
-      out[P.out] = sqrt(ordinary + small * down * down);
+      let ratio = root.z / sqrt(ordinary);
+      out[P.out] = sqrt(ordinary) * sqrt(1.0 + ratio * ratio);
     } else {
-      out[P.out] = sqrt(small) * down;
+      out[P.out] = root.z;
     }
   }
 }
