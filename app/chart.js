@@ -22,14 +22,12 @@ export class LossChart {
   }
 
   add(step, loss) {
-    this.steps.push(step);
-    this.losses.push(loss);
+    put(this.steps, this.losses, step, loss);
     this.drawSoon();
   }
 
   addValidation(step, loss) {
-    this.evalSteps.push(step);
-    this.evalLosses.push(loss);
+    put(this.evalSteps, this.evalLosses, step, loss);
     this.drawSoon();
   }
 
@@ -109,6 +107,16 @@ export class LossChart {
     this.plot = null;
     this.draw();
   }
+}
+
+// Appends a point. A run that goes on from an earlier step replaces what it had drawn from there on.
+function put(steps, values, step, value) {
+  while (steps.length && steps.at(-1) >= step) {
+    steps.pop();
+    values.pop();
+  }
+  steps.push(step);
+  values.push(value);
 }
 
 // The lowest and highest value of each of `columns` equal runs of points, in the order in which they come.

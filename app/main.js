@@ -1,16 +1,19 @@
 // The page: connects the editor, the console, the inputs and the training view to the one Python session.
 //
-// For automation: `window.tinygpt = {ready, run(source) -> {ok, stdout, result, error}, interrupt()}`.
+// For automation: `window.tinygpt = {ready, graphics, run(source) -> {ok, stdout, result, error}, interrupt()}`; `graphics` is the promise of
+// what came of opening the GPU.
 
 import { Console } from "./console.js";
+import { askedFor, DeviceChoice } from "./device_choice.js";
 import { Editor } from "./editor.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { bytes, duration, TrainingView } from "./training_view.js";
 
 const part = (id) => document.getElementById(id);
-const asked = new URLSearchParams(location.search); // ?variant= and ?threads= choose the extension's build and threads (tests, comparisons)
-const session = new Session({ variant: asked.get("variant"), threads: Number(asked.get("threads")) || undefined });
+// For tests and comparisons: ?variant= and ?threads= choose the extension's build and threads, ?device= and ?precision= the device.
+const asked = new URLSearchParams(location.search);
+const session = new Session({ variant: asked.get("variant"), threads: Number(asked.get("threads")) || undefined, choice: askedFor(asked) });
 
 window.tinygpt = {
   ready: session.ready,
@@ -19,6 +22,9 @@ window.tinygpt = {
     return { ok, stdout, result, error };
   },
   interrupt: () => session.interrupt(),
+  get graphics() {
+    return session.graphics;
+  },
 };
 
 const editor = new Editor(part("editor"), { onRun: runEditor });
@@ -26,7 +32,9 @@ const console_ = new Console(part("console-output"), part("console-input"), {
   run: (source) => session.run(source, { mode: "console" }),
   interrupt: () => session.interrupt(),
 });
-const training = new TrainingView({ note: (text) => console_.notice(text) });
+const training = new TrainingView({ note: (text) => console_.notice(text), device: (facts) => showDevice(facts) });
+const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
+if (askedFor(asked)) choice.touched = true;
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
@@ -38,6 +46,7 @@ async function runEditor() {
   editor.clearError();
   const begun = performance.now();
   status("Running train.py");
+  before = null;
   const outcome = await session.run(editor.text, { mode: "script", settings: settings?.values() ?? {} });
   const took = duration((performance.now() - begun) / 1000);
   if (outcome.error && outcome.status !== "stopped") console_.error(outcome.error);
@@ -88,9 +97,8 @@ session.addEventListener("stage", ({ detail: { name, loaded } }) => {
 
 session.addEventListener("ready", ({ detail: { device } }) => {
   part("boot").hidden = true;
-  const threads = device.threads === 1 ? "1 thread" : `${device.threads} threads`;
-  const parts = device.build ? ["CPU", device.build, threads] : ["no device"];
-  part("device").textContent = [...parts, device.isolated ? "isolated" : "not isolated", "Python " + device.python].join(" · ");
+  surroundings = [device.isolated ? "isolated" : "not isolated", "Python " + device.python];
+  showDevice(device);
   const problems = [];
   if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
   maxThreads = device.maxThreads;
@@ -100,6 +108,30 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   }
   banner(problems.join(" "));
   if (sourceReady) status("Ready");
+});
+
+// The device in use, as Python says: {device, build, threads, precision}.
+let surroundings = [];
+function showDevice(facts) {
+  const threads = facts.threads === 1 ? "1 thread" : `${facts.threads} threads`;
+  const parts = !facts.build ? ["no device"] : facts.device === "webgpu" ? ["GPU", facts.build] : ["CPU", facts.build, threads];
+  part("device").textContent = [...parts, ...surroundings].join(" · ");
+  part("device").title = part("device").textContent;
+  choice.show(facts);
+}
+
+session.addEventListener("device", ({ detail }) => showDevice(detail));
+session.addEventListener("graphics", ({ detail: { facts } }) => choice.offer(facts));
+let before = null; // what the status line said before the GPU's programs were compiled
+session.addEventListener("compiling", ({ detail: { compiled, total } }) => {
+  if (session.state !== "running") return;
+  if (compiled < total) {
+    before ??= part("status").textContent;
+    status(`Compiling the GPU's programs: ${compiled} of ${total}`);
+  } else if (before !== null) {
+    status(before);
+    before = null;
+  }
 });
 
 session.addEventListener("failed", ({ detail: { message } }) => {

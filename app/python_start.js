@@ -1,8 +1,9 @@
 // Starts Python inside the worker: Pyodide with the precompiled standard library, the C++ extension beside it, then the package.
 //
-// startPython({host, signal, extension, stage}) -> {session, device, times}
-//   session   {run(source, mode, settings) -> promise of JSON, interrupt()}: app/session's two functions
-//   device    {python, build, threads, maxThreads, isolated, missing: sentence or null}
+// startPython({host, signal, extension, stage, compiling}) -> {session, device, graphics, times}
+//   session   {run(source, mode, settings) -> promise of JSON, interrupt(), use_device(choice) -> JSON}: app/session's functions
+//   device    {python, device, build, threads, precision, maxThreads, isolated, missing: sentence or null}
+//   graphics  the GPU: {gpu, missing, opened: promise, facts()}; Python does not wait for it to be opened
 //   times     milliseconds of each part, for the page's device line and the tests
 
 import { loadPyodide } from "../public/vendor/pyodide/pyodide.mjs";
@@ -10,17 +11,18 @@ import { loadPyodide } from "../public/vendor/pyodide/pyodide.mjs";
 const here = (path) => new URL("../" + path, import.meta.url).href;
 const RUNTIME = here("public/vendor/pyodide/");
 
-export async function startPython({ host, signal, extension: options, stage }) {
+export async function startPython({ host, signal, extension: options, stage, compiling }) {
   const times = {};
   const begun = performance.now();
   const mark = (name) => (times[name] = Math.round(performance.now() - begun));
   const count = countDownloads(stage);
 
   const extension = loadExtension(options).then((loaded) => (mark("extension"), loaded));
-  const graphics = openGraphics(signal).then((opened) => (mark("gpu"), opened));
+  const graphics = openGraphics(signal, compiling);
+  graphics.opened.then(() => mark("gpu"));
   const archive = fetched("py/tinygpt.zip").then((answer) => answer.arrayBuffer());
   const lists = Promise.all([listed("public/wheels/wheels.json"), listed("public/corpora/corpora.json")]);
-  for (const promise of [extension, archive, lists, graphics]) promise.catch(() => {}); // each is awaited below, where its failure is told
+  for (const promise of [extension, archive, lists]) promise.catch(() => {}); // each is awaited below, where its failure is told
 
   const pyodide = await loadPyodide({
     indexURL: RUNTIME,
@@ -45,24 +47,16 @@ export async function startPython({ host, signal, extension: options, stage }) {
     device.module.attach(pyodide);
     pyodide.registerJsModule("tinygpt_extension", device.module);
   }
-  const gpu = await graphics;
-  gpu.gpu?.attach(pyodide);
-  pyodide.registerJsModule("tinygpt_gpu", {
-    ...gpu,
-    // After a loss: asks for the GPU anew.
-    async open() {
-      const again = await openGraphics(signal);
-      this.missing = again.missing;
-      return again.gpu?.attach(pyodide) ?? null;
-    },
-  });
+  graphics.attach(pyodide);
+  pyodide.registerJsModule("tinygpt_gpu", graphics);
   pyodide.registerJsModule("tinygpt_host", host);
   const session = pyodide.pyimport("tinygpt_session");
   const started = JSON.parse(session.start(JSON.stringify({ wheels, base: here(""), extension: Boolean(device.module), missing: device.missing })));
   mark("ready");
   return {
-    session: { run: session.run, interrupt: session.interrupt },
+    session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device },
     device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated },
+    graphics,
     times,
   };
 }
@@ -82,14 +76,38 @@ async function loadExtension(options) {
   }
 }
 
-// {gpu, missing}: the opened GPU, or the sentence that says why there is none.
-async function openGraphics(signal) {
-  try {
-    const { openGpu } = await import("./bridges/webgpu.js");
-    return { gpu: await openGpu({ signal }), missing: null };
-  } catch (error) {
-    return { gpu: null, missing: String(error?.message ?? error) };
-  }
+// What Python imports as tinygpt_gpu: {gpu: the opened GPU or null, missing: the sentence that says why there is none}. It is being opened
+// when this returns; `opened` resolves when that has an end, and never rejects. open(): after a loss, asks for the GPU anew.
+function openGraphics(signal, progress) {
+  let pyodide = null;
+  const graphics = {
+    gpu: null,
+    missing: "it is still being opened",
+    async open() {
+      graphics.gpu = null;
+      try {
+        const { openGpu } = await import("./bridges/webgpu.js");
+        graphics.gpu = await openGpu({ signal, progress });
+        graphics.missing = null;
+        if (pyodide) graphics.gpu.attach(pyodide);
+      } catch (error) {
+        graphics.missing = String(error?.message ?? error);
+      }
+      return graphics.gpu;
+    },
+    attach(python) {
+      pyodide = python;
+      graphics.gpu?.attach(pyodide);
+    },
+    // For the page: {missing, name, fallback, rungs, canWait}.
+    facts() {
+      const { vendor, architecture, description, fallback, rungs } = graphics.gpu?.info ?? {};
+      const name = description || [vendor, architecture].filter(Boolean).join(" ") || "a GPU without a name";
+      return { missing: graphics.missing, name, fallback, rungs, canWait: graphics.gpu?.canWait ?? false };
+    },
+  };
+  graphics.opened = graphics.open();
+  return graphics;
 }
 
 async function fetched(path) {

@@ -1,19 +1,24 @@
 // The page's end of the worker: starts it, sends one source at a time, stops it, hands on what it says.
 //
 // Events (CustomEvent, data in `detail`): stage {name, loaded, total}, ready {device, boot}, failed {message}, output {kind, text},
-// training {message objects}, state {state}, where state is booting, ready, running, stopping, failed.
+// training {message objects}, state {state}, where state is booting, ready, running, stopping, failed; graphics {facts}, device {device,
+// build, threads, precision, problem?}, compiling {compiled, total}.
 //
 // `run(source, {mode, settings})` resolves to the outcome that app/session/running.py describes, with `stdout`; runs wait for one another.
+// `chooseDevice(choice)` takes one of CHOICES, at once or at the next step of what runs. `graphics` resolves when the GPU has been opened,
+// or could not be.
 
 import { ChannelReader, newChannel, NOTICE, STDOUT, TRAINING } from "./channel.js";
+import { CHOICES } from "./device_choice.js";
 
 const STOP_PATIENCE = 3000; // ms after which a Stop that did not take hold is told to the user
 
 export class Session extends EventTarget {
-  // variant, threads: what loadExtension should take instead of its own choice.
-  constructor({ variant, threads } = {}) {
+  // variant, threads: what loadExtension should take instead of its own choice. choice: the device, one of CHOICES; null: by preference.
+  constructor({ variant, threads, choice = null } = {}) {
     super();
     this.extension = { ...(variant && { variant }), ...(threads && { threads }) };
+    this.choice = choice;
     this.isolated = self.crossOriginIsolated && typeof SharedArrayBuffer === "function";
     this.waiting = []; // runs not yet sent
     this.current = null; // the run in the worker
@@ -25,13 +30,14 @@ export class Session extends EventTarget {
     this.setState("booting");
     this.ready = new Promise((resolve, reject) => ([this.resolveReady, this.rejectReady] = [resolve, reject]));
     this.ready.catch(() => {}); // told through `failed` too
-    this.signal = this.isolated ? new Int32Array(new SharedArrayBuffer(4)) : null;
+    this.graphics = new Promise((resolve) => (this.resolveGraphics = resolve));
+    this.signal = this.isolated ? new Int32Array(new SharedArrayBuffer(8)) : null; // Stop, and the device that is wanted
     const channel = this.isolated ? newChannel() : null;
     this.reader = channel && new ChannelReader(channel);
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: "python" });
     this.worker.onmessage = ({ data }) => this.receive(data);
     this.worker.onerror = (event) => this.fail(event.message || "the worker's program could not be loaded");
-    this.worker.postMessage({ type: "boot", channel, signal: this.signal?.buffer ?? null, extension: this.extension });
+    this.worker.postMessage({ type: "boot", channel, signal: this.signal?.buffer ?? null, extension: this.extension, choice: this.choice });
   }
 
   receive(data) {
@@ -45,6 +51,11 @@ export class Session extends EventTarget {
       this.resolveReady(data);
       this.next();
     } else if (data.type === "done") this.finish(data);
+    else if (data.type === "device" || data.type === "compiling") this.emit(data.type, data);
+    else if (data.type === "graphics") {
+      this.emit("graphics", data);
+      this.resolveGraphics(data.facts);
+    }
   }
 
   fail(message) {
@@ -115,6 +126,7 @@ export class Session extends EventTarget {
     clearTimeout(this.stopTimer);
     const { resolve, printed } = this.current;
     this.current = null;
+    if (outcome.device) this.emit("device", outcome.device);
     this.setState("ready");
     resolve({ ...outcome, stdout: printed.join("") });
     this.next();
@@ -127,6 +139,12 @@ export class Session extends EventTarget {
     this.current = null;
     this.waiting = [];
     for (const run of runs) run.resolve(outcome);
+  }
+
+  chooseDevice(choice) {
+    this.choice = choice;
+    if (this.signal) Atomics.store(this.signal, 1, CHOICES.indexOf(choice) + 1);
+    this.worker.postMessage({ type: "device", choice });
   }
 
   // Stops what runs and forgets what waits. Without shared memory Python cannot be reached while it runs: the worker is replaced.

@@ -1,7 +1,9 @@
 // What a training run shows: numbers, chart and samples, from the messages of tinygpt.loop.
 //
-// start {preset, parameters, steps, batch_tokens, device, build, threads, vocab_size, step}   step {step, loss, lr, ms, grad_norm?, planned_bytes?}
-// eval {step, val_loss}   sample_start {step}   sample {text}   sample_end   note {text}   finish {step, reason}
+// start {preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step}
+// step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss}   sample_start {step}   sample {text}   sample_end
+// note {text}   device {device, build, threads, precision}   finish {step, reason}
+// A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
 
 import { LossChart } from "./chart.js";
 
@@ -9,9 +11,10 @@ const KEEP = 20_000; // characters of samples kept on the page
 const WINDOW = 20; // steps whose median time gives the speed
 
 export class TrainingView {
-  // note(text): where a sentence of the loop goes.
-  constructor({ note }) {
+  // note(text): where a sentence of the loop goes. device(facts): told of a change of device.
+  constructor({ note, device }) {
     this.note = note;
+    this.device = device;
     this.part = (id) => document.getElementById(id);
     this.chart = new LossChart(this.part("chart"));
     this.run = null;
@@ -23,7 +26,9 @@ export class TrainingView {
   }
 
   on_start(message) {
-    this.run = { ...message, times: [], done: 0, loss: null, val: null, planned: 0, reason: null };
+    const goesOn = message.step > 0 && this.run;
+    this.run = { loss: null, val: null, planned: 0, ...(goesOn && this.run), ...message, times: [], done: message.step, reason: null };
+    if (goesOn) return;
     this.chart.reset(message.vocab_size);
     this.part("sample-text").replaceChildren();
   }
@@ -68,6 +73,11 @@ export class TrainingView {
     this.note(text);
   }
 
+  on_device(message) {
+    if (this.run) Object.assign(this.run, message, { type: "start", times: [] });
+    this.device(message);
+  }
+
   on_finish({ step, reason }) {
     if (this.run) Object.assign(this.run, { reason, done: step });
   }
@@ -96,7 +106,7 @@ export class TrainingView {
     set("number-eta", run.reason ? { done: "done", stopped: "stopped", error: "error" }[run.reason] ?? "–" : ms ? "about " + duration((left * ms) / 1000) : "–");
     const facts = [
       `${run.preset}: ${compact(run.parameters)} parameters`,
-      `${run.device}, ${run.threads === 1 ? "1 thread" : run.threads + " threads"}`,
+      run.device === "webgpu" ? `webgpu, ${run.precision}` : `${run.device}, ${run.threads === 1 ? "1 thread" : run.threads + " threads"}`,
       ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
       run.planned && `${bytes(run.planned)} planned`,
       typeof run.lr === "number" && `lr ${short(run.lr)}`,

@@ -1,22 +1,29 @@
 // The one worker in which Python lives. It starts Pyodide, loads the C++ extension (this worker is thread 0 of its pool), installs
 // the package, and then runs what the page sends, one source at a time. The page's end is session.js.
 //
-// In:   boot {channel, signal, extension}   run {id, mode, source, settings}   interrupt
+// In:   boot {channel, signal, extension, choice}   run {id, mode, source, settings}   device {choice}   interrupt
 // Out:  stage {name, loaded, total}   ready {device, boot}   failed {message}   drain | output {records}   done {id, ...outcome}
+//       graphics {facts}   device {device, build, threads, precision, problem?}   compiling {compiled, total}
 //
-// `signal` is Pyodide's interrupt buffer: the page writes 2 there to stop Python. Messages of a running program (text, training
-// numbers) go through channel.js.
+// `signal` is shared memory of two words. The first is Pyodide's interrupt buffer: the page writes 2 there to stop Python. The second is
+// the device that the user wants (a place in CHOICES): a training loop looks there between two steps, and whoever reads it clears it.
+// Messages of a running program (text, training numbers) go through channel.js.
 
 import { BatchWriter, ChannelWriter } from "./channel.js";
+import { CHOICES, preferred } from "./device_choice.js";
 import { startPython } from "./python_start.js";
 
-let python; // {run, interrupt} of app/session, once booted
+let python; // {run, interrupt, use_device} of app/session, once booted
+let graphics; // the GPU, or why there is none
 let output; // ChannelWriter or BatchWriter
 let signal = null;
+let wish = null; // the wanted device where there is no shared memory
+let preference = null; // the page's own choice, when it came while something ran
+let running = 0; // runs that Python has begun and not ended
 
 const post = (message) => self.postMessage(message);
 
-async function boot({ channel, signal: buffer, extension }) {
+async function boot({ channel, signal: buffer, extension, choice }) {
   signal = buffer && new Int32Array(buffer);
   output = channel ? new ChannelWriter(channel, post, () => signal[0] !== 0) : new BatchWriter(post);
   const host = {
@@ -28,19 +35,65 @@ async function boot({ channel, signal: buffer, extension }) {
       if (signal) Atomics.wait(signal, 0, 0, ms);
       return signal !== null;
     },
+    wanted: takeWish,
+    // True while Python waits for a promise of the GPU's bridge: it looks at the interrupt flag itself.
+    waitsForGpu: () => graphics?.gpu?.waiting ?? false,
   };
+  const compiling = progressNow((progress) => post({ type: "compiling", ...progress }));
   const stage = (name, loaded, total) => post({ type: "stage", name, loaded, total });
   try {
-    const started = await startPython({ host, signal, extension, stage });
+    const started = await startPython({ host, signal, extension, stage, compiling });
     python = started.session;
+    graphics = started.graphics;
     post({ type: "ready", device: started.device, boot: started.times });
+    chooseDevice(choice);
   } catch (error) {
     post({ type: "failed", message: String(error?.message ?? error) });
   }
 }
 
+// The user's choice or, where there is none, what the page prefers, once the GPU is open; not under the feet of a running program.
+async function chooseDevice(choice) {
+  await graphics.opened;
+  const facts = graphics.facts();
+  choice ??= preferred(facts).choice;
+  if (choice !== "wasm") {
+    if (running) preference = choice;
+    else await useDevice(choice);
+  }
+  post({ type: "graphics", facts });
+}
+
+// The device that the user wants since somebody asked last, or null. What a JavaScript function returns to Python for null is None.
+function takeWish() {
+  const number = signal ? Atomics.exchange(signal, 1, 0) : 0;
+  const choice = number ? CHOICES[number - 1] : wish;
+  wish = null;
+  return choice ?? undefined;
+}
+
+// Opening a device may wait, which needs JSPI where there is any.
+async function useDevice(choice) {
+  preference = null;
+  const { use_device } = python;
+  const facts = await (use_device.callPromising ? use_device.callPromising(choice) : use_device(choice));
+  post({ type: "device", ...JSON.parse(facts) });
+}
+
+// Calls `tell` at most every 50 ms, and with what completes a series at once.
+function progressNow(tell) {
+  let last = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (progress.compiled < progress.total && now - last < 50) return;
+    last = now;
+    tell(progress);
+  };
+}
+
 async function run({ id, mode, source, settings }) {
   let outcome;
+  running++;
   try {
     outcome = JSON.parse(await python.run(source, mode, JSON.stringify(settings ?? null)));
   } catch (error) {
@@ -48,6 +101,9 @@ async function run({ id, mode, source, settings }) {
     const stopped = String(error).includes("KeyboardInterrupt");
     outcome = { ok: false, status: stopped ? "stopped" : "error", error: String(error?.message ?? error), result: null };
   }
+  running--;
+  const choice = takeWish() ?? preference; // of a program that had no step boundary
+  if (choice && !running) await useDevice(choice);
   output.flush();
   post({ type: "done", id, ...outcome });
 }
@@ -55,8 +111,16 @@ async function run({ id, mode, source, settings }) {
 self.onmessage = ({ data }) => {
   if (data.type === "boot") boot(data);
   else if (data.type === "run") run(data);
-  else if (data.type === "interrupt") {
-    // This is read only while Python waits (top-level await) or idles: the flag was not for running code, so the wait is ended instead.
+  else if (data.type === "device") {
+    if (running) wish = signal ? null : data.choice;
+    else if (python) {
+      takeWish();
+      useDevice(data.choice);
+    }
+  } else if (data.type === "interrupt") {
+    // This is read only while Python waits or idles. Where it waits for the GPU inside its code, the bridge sees the flag and the code gets
+    // the KeyboardInterrupt. Elsewhere (top-level await) the flag was not for running code, so the wait is ended instead.
+    if (graphics?.gpu?.waiting) return;
     if (signal) signal[0] = 0;
     python?.interrupt();
   }

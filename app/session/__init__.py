@@ -1,7 +1,7 @@
 """Python's side of the page: one interpreter that the editor, the console and `tinygpt.run` share.
 
-`start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting. The server
-packs this folder as the package `tinygpt_session`.
+`start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting, `use_device` when the
+user chooses a device while nothing runs. The server packs this folder as the package `tinygpt_session`.
 
 output.py    text to the page
 running.py   compiles and runs one source in the `__main__` namespace
@@ -9,18 +9,19 @@ results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line
 waiting.py   `time.sleep` and `run_sync` that a Stop ends
 wheels.py    NumPy and micropip, installed on first import
-training.py  the inputs of the page to `tinygpt.loop`, its messages back
+training.py  the inputs of the page to `tinygpt.loop`, its messages back; the device
 """
 
 import json
 
 from .running import interrupt, run
+from .training import use_device
 
-__all__ = ["interrupt", "run", "start"]
+__all__ = ["interrupt", "run", "start", "use_device"]
 
 
 def start(settings):
-    """settings: JSON {wheels, base, extension, missing}. Returns JSON {python, build, threads, missing}."""
+    """settings: JSON {wheels, base, extension, missing}. Returns JSON {python, device, build, threads, precision, missing}."""
     from . import output, training, waiting, wheels
 
     settings = json.loads(settings)

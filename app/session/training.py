@@ -1,5 +1,10 @@
-"""Between the page and `tinygpt.loop`: the inputs' values go in before a run, the loop's messages come out as JSON lines."""
+"""Between the page and `tinygpt.loop`: the inputs' values go in before a run, the loop's messages come out as JSON lines.
 
+The device that the user chooses reaches a running loop through shared memory (`host.wanted`), and takes hold at once where nothing runs
+(`use_device`).
+"""
+
+import json
 import sys
 import traceback
 
@@ -8,27 +13,51 @@ import tinygpt_host as host
 from .output import TRAINING
 
 _device = None
+_told = None
 
 
 def start(extension, missing):
-    """Imports the package and takes the wasm device. Returns {python, build, threads, missing}."""
-    global _device
-    state = {"python": "%d.%d.%d" % sys.version_info[:3], "build": None, "threads": 0, "missing": missing}
+    """Imports the package and takes the wasm device. Returns {python, device, build, threads, precision, missing}."""
+    global _device, _told
+    state = {"python": "%d.%d.%d" % sys.version_info[:3], "device": "wasm", "build": None, "threads": 0, "missing": missing}
     try:
         import tinygpt
         from tinygpt import loop
 
         loop.set_sink(send)
+        loop.set_wanted(host.wanted)
         if extension:
-            tinygpt.set_device("wasm")
-            from tinygpt import devices
-
-            _device = devices.get("wasm")
-            state.update(build=_device.build, threads=_device.threads)
+            _device = tinygpt.set_device("wasm")
+            _told = loop.describe_device(_device)
+            state.update(_told)
     except Exception as error:  # a broken edit of the package: Python itself is fine, so say it and go on
         state["missing"] = "the tinygpt package could not be started: %s: %s" % (type(error).__name__, error)
         traceback.print_exc()
     return state
+
+
+def use_device(choice):
+    """Makes `choice` ("wasm", "webgpu:f16") the current device; JSON of what is in use then, with `problem` where that is another one."""
+    from tinygpt import loop
+
+    problem = {}
+    try:
+        loop.choose_device(choice)
+    except Exception as error:
+        where = "GPU" if loop.get_device().volatile else "CPU"
+        problem = {"problem": "Training stays on the %s: %s." % (where, str(error).rstrip("."))}
+    return json.dumps({**loop.describe_device(), **problem})
+
+
+def changed_device():
+    """What `use_device` tells, where the code that ran has changed it since the page was told last; else None."""
+    global _told
+    loop = sys.modules.get("tinygpt.loop")
+    facts = loop and loop.describe_device()
+    if facts == _told:
+        return None
+    _told = facts
+    return facts
 
 
 def send(message):

@@ -104,7 +104,7 @@ class Page(Tab):
         self.page.goto(self.server.url + ("?variant=%s" % variant if variant and not adapter else ""))
         try:
             self.page.wait_for_function("globalThis.tinygpt && tinygpt.ready", timeout=60_000)
-            self.page.evaluate("async () => { await tinygpt.ready }")
+            self.page.evaluate("async () => { await tinygpt.ready; await tinygpt.graphics }")
         except Exception as error:
             self.close()
             raise HostError("the page did not become ready: %s\n%s" % (error, "\n".join(self.console[-30:]))) from None

@@ -26,6 +26,7 @@ for (const kind of ["error", "unhandledrejection"])
 while (!globalThis.tinygpt) await new Promise((resume) => setTimeout(resume, 20));
 try {
   await tinygpt.ready;
+  await tinygpt.graphics;
   await post("/driver/answer", { ok: true });
 } catch (error) {
   await post("/driver/answer", { ok: false, error: String(error) });
