@@ -13,6 +13,8 @@ const RECORD_BYTES = 65536;
 const ADAPTER_TRIES = 5; // a fresh browser's first answer can be null
 const POLL = 20; // ms between two looks at the interrupt flag while Python waits
 
+const NUDGE = 4; // ms of a wait in which the browser is made to look for finished work
+
 const OPTIONAL_FEATURES = ["subgroups", "shader-f16", "timestamp-query", "chromium-experimental-subgroup-matrix"];
 
 /**
@@ -52,6 +54,16 @@ async function storedTuning(info) {
     return "";
   }
 }
+
+// The next turn of the event loop; a timer would take milliseconds.
+const channel = typeof setImmediate === "function" ? null : new MessageChannel();
+const turns = [];
+if (channel) channel.port1.onmessage = () => turns.shift()();
+const macrotask = () => new Promise((resume) => {
+  if (!channel) return setImmediate(resume);
+  turns.push(resume);
+  channel.port2.postMessage(0);
+});
 
 async function requestDevice(adapter, requiredFeatures, requiredLimits) {
   for (;;) {
@@ -419,17 +431,30 @@ export class Gpu {
   // A promise that Python waits for: a Stop ends the wait, and so does the loss of the device.
   async #race(promise) {
     this.waiting = true;
-    let timer;
+    let timer, settled = false;
     const stopped = new Promise((resume) => {
       timer = setInterval(() => {
         if (this.lost || (this.#signal && this.#signal[0] !== 0)) resume(null);
       }, POLL);
     });
+    if (!this.info.fallback) this.#nudge(() => settled);
     try {
       return await Promise.race([promise, stopped]);
     } finally {
+      settled = true;
       clearInterval(timer);
       this.waiting = false;
+    }
+  }
+
+  // A browser's GPU process looks for finished work when commands come, and else only every millisecond or two, which is longer than
+  // a small model's step. So a wait sends empty submits, for as long as a look could matter.
+  async #nudge(settled) {
+    const end = performance.now() + NUDGE;
+    for (;;) {
+      await macrotask();
+      if (settled() || this.lost || performance.now() > end) return;
+      this.#device.queue.submit([]);
     }
   }
 
