@@ -7,18 +7,18 @@ import struct
 
 from ..plan import kernel
 
-ENOUGH_WARPS = 600  # of 32 threads: about one for each scheduler of a large GPU; below it more threads share a row's work
+ENOUGH_WARPS = 300  # of 32 threads: about one for each scheduler of a large GPU; below it more threads share a row's work
 WIDTH = 256  # threads of the other kernels
 STRIDES = ("b", "t", "h")
 
 
 def forward_tile(blocks, D):
-    """RQ, rows a thread scores in the forward; blocks: of 32 queries, in all heads. Two were the fastest on an H200 at every preset's shape."""
+    """RQ, rows a thread scores in the forward; blocks: of 32 queries, in all heads. Two were fastest on an H200 at the presets' shapes."""
     return _rows_of_a_thread(blocks, 2)
 
 
 def backward_tile(blocks, D):
-    """RQ in the backward; blocks: of 32 queries and of 32 keys, in all heads. Two were the fastest on an H200 at every preset's shape."""
+    """RQ in the backward; blocks: of 32 queries and of 32 keys, in all heads. Two were fastest on an H200 at the presets' shapes."""
     return _rows_of_a_thread(blocks, 2)
 
 
