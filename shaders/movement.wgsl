@@ -22,54 +22,59 @@ fn convert(v: ${T}) -> ${T} { return v; }
 fn value(i: u32) -> ${T} { return ${T}(P.value); }
 
 //! shader arange
+// start + i * step as float64 has it, in integers: numbers of 32 whole and 64 fractional bits (words from the lowest to the highest) in units
+// of P.scale, the product and the sum each rounded to 53 significant bits.
 //! buffers out:w:${T}
 //! params n:u32 first:u32 start0:u32 start1:u32 start2:u32 step0:u32 step1:u32 step2:u32 scale:f32
 #include flat
 #include math
-// start + i * step as a fixed-point number of 32 whole and 64 fractional bits (words 2, 1 and 0), in units of P.scale, so that nothing but
-// the last rounding is lost.
+fn add(a: vec3u, b: vec3u) -> vec3u {
+  let x = a.x + b.x;
+  let y = a.y + b.y;
+  let carry = u32(x < a.x);
+  return vec3u(x, y + carry, a.z + b.z + u32(y < a.y) + u32(y + carry < carry));
+}
+fn negate(a: vec3u) -> vec3u { return add(~a, vec3u(1u, 0u, 0u)); }
+
+// To the nearest of 53 significant bits, on a tie to the even one.
+fn round_to_double(a: vec3u) -> vec3u {
+  let zeros = select(select(64u + countLeadingZeros(a.x), 32u + countLeadingZeros(a.y), a.y != 0u), countLeadingZeros(a.z), a.z != 0u);
+  if (zeros >= 43u) { return a; }
+  let drop = 43u - zeros;
+  let high = drop - min(drop, 32u);  // bits of the middle word that go
+  let odd = select(a.x >> (drop & 31u), a.y >> high, drop >= 32u) & 1u;
+  let half = select(vec3u(1u << ((drop - 1u) & 31u), 0u, 0u), vec3u(0u, 1u << ((drop - 1u) & 31u), 0u), drop > 32u);
+  let up = add(add(a, half), select(vec3u(0xffffffffu), vec3u(0u), odd == 1u));
+  return up & vec3u(select(0xffffffffu << (drop & 31u), 0u, drop >= 32u), 0xffffffffu << high, 0xffffffffu);
+}
+
 fn element(i: u32) -> u32 {
-  var low = i * P.step0;
-  var middle = i * P.step1;
-  var high = i * P.step2 + m_multiply_high(i, P.step1);
-  let carried = m_multiply_high(i, P.step0);
-  middle += carried;
-  high += u32(middle < carried);
-  low += P.start0;
-  let c0 = u32(low < P.start0);
-  middle += c0;
-  high += u32(middle < c0);
-  middle += P.start1;
-  high += u32(middle < P.start1) + P.start2;
-  let negative = high >> 31u == 1u;
-  if (negative) {
-    low = ~low + 1u;
-    let c1 = u32(low == 0u);
-    middle = ~middle + c1;
-    high = ~high + (c1 & u32(middle == 0u));
-  }
+  let size = vec3u(P.step0, P.step1, P.step2);
+  var v = add(i * size, vec3u(0u, m_multiply_high(i, size.x), m_multiply_high(i, size.y)));
+  v = round_to_double(v);
+#if down
+  v = negate(v);
+#end
+  v = add(v, vec3u(P.start0, P.start1, P.start2));
+  let negative = v.z >> 31u == 1u;
+  if (negative) { v = negate(v); }
+  v = round_to_double(v);
 #if dtype == "i32"
-  // In float64 0.7 * 10 rounds up to 7, which exact arithmetic does not reach: what is 2^-31 below an integer is that integer.
-  middle += 2u;
-  high += u32(middle < 2u);
-  return select(high, ~high + 1u, negative);
+  return select(v.z, ~v.z + 1u, negative);
 #else
   var exponent = 0;
-  if (high == 0u) {
-    high = middle;
-    middle = low;
-    low = 0u;
+  if (v.z == 0u) {
+    v = vec3u(0u, v.x, v.y);
     exponent = -32;
-    if (high == 0u) {
-      high = middle;
-      middle = 0u;
+    if (v.z == 0u) {
+      v = vec3u(0u, 0u, v.y);
       exponent = -64;
     }
   }
   // 32 leading bits, the lowest of them set where more follow, round as the whole number would.
-  let zeros = countLeadingZeros(high) & 31u;
-  let rest = select(0u, middle >> (32u - zeros), zeros > 0u);
-  let bits = (high << zeros) | rest | u32(((middle << zeros) | low) != 0u);
+  let zeros = countLeadingZeros(v.z) & 31u;
+  let rest = select(0u, v.y >> ((32u - zeros) & 31u), zeros > 0u);
+  let bits = (v.z << zeros) | rest | u32(((v.y << zeros) | v.x) != 0u);
   let x = m_scale(f32(bits), exponent - i32(zeros)) * P.scale;
   return bitcast<u32>(select(x, -x, negative));
 #end

@@ -31,13 +31,14 @@ def arange(d, p, b):
             raise ValueError("arange from %r in steps of %r leaves the range of float32" % (p.start, p.step))
         scale = 2.0 ** (max(math.frexp(top)[1], -90) - 31)
     words = {}
-    for name, value in (("start", p.start), ("step", p.step)):
+    for name, value in (("start", p.start), ("step", abs(p.step))):
         fixed = round(Fraction(value) / Fraction(scale) * 2**64)
         words.update({"%s%d" % (name, k): fixed >> 32 * k & 0xFFFFFFFF for k in range(3)})
     for start, n in d.ranges(p.n):
         out = b.out.part(start, n)
         groups, shape = flat(n, d.vec4(out))
-        d.run("movement.arange", groups, dict(out=out), dict(n=n, first=start, scale=scale, **words), dtype=TYPE[p.dtype], **shape)
+        values = dict(n=n, first=start, scale=scale, **words)
+        d.run("movement.arange", groups, dict(out=out), values, dtype=TYPE[p.dtype], down=p.step < 0, **shape)
 
 
 @kernel("tril")
@@ -61,7 +62,9 @@ def copy(d, p, b):
         if INT8 in (p.dtype_out, p.dtype_x):
             _copy_bytes(d, p, out, source, *piece)
         else:
-            _copy_words(d, out, source, *piece, cast="same" if p.dtype_out == p.dtype_x else "%s to %s" % (TYPE[p.dtype_x], TYPE[p.dtype_out]))
+            _copy_words(
+                d, out, source, *piece, cast="same" if p.dtype_out == p.dtype_x else "%s to %s" % (TYPE[p.dtype_x], TYPE[p.dtype_out])
+            )
 
 
 def _reach(sizes, strides):
@@ -114,7 +117,15 @@ def _copy_words(d, out, x, sizes, o, s, cast):
         n //= 4
     V, U = 4 if vec4 else 1, 4 if n >= LARGE else 1
     shape = dict(V=V, U=U, W=W, T="vec4<u32>" if vec4 else "u32")
-    d.run("movement.copy_strided", -(-n // (U * W)), buffers, dict(n=n, **_dimensions(sizes, o, s)), rank=len(sizes), **shape, **_cast(cast, shape))
+    d.run(
+        "movement.copy_strided",
+        -(-n // (U * W)),
+        buffers,
+        dict(n=n, **_dimensions(sizes, o, s)),
+        rank=len(sizes),
+        **shape,
+        **_cast(cast, shape),
+    )
 
 
 def _cast(cast, shape):
