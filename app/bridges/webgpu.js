@@ -78,6 +78,9 @@ async function requestDevice(adapter, requiredFeatures, requiredLimits) {
   }
 }
 
+// Numbers never come again, also when a GPU that was lost is opened anew: what Python lets go of then is not the new one's.
+let buffersEver = 0, programsEver = 0;
+
 export class Gpu {
   lost = ""; // why the device is gone, once it is
   tuning = ""; // JSON: what was measured on this adapter
@@ -91,13 +94,13 @@ export class Gpu {
   #progress;
   #python = null;
   #command = 0;
-  #buffers = [null];
+  #buffers = new Array(buffersEver + 1).fill(null);
   #retired = []; // buffers to destroy after the next submit: queued launches may still use them
   #layouts = new Map();
   #pipelines = [];
   #pipelineNumbers = new Map();
   #compiling = 0;
-  #programs = [null];
+  #programs = new Array(programsEver + 1).fill(null);
   #queue = []; // eager launches, copies and reads, in their order
   #ring;
   #ringBytes = new Uint8Array(RING_BYTES);
@@ -164,7 +167,7 @@ export class Gpu {
     const buffer = this.#device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
     if (watch) this.#memory = this.#device.popErrorScope().then((error) => error?.message ?? "", () => "");
     this.#buffers.push(buffer);
-    return this.#buffers.length - 1;
+    return (buffersEver = this.#buffers.length - 1);
   }
 
   #memory = Promise.resolve("");
@@ -303,11 +306,11 @@ export class Gpu {
     const launches = decoded.map(({ entry, groups, bindings, offset, uniforms }) =>
       ({ entry, groups, group: this.#bindGroup(entry, bindings, uniform, offset, uniforms) }));
     this.#programs.push({ uniform, launches });
-    return this.#programs.length - 1;
+    return (programsEver = this.#programs.length - 1);
   }
 
   freeProgram(number) {
-    this.#programs[number].uniform.destroy();
+    this.#programs[number]?.uniform.destroy(); // none: it was of a GPU that was lost
     this.#programs[number] = null;
   }
 
