@@ -207,4 +207,4 @@ def test_a_device_that_is_not_there_changes_nothing(messages):
     loop.run(train.train)
     notes = [m["text"] for m in messages if m["type"] == "note"]
     assert len(notes) == 3 and all(note.startswith("Training stays on the CPU (native") for note in notes)
-    assert messages[-1]["reason"] == "done" and not [m for m in messages if m["type"] == "device"]
+    assert messages[-1]["reason"] == "done" and {m["device"] for m in messages if m["type"] == "device"} == {"native"}

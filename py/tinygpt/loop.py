@@ -160,6 +160,7 @@ class Run:
                 raise  # not the new one: the loss is dealt with where the run was
             set_device(before.name)
             self.note("Training stays %s: %s" % (_named(before), error))
+            self.send(type="device", **describe_device())
             return before
         if describe_device() != facts:
             self._copy = self._copy if device.volatile else None
