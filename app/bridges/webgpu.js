@@ -55,16 +55,6 @@ async function storedTuning(info) {
   }
 }
 
-// The next turn of the event loop; a timer would take milliseconds.
-const channel = typeof setImmediate === "function" ? null : new MessageChannel();
-const turns = [];
-if (channel) channel.port1.onmessage = () => turns.shift()();
-const macrotask = () => new Promise((resume) => {
-  if (!channel) return setImmediate(resume);
-  turns.push(resume);
-  channel.port2.postMessage(0);
-});
-
 async function requestDevice(adapter, requiredFeatures, requiredLimits) {
   for (;;) {
     try {
@@ -450,14 +440,13 @@ export class Gpu {
     }
   }
 
-  // A browser's GPU process looks for finished work when commands come, and else only every millisecond or two, which is longer than
-  // a small model's step. So a wait sends empty submits, for as long as a look could matter.
+  // A browser's GPU process looks for finished work when commands come, and else only every millisecond or two, which is longer than a
+  // small model's step. So a wait sends it something to answer, one question at a time, for as long as a look could matter.
   async #nudge(settled) {
     const end = performance.now() + NUDGE;
-    for (;;) {
-      await macrotask();
-      if (settled() || this.lost || performance.now() > end) return;
-      this.#device.queue.submit([]);
+    while (!settled() && !this.lost && performance.now() < end) {
+      this.#device.pushErrorScope("validation");
+      await this.#device.popErrorScope().catch(() => {});
     }
   }
 
