@@ -2,13 +2,16 @@
 
     python3 -m tests.bench.gpu OUT.json [--presets tiny,small] [--precisions f32,f16,matrix] [--flags visitor|full] [--no-torch] [--profile huge]
 
-Writes rows in the form of public/speed.json; `python3 -m tests.bench --merge OUT.json` puts them into public/speed.json and
-docs/performance.md. The browser is Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). `--flags`
+    python3 -m tests.bench.gpu --merge OUT.json...
+
+Writes rows in the form of public/speed.json; --merge puts them into public/speed.json and docs/performance.md, in place of those of an
+earlier run. The browser is Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). `--flags`
 only names in the rows which browser flags were in force: a visitor's (WebGPU as it ships) or the full set (f16, subgroup matrices).
 """
 
 import argparse
 import json
+import pathlib
 import statistics
 import time
 
@@ -75,9 +78,65 @@ def profile(preset, precision):
         )
 
 
+def of_gpu(row):
+    """Whether a row of public/speed.json was measured on a GPU."""
+    return row["device"] in ("webgpu", "cuda")
+
+
+def report(rows):
+    """The part of docs/performance.md on the rows of a GPU, "" without any."""
+    rows = [r for r in rows if of_gpu(r)]
+    if not rows:
+        return ""
+    columns = []
+    for r in rows:
+        column = (r["implementation"], r["host"], r["precision"], r.get("flags", ""))
+        if column not in columns:
+            columns.append(column)
+    columns.sort(key=lambda c: (c[0] != "PyTorch", c[3] == "full", c[2] != "f32"))
+    flags = {"visitor": ", a visitor's browser flags", "full": ", all flags", "": ""}
+    title = [
+        "PyTorch %s" % host if name == "PyTorch" else "TinyGPT %s%s" % (precision, flags[flag]) for name, host, precision, flag in columns
+    ]
+    out = [
+        "", "## On a GPU", "",
+        "Written by `python3 -m tests.bench.gpu` on a machine with a GPU, PyTorch and Chromium in one start of it: %s. Milliseconds of a training"
+        % "; ".join(sorted({r["build"] for r in rows if r["precision"] == "f32"})),
+        "step (batch, forward, backward, clip, AdamW; the loss is read as it arrives, at most two steps in flight): median (minimum to maximum)",
+        "of %d windows of back-to-back steps after at least a second of warm-up. PyTorch (fp32 but where it says tf32): fused AdamW, one fixed batch;"
+        % 15,
+        "`graph` is that step as a CUDA graph. TinyGPT's matrix: products on the GPU's matrix units, f16 operands, f32 sums.", "",
+        "| preset | " + " | ".join(title) + " |", "|---|" + "--:|" * len(title),
+    ]  # fmt: skip
+    presets = list(dict.fromkeys(r["preset"] for r in rows))
+    for preset in presets:
+        own = {(r["implementation"], r["host"], r["precision"], r.get("flags", "")): r for r in rows if r["preset"] == preset}
+        cells = ["%.2f (%.2f to %.2f)" % (own[c]["median_ms"], own[c]["min_ms"], own[c]["max_ms"]) if c in own else "" for c in columns]
+        out.append("| %s | %s |" % (preset, " | ".join(cells)))
+    out += ["", "| preset | precision, flags | dispatches a step | tokens/s in training | Python ms a step | generated tokens/s | first token ms |",
+            "|---|---|--:|--:|--:|--:|--:|"]  # fmt: skip
+    for r in rows:
+        if r["implementation"] == "TinyGPT":
+            numbers = r["dispatches"], r["tokens_per_s"], r["python_ms"], r["generation_tokens_per_s"], r["first_token_ms"]
+            out.append("| %s | %s, %s | %d | %.0f | %.3f | %.0f | %.2f |" % (r["preset"], r["precision"], r["flags"], *numbers))
+    return "\n".join(out) + "\n"
+
+
+def merge(files):
+    """Puts the rows of `files` into public/speed.json and their tables into docs/performance.md."""
+    speed, text = hosts.ROOT / "public" / "speed.json", hosts.ROOT / "docs" / "performance.md"
+    new = [r for name in files for r in json.loads(pathlib.Path(name).read_text())]
+    rows = [r for r in json.loads(speed.read_text()) if not of_gpu(r)] + new
+    speed.write_text(json.dumps(rows, indent=1) + "\n")
+    text.write_text(text.read_text().split("\n## On a GPU")[0].rstrip("\n") + "\n" + report(rows))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("out")
+    parser.add_argument("out", nargs="+")
+    parser.add_argument(
+        "--merge", action="store_true", help="take the rows of the files over into public/speed.json and docs/performance.md"
+    )
     parser.add_argument("--presets", default=",".join(CURVE))
     parser.add_argument("--precisions", default="f32,f16,matrix")
     parser.add_argument("--flags", default="full", choices=("visitor", "full"))
@@ -85,6 +144,9 @@ def main():
     parser.add_argument("--profile", default="", help="presets whose GPU time is printed by kernel")
     parser.add_argument("--seconds", type=float, default=1e9, help="no new measurement starts after so many")
     options = parser.parse_args()
+    if options.merge:
+        merge(options.out)
+        return
     rows, started = [], time.monotonic()
     for preset in options.presets.split(","):
         makers = [webgpu_rows(preset, options.precisions.split(","), options.flags)] + ([] if options.no_torch else [torch_rows(preset)])
@@ -101,7 +163,7 @@ def main():
                         % (preset, new["device"], new["host"], new["precision"], new["median_ms"], new["min_ms"], new["max_ms"], more),
                         flush=True,
                     )
-                    with open(options.out, "w") as file:
+                    with open(options.out[0], "w") as file:
                         json.dump(rows, file, indent=1)
                     if time.monotonic() - started > options.seconds:
                         return
