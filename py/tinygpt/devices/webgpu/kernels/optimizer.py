@@ -1,4 +1,4 @@
-"""The flat arenas' kernels: norm, clipping, AdamW and SGD (shaders/optimizer.wgsl), cut by ranges where an arena is larger than a binding."""
+"""The flat arenas' kernels: norm, clipping, AdamW, SGD (shaders/optimizer.wgsl); one dispatch for each range that fits a binding."""
 
 from ..plan import kernel
 

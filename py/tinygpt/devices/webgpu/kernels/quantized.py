@@ -10,10 +10,14 @@ FEW = 16  # rows of x up to which w is read once for every four of them
 
 @kernel("int8_matmul")
 def int8_matmul(d, p, b):
-    if not p.M * p.N:
-        return
-    if p.M > FEW:
-        return _through_float(d, p, b)
+    if p.M * p.N and p.M > FEW:
+        _through_float(d, p, b)
+    elif p.M * p.N:
+        _directly(d, p, b)
+
+
+def _directly(d, p, b):
+    """A team of invocations for each row of w."""
     packed = p.K % 4 == 0 and (b.w.residue + b.w.offset) % 4 == 0 and d.vec4(b.x)
     R = min(p.M, 4)
     T = 32 if p.K > 16 else 8
@@ -38,5 +42,5 @@ def quantize_int8(d, p, b):
     n = p.N * p.K
     d.run("quantized.scales", p.N, dict(scale=b.scale, x=b.x), dict(N=p.N, K=p.K), W=64 if p.K <= 256 else 256)
     if n:
-        misplaced = (b.w.residue + b.w.offset) % 4
-        d.run("quantized.quantize", -(-(-(-(misplaced + n) // 4)) // 256), dict(w=b.w, scale=b.scale, x=b.x), dict(n=n, K=p.K))
+        in_front = (b.w.residue + b.w.offset) % 4  # bytes of the first word that are not w's
+        d.run("quantized.quantize", (in_front + n + 1023) // 1024, dict(w=b.w, scale=b.scale, x=b.x), dict(n=n, K=p.K))
