@@ -1,6 +1,7 @@
 """The speed curve of the WebGPU device on a machine with a GPU, beside PyTorch on that GPU, in one run.
 
-    python3 -m tests.bench.gpu OUT.json [--presets tiny,small] [--precisions f32,f16,matrix] [--flags visitor|full] [--no-torch] [--profile huge]
+    python3 -m tests.bench.gpu OUT.json [--presets tiny,small] [--precisions f32,f16,matrix] [--flags visitor|full]
+        [--no-torch] [--profile huge]
 
     python3 -m tests.bench.gpu --merge OUT.json...
 
@@ -100,12 +101,12 @@ def report(rows):
     ]
     out = [
         "", "## On a GPU", "",
-        "Written by `python3 -m tests.bench.gpu` on a machine with a GPU, PyTorch and Chromium in one start of it: %s. Milliseconds of a training"
+        "Written by `python3 -m tests.bench.gpu` on a machine with a GPU, PyTorch and Chromium in one start of it: %s."
         % "; ".join(sorted({r["build"] for r in rows if r["precision"] == "f32"})),
-        "step (batch, forward, backward, clip, AdamW; the loss is read as it arrives, at most two steps in flight): median (minimum to maximum)",
-        "of %d windows of back-to-back steps after at least a second of warm-up. PyTorch (fp32 but where it says tf32): fused AdamW, one fixed batch;"
-        % 15,
-        "`graph` is that step as a CUDA graph. TinyGPT's matrix: products on the GPU's matrix units, f16 operands, f32 sums.", "",
+        "Milliseconds of a training step (batch, forward, backward, clip, AdamW; the loss is read as it arrives, at most two steps in flight):",
+        "median (minimum to maximum) of 15 windows of back-to-back steps after at least a second of warm-up. PyTorch: fused AdamW, one fixed",
+        "batch, fp32 where it does not say tf32; `graph` is that step as a CUDA graph. TinyGPT's `f16` and `matrix`: products of f16 operands",
+        "with f32 sums, the latter on the GPU's matrix units. A visitor's flags: WebGPU as it ships; all flags: f16 and subgroup matrices on.", "",
         "| preset | " + " | ".join(title) + " |", "|---|" + "--:|" * len(title),
     ]  # fmt: skip
     presets = list(dict.fromkeys(r["preset"] for r in rows))
@@ -113,8 +114,16 @@ def report(rows):
         own = {(r["implementation"], r["host"], r["precision"], r.get("flags", "")): r for r in rows if r["preset"] == preset}
         cells = ["%.2f (%.2f to %.2f)" % (own[c]["median_ms"], own[c]["min_ms"], own[c]["max_ms"]) if c in own else "" for c in columns]
         out.append("| %s | %s |" % (preset, " | ".join(cells)))
-    out += ["", "| preset | precision, flags | dispatches a step | tokens/s in training | Python ms a step | generated tokens/s | first token ms |",
-            "|---|---|--:|--:|--:|--:|--:|"]  # fmt: skip
+    heads = (
+        "preset",
+        "precision, flags",
+        "dispatches a step",
+        "tokens/s in training",
+        "Python ms a step",
+        "generated tokens/s",
+        "first token ms",
+    )
+    out += ["", "| %s |" % " | ".join(heads), "|---|---|--:|--:|--:|--:|--:|"]
     for r in rows:
         if r["implementation"] == "TinyGPT":
             numbers = r["dispatches"], r["tokens_per_s"], r["python_ms"], r["generation_tokens_per_s"], r["first_token_ms"]
