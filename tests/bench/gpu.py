@@ -79,6 +79,14 @@ def profile(preset, precision):
         )
 
 
+INTRODUCTION = """\
+Written by `python3 -m tests.bench.gpu` on a machine with a GPU, PyTorch and Chromium in one start of it: %s.
+Milliseconds of a training step (batch, forward, backward, clip, AdamW; the loss is read as it arrives, at most two steps in flight):
+median (minimum to maximum) of 15 windows of back-to-back steps after at least a second of warm-up. PyTorch: fused AdamW, one fixed
+batch, fp32 where it does not say tf32; `graph` is that step as a CUDA graph. TinyGPT's `f16` and `matrix`: products of f16 operands
+with f32 sums, the latter on the GPU's matrix units. A visitor's flags: WebGPU as it ships; all flags: f16 and subgroup matrices on."""
+
+
 def of_gpu(row):
     """Whether a row of public/speed.json was measured on a GPU."""
     return row["device"] in ("webgpu", "cuda")
@@ -101,12 +109,7 @@ def report(rows):
     ]
     out = [
         "", "## On a GPU", "",
-        "Written by `python3 -m tests.bench.gpu` on a machine with a GPU, PyTorch and Chromium in one start of it: %s."
-        % "; ".join(sorted({r["build"] for r in rows if r["precision"] == "f32"})),
-        "Milliseconds of a training step (batch, forward, backward, clip, AdamW; the loss is read as it arrives, at most two steps in flight):",
-        "median (minimum to maximum) of 15 windows of back-to-back steps after at least a second of warm-up. PyTorch: fused AdamW, one fixed",
-        "batch, fp32 where it does not say tf32; `graph` is that step as a CUDA graph. TinyGPT's `f16` and `matrix`: products of f16 operands",
-        "with f32 sums, the latter on the GPU's matrix units. A visitor's flags: WebGPU as it ships; all flags: f16 and subgroup matrices on.", "",
+        INTRODUCTION % "; ".join(sorted({r["build"] for r in rows if r["precision"] == "f32"})), "",
         "| preset | " + " | ".join(title) + " |", "|---|" + "--:|" * len(title),
     ]  # fmt: skip
     presets = list(dict.fromkeys(r["preset"] for r in rows))
