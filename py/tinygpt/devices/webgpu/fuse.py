@@ -2,6 +2,7 @@
 
 matmul (dW = dY^T X), sum of dY over its rows     -> the product also writes the row sums (bias gradient)
 clip_scale, adamw on the same gradient            -> one pass over the flat arenas
+clip_scale, its gradient's norm, adamw with that  -> the same; the norm before the clipping is finite where the one after it is
 """
 
 from collections import namedtuple
@@ -46,13 +47,40 @@ def _with_sums(out, i):
 
 
 def _with_clip(out, i):
-    """The launch after a clip_scale is the optimizer's on exactly that gradient."""
+    """The launch after a clip_scale is adamw on exactly that gradient, perhaps with a norm of it in between that only adamw reads."""
     j = _next(out, i)
-    if j is None or out[j].kernel is not kernels.adamw:
+    if j is None:
+        return
+    again = None
+    if out[j].kernel is kernels.global_norm and out[j].buffers[1] == out[i].buffers[0] and out[j].params[0] == out[i].params[0]:
+        again, j = j, _next(out, j)
+    if j is None or out[j].kernel is not kernels.adamw or (again is not None and not _only_skips(out, again, j)):
         return
     p, q = kernels.clip_scale.Params(*out[i].params), kernels.adamw.Params(*out[j].params)
     if p.n != q.n or out[j].buffers[3] != out[i].buffers[0]:
         return
     out[j].extra["clip_norm"] = (out[i].buffers[1], 1, "f")
     out[j].extra["max_norm"] = p.max_norm
+    if again is not None:
+        out[j].buffers[5] = out[i].buffers[1]
+        out[again] = None
     out[i] = None
+
+
+def _only_skips(out, again, j):
+    """The norm that launch `again` writes is an intermediate that adamw, launch j, reads as its norm, and nobody else does."""
+    handle, offset = place = out[again].buffers[0]
+    if handle != "arena" or out[j].buffers[5] != place:
+        return False
+    for launch in out[j + 1 :]:
+        if launch is None:
+            continue
+        extent = launch.kernel.extent(launch.params)
+        used = set()
+        for spec, b in zip(launch.kernel.buffers, launch.buffers):
+            size = 1 if spec.dtype == "b" else 4
+            if b is not None and b[0] == handle and b[1] <= offset < b[1] + size * extent[spec.name]:
+                used.add(spec.access)
+        if used:
+            return used == {"w"}  # overwritten first
+    return True
