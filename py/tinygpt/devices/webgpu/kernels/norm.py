@@ -11,8 +11,11 @@ def items(d, n, *operands):
 
 
 def shape_of_group(kind, n, most):
-    """(T, K): invocations that share a row of n items, and items of each. K is at most `most` (of f32: twice that) and 0 for a row too long for
-    the registers of 256 invocations. 32 where that is enough: an NVIDIA subgroup, which needs no barrier."""
+    """(T, K): invocations that share a row of n items, and items of each.
+
+    K is at most `most` (of f32: twice that), and 0 for a row too long for the registers of 256 invocations. T is 32 where that is enough:
+    on NVIDIA's GPUs they run in lock-step and need no barrier.
+    """
     most *= 1 if kind != "f32" else 2
     for T in (16, 32, 64, 128, 256):
         if n <= T * (1 if T == 16 else most):
@@ -47,8 +50,8 @@ def rms_norm(d, p, b):
 def backward(d, p, dx, dy, x, weight, mean, rstd, add, gradients):
     """gradients: the parameter gradients wanted, {"dweight": Operand or None, "dbias": ...}.
 
-    A workgroup takes a block of rows and writes one partial row of each gradient. Up to 4096 rows there are about 128 workgroups, as many as a
-    large GPU has multiprocessors, beyond it 256: the partial rows are read back by the sum that `defer` asks for, so more would cost there.
+    A workgroup takes a block of rows and writes one partial row of each gradient. Up to 4096 rows there are about 128 workgroups, as many
+    as a large GPU has multiprocessors, beyond it 256: the sum that `defer` asks for reads the partial rows back, so more would cost there.
     """
     wanted = {name: operand for name, operand in gradients.items() if operand is not None}
     kinds, C = len(wanted), p.C
