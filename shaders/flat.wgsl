@@ -1,7 +1,7 @@
 // The frame of a kernel that computes each element of a dense `out` (P.n elements of 4 bytes) by itself, for `#include flat`.
 //
-// The section defines value(i): the i-th element, or the i-th vector of four where V is 4 (T is the type, of all buffers alike). A workgroup
-// of ${W} takes ${U} times ${W} of them, all loaded before the first is stored. The last vector keeps what lies behind P.n.
+// The section defines value(i): the i-th element, or the i-th vector of four where V is 4 (T is the type, of all buffers alike). A
+// workgroup of ${W} takes ${U} times ${W} of them, all loaded before the first is stored. The last vector keeps what lies behind P.n.
 fn store(i: u32, v: ${T}) {
 #if V == 4
   let rest = P.n - 4u * i;

@@ -22,8 +22,8 @@ fn convert(v: ${T}) -> ${T} { return v; }
 fn value(i: u32) -> ${T} { return ${T}(P.value); }
 
 //! shader arange
-// start + i * step as float64 has it, in integers: numbers of 32 whole and 64 fractional bits (words from the lowest to the highest) in units
-// of P.scale, the product and the sum each rounded to 53 significant bits.
+// start + i * step as float64 has it, in integers: numbers of 32 whole and 64 fractional bits (words from the lowest to the highest) in
+// units of P.scale, the product and the sum each rounded to 53 significant bits.
 //! buffers out:w:${T}
 //! params n:u32 first:u32 start0:u32 start1:u32 start2:u32 step0:u32 step1:u32 step2:u32 scale:f32
 #include flat
@@ -137,7 +137,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 // Tiles of 32 x 32 through workgroup memory: dimension r is contiguous in the output, dimension q in the input, so both are walked along
 // their rows. The other dimensions (n2..n5) are walked by the workgroups.
 //! buffers out:w:u32 x:r:u32
-//! params groups:u32 R:u32 Q:u32 o_q:u32 x_r:u32 tiles_r:u32 tiles_q:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
+//! params groups:u32 R:u32 Q:u32 o_q:u32 x_r:u32 tiles_r:u32 tiles_q:u32
+//! params ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 var<workgroup> tile: array<u32, ${32 * 33}>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {

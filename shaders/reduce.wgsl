@@ -53,8 +53,8 @@ fn finish1(a: Acc1) -> u32 { return a.at; }
 #end
 
 //! shader rows
-// inner = 1. L invocations take a split of a row: chunk numbers, in vectors of V. out: [outer, splits]. candidates: [outer, n], their indices
-// count from the beginning of rows of `stride` numbers.
+// inner = 1. L invocations take a split of a row: chunk numbers, in vectors of V. out: [outer, splits]. candidates: [outer, n], their
+// indices count from the beginning of rows of `stride` numbers.
 //! buffers out:w:u32 x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32
 //! params units:u32 n:u32 splits:u32 chunk:u32 stride:u32 scale:f32
 var<workgroup> shared_acc: array<Acc1, ${W}>;

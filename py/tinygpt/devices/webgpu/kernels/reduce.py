@@ -1,6 +1,6 @@
 """Plans of the kernel reduce: rows (inner = 1) or columns, in one dispatch or cut into splits whose results are reduced again."""
 
-from ....kernels import DTYPES, REDUCE
+from ....kernels import REDUCE
 from ..plan import kernel
 from .elementwise import TYPE, W
 
