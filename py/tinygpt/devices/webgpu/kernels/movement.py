@@ -62,9 +62,8 @@ def copy(d, p, b):
         if INT8 in (p.dtype_out, p.dtype_x):
             _copy_bytes(d, p, out, source, *piece)
         else:
-            _copy_words(
-                d, out, source, *piece, cast="same" if p.dtype_out == p.dtype_x else "%s to %s" % (TYPE[p.dtype_x], TYPE[p.dtype_out])
-            )
+            cast = "same" if p.dtype_out == p.dtype_x else "%s to %s" % (TYPE[p.dtype_x], TYPE[p.dtype_out])
+            _copy_words(d, out, source, *piece, cast)
 
 
 def _reach(sizes, strides):
@@ -117,15 +116,8 @@ def _copy_words(d, out, x, sizes, o, s, cast):
         n //= 4
     V, U = 4 if vec4 else 1, 4 if n >= LARGE else 1
     shape = dict(V=V, U=U, W=W, T="vec4<u32>" if vec4 else "u32")
-    d.run(
-        "movement.copy_strided",
-        -(-n // (U * W)),
-        buffers,
-        dict(n=n, **_dimensions(sizes, o, s)),
-        rank=len(sizes),
-        **shape,
-        **_cast(cast, shape),
-    )
+    values = dict(n=n, **_dimensions(sizes, o, s))
+    d.run("movement.copy_strided", -(-n // (U * W)), buffers, values, rank=len(sizes), **shape, **_cast(cast, shape))
 
 
 def _cast(cast, shape):
