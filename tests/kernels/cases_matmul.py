@@ -51,7 +51,12 @@ for ta, tb in TRANSPOSES:
     for label, bits in EPILOGUES.items():
         for M, N, K in ((1, 1, 1), (3, 17, 65), (65, 17, 3), (70, 130, 90)):
             matmul(label, M, N, K, ta, tb, epilogue=bits)
+    # Large enough for the largest tiles of a GPU, and long enough that K is cut up there.
+    matmul("large", 1090, 1030, 72, ta, tb)
+    matmul("long", 256, 256, 1024, ta, tb)
+    matmul("long, ragged", 250, 131, 1030, ta, tb, beta=1.0)
 for label, bits in EPILOGUES.items():
+    matmul(label + " large", 1032, 1060, 40, 0, 1, epilogue=bits)
     matmul(label + " batched", 17, 24, 40, 0, 1, batch=3, epilogue=bits, pad=2, alpha=0.5, beta=1.0)
     matmul(label + " deep", 96, 96, 1500, 0, 1, epilogue=bits)
     matmul(label + " K=0", 3, 17, 0, 0, 1, epilogue=bits)
@@ -62,7 +67,15 @@ for bits in (0, BIAS, GELU_BACKWARD | RESIDUAL):  # the hint changes nothing
     for ta in (0, 1):
         matmul("hint", 70, 130, 90, ta, 0, epilogue=bits | GRADIENT)
         matmul("hint", 3, 17, 65, ta, 0, epilogue=bits | GRADIENT, beta=1.0)
+for ta, tb in ((0, 1), (1, 0)):
+    matmul("larger", 2052, 1540, 40, ta, tb)
 matmul("K=0, accumulate", 3, 17, 0, beta=1.0)
+matmul("gradients", 70, 130, 90, epilogue=GRADIENT)
+matmul("gradients", 96, 384, 1024, 1, 0, epilogue=GRADIENT, beta=1.0)
+matmul("gradients", 70, 130, 90, epilogue=GRADIENT | GELU_BACKWARD)
+for M, N in ((1, 1030), (2, 130), (5, 64), (8, 300), (130, 2), (64, 8), (300, 15)):
+    for ta, tb in TRANSPOSES:
+        matmul("few", M, N, 260, ta, tb, epilogue=BIAS | GELU | RESIDUAL, batch=1 + (M == 2), alpha=0.5, beta=1.0)
 for M, N, K, batch in ((0, 3, 5, 1), (3, 0, 5, 1), (3, 5, 7, 0)):
     matmul("nothing", M, N, K, batch=batch)
 

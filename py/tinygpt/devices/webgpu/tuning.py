@@ -25,10 +25,10 @@ TILES = {
 }
 # The same on matrix units, for a step of matrix_step.
 MATRIX_TILES = {
-    (32, 32, 16, 16): (110, 700),
-    (64, 64, 32, 32): (260, 900),
-    (128, 64, 32, 32): (480, 1000),
-    (128, 128, 64, 32): (760, 1400),
+    (32, 32, 16, 16): (150, 650),
+    (64, 64, 32, 32): (380, 850),
+    (128, 64, 32, 32): (380, 850),
+    (128, 128, 64, 32): (600, 1000),
 }
 FIXED = 6000  # cycles before the first step and after the last
 
@@ -88,6 +88,8 @@ def _cycles(config, batch, M, N, K):
     rounds = -(-most // resident)
     each = max(alone + 80 * (config.ks - 1), resident * busy * config.ks)
     total = FIXED + rounds * (steps * each + 900) + 150 * config.ks
+    if config.kind == "matrix":  # results pass through workgroup memory
+        total += 0.55 * most * config.bm * config.bn
     if config.splits > 1:  # partial results go through memory once more (about 2 bytes a cycle and multiprocessor, both ways)
         total += 1000 + config.splits * M * N * 8 / (15 * MULTIPROCESSORS)
     return total

@@ -155,7 +155,7 @@ def _tile_layout(config, p, a_wide, b_wide, sums, epilogue):
             parts.append(part("b", head, b_along, b_wide, bm))
         slots.append((s, tuple(parts)))
     units = tm * tn // 4
-    room = tuning.rest_slots(config) if half else ks * STEP_VECTORS * (bm + bn) // group
+    room = tuning.rest_slots(config) if half else ks * STEP_VECTORS * (bm + bn) // group // 4 * 4  # a multiple of four, as `tile` wants it
     rounds = []
     if ks > 1 and room >= (ks - 1) * units:
         rounds = [tuple((s, 0, units, (s - 1) * units) for s in range(1, ks))]
