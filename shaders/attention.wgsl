@@ -60,7 +60,7 @@ fn tile_place(x: u32) -> u32 {
 
 //! shader forward
 //! buffers out:w:${E} lse:w:f32 q:r:${E} k:r:${E} v:r:${E}
-//! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32 scale:f32
+//! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32 causal:u32 scale:f32
 var<workgroup> probability: array<vec4f, ${ROWS * (TX + 1)}>;
 var<workgroup> partial: array<f32, ${ROWS * TX}>;  // of each row, by tx: maxima, at the end sums
 var<workgroup> rescale: array<f32, ${ROWS}>;
@@ -88,19 +88,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   let ox = lid % ${OX}u;
   let oy = lid / ${OX}u;
   let scale = P.scale * LOG2E;  // scores in units of log 2, for exp2
-#if causal
-  let keys = min(P.S, first + ${ROWS}u);
-  let open = min(P.S, first + 1u);  // keys that every row sees
-#else
-  let keys = P.S;
-  let open = P.S;
-#end
+  let keys = select(P.S, min(P.S, first + ${ROWS}u), P.causal != 0u);
+  let open = select(P.S, min(P.S, first + 1u), P.causal != 0u);  // keys that every row sees
 #for i in range(RQ)
-#if causal
-  let seen_${i} = min(P.S, first + ty + ${TY * i + 1}u);
-#else
-  let seen_${i} = P.S;
-#end
+  let seen_${i} = select(P.S, min(P.S, first + ty + ${TY * i + 1}u), P.causal != 0u);
   var top_${i} = -3.0e38;  // finite: a score of minus infinity must not become NaN
   var sum_${i} = 0.0;
 #end
@@ -288,7 +279,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! buffers dq:w:${E} dk:w:${E} dv:w:${E} dout:r:${E} q:r:${E} k:r:${E} v:r:${E}
 //! buffers ${"out:r:" + E + " lse:r:f32" if inline else "statistics:r:vec2<f32>"}
 //! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32
-//! params do_b:u32 do_t:u32 do_h:u32 dq_b:u32 dq_t:u32 dq_h:u32 dk_b:u32 dk_t:u32 dk_h:u32 dv_b:u32 dv_t:u32 dv_h:u32 scale:f32
+//! params do_b:u32 do_t:u32 do_h:u32 dq_b:u32 dq_t:u32 dq_h:u32 dk_b:u32 dk_t:u32 dk_h:u32 dv_b:u32 dv_t:u32 dv_h:u32 causal:u32 scale:f32
 #if staged
 var<workgroup> rows_a: array<vec4f, ${ROWS * LD}>;
 var<workgroup> rows_b: array<vec4f, ${ROWS * LD}>;
@@ -325,11 +316,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
   let n_columns = P.T;
   let head = (g * P.H + P.G - 1u) / P.G;  // the query heads from `head` to `end_head` share this key head
   let end_head = ((g + 1u) * P.H + P.G - 1u) / P.G;
-#if causal
-  let begin = first / ${COLUMNS}u * ${COLUMNS}u;  // earlier queries see none of these keys
-#else
-  let begin = 0u;
-#end
+  let begin = select(0u, first / ${COLUMNS}u * ${COLUMNS}u, P.causal != 0u);  // earlier queries see none of these keys
   let steps = select(0u, (P.T - begin + ${COLUMNS - 1}u) / ${COLUMNS}u, begin < P.T);  // tiles of a head
   let all_steps = steps * (end_head - head);
 #else
@@ -340,11 +327,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
   let head = group % heads % P.H;
   let g = head * P.G / P.H;
   let n_rows = P.T;
-#if causal
-  let n_columns = min(P.S, first + ${ROWS}u);
-#else
-  let n_columns = P.S;
-#end
+  let n_columns = select(P.S, min(P.S, first + ${ROWS}u), P.causal != 0u);
   let all_steps = (n_columns + ${COLUMNS - 1}u) / ${COLUMNS}u;
 #end
   let q_at = P.q + b * P.q_b + head * P.q_h;
@@ -379,11 +362,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
 #if role == "queries"
 #for i in range(RQ)
   var row_${i} = statistics_of(b * P.H + head, first + ty + ${TY * i}u);
-#if causal
-  let seen_${i} = min(P.S, first + ty + ${TY * i + 1}u);
-#else
-  let seen_${i} = P.S;
-#end
+  let seen_${i} = select(P.S, min(P.S, first + ty + ${TY * i + 1}u), P.causal != 0u);
 #end
 #if inline
   workgroupBarrier();
@@ -479,11 +458,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
       {
         let at = (ty + ${TY * i}u) * ${TX + 1}u + tx;
 #if role == "keys"
-#if causal
-        let p = select(vec4f(), exp2(fma(s_${i}, vec4f(scale), -of_columns)), column >= vec4u(first + ty + ${TY * i}u));
-#else
-        let p = exp2(fma(s_${i}, vec4f(scale), -of_columns));
-#end
+        let p = select(vec4f(), exp2(fma(s_${i}, vec4f(scale), -of_columns)), column >= vec4u(P.causal * (first + ty + ${TY * i}u)));
         p_block[at] = p;
         ds_block[at] = p * (t_${i} - delta);
 #else

@@ -80,8 +80,8 @@ def attention(d, p, b):
     tile = _tile(d, p.D, forward_tile(p.B * p.H * -(-p.T // 32), p.D), shared)
     d.run(
         "attention.forward", p.B * p.H * -(-p.T // tile["ROWS"]), dict(out=b.out, lse=b.lse, q=b.q, k=b.k, v=b.v),
-        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, scale=p.scale, **_strides(p, item, "q", "k", "v", "o")),
-        **tile, UD=_unrolled(tile["D4"], 4), vec=vec, E=_element(vec), causal=int(bool(p.causal)),
+        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_strides(p, item, "q", "k", "v", "o")),
+        **tile, UD=_unrolled(tile["D4"], 4), vec=vec, E=_element(vec),
         rows_of=(("q", "q"), ("k", "k"), ("v", "v")), written=("out",),
     )  # fmt: skip
 
@@ -119,8 +119,8 @@ def attention_backward(d, p, b):
     groups = p.B * (p.H * -(-p.T // tile["ROWS"]) + p.G * -(-p.S // tile["ROWS"]))
     d.run(
         "attention.backward", groups, dict(dq=b.dq, dk=b.dk, dv=b.dv, dout=b.dout, q=b.q, k=b.k, v=b.v, **extra),
-        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, scale=p.scale, **_strides(p, item, *prefixes)),
-        **{**tile, **common}, UD=_unrolled(tile["D4"], 2), causal=int(bool(p.causal)), inline=inline,
+        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_strides(p, item, *prefixes)),
+        **{**tile, **common}, UD=_unrolled(tile["D4"], 2), inline=inline,
         rows_of=rows_of + ((("out", "o"),) if inline else ()), written=("dq", "dk", "dv"),
     )  # fmt: skip
 
