@@ -118,14 +118,28 @@ losses += training.losses(1)
     assert "subgroups" in got[2][0] and "subgroups" not in got[2][1]
 
 
+@pytest.fixture
+def own_gpu(value):
+    """As `value`; the host, whose GPU the source may lose, ends afterwards."""
+    used = []
+
+    def run(target, source, **options):
+        used.append(target)
+        return value(target, source, **options)
+
+    yield run
+    for target in used:
+        hosts.stop(target.host, target.variant)
+
+
 @on("gpu-node")
-def test_a_lost_gpu_is_said_and_comes_back(value, target):
-    try:
-        got = value(
-            target,
-            START
-            + """
+def test_a_lost_gpu_is_said_and_comes_back(own_gpu, target):
+    told, lost, lost_now, want, again, rungs = own_gpu(
+        target,
+        START
+        + """
 from tinygpt.devices.base import DeviceLost
+from tinygpt.loop import choose_device
 training = host_train.little()
 want = training.losses(4)
 x = tinygpt.ones(3)
@@ -133,14 +147,69 @@ device.gpu.destroy()
 calls = (x.tolist, lambda: training.run().item(), lambda: (x + x).tolist(), lambda: tinygpt.ones(2).tolist())
 told = [sentence(call, DeviceLost) for call in calls]
 lost = device.lost
-device.reopen()
+choose_device("webgpu")
 del training, x
 (told, lost, device.lost, want, host_train.little().losses(4), device.info["rungs"])
 """,
-        )
+    )
+    assert all(text.startswith("DeviceLost: ") and "\n" not in text for text in told), told
+    assert lost is True and lost_now is False
+    assert again == want, "the same numbers on the GPU that came back"
+    assert "f32" in rungs
+
+
+RUN = """
+import json
+from tinygpt import loop, train
+
+def run(at=None, act=None):
+    messages = []
+
+    def sink(text):
+        message = json.loads(text)
+        messages.append(message)
+        if act and message["type"] == "step" and message["step"] == at:
+            act()
+
+    loop.set_sink(sink)
+    loop.set_settings({"preset": "tiny", "steps": 14, "eval_interval": 6, "sample_interval": 0, "eval_batches": 1})
+    try:
+        loop.run(train.train)
     finally:
-        hosts.stop(target.host, target.variant)  # the next test gets a GPU that never was away
-    assert all(text.startswith("DeviceLost: ") and "\n" not in text for text in got[0]), got[0]
-    assert got[1] is True and got[2] is False
-    assert got[4] == got[3], "the same numbers on the GPU that came back"
-    assert "f32" in got[5]
+        loop.set_sink(None)
+        loop.set_settings({})
+        loop.set_wanted(None)
+    losses = {m["step"]: m["loss"] for m in messages if m["type"] == "step"}
+    return losses, [m["text"] for m in messages if m["type"] == "note"], messages[-1]
+"""
+
+
+@on("gpu-node")
+def test_a_run_goes_on_after_the_gpu_was_lost(own_gpu, target):
+    alone, disturbed = own_gpu(target, START + RUN + "once = [device.gpu.destroy]\n(run(), run(7, lambda: once and once.pop()()))")
+    losses, notes, last = disturbed
+    assert losses == alone[0], "as if it had not been"
+    assert last == {"type": "finish", "step": 14, "reason": "done"}
+    (note,) = notes
+    assert note.startswith("The GPU was lost (") and "training goes on from step " in note and " on the GPU (" in note
+
+
+@on("gpu-node")
+def test_a_run_changes_to_the_cpu_and_back(own_gpu, target):
+    source = """
+changes = []
+
+def wanted():
+    changes.append(len(changes))
+    return {4: "wasm", 9: "webgpu"}.get(len(changes) - 1)
+
+alone = run()
+loop.set_wanted(wanted)
+(alone, run(), tinygpt.get_device().name)
+"""
+    alone, changed, name = own_gpu(target, START + RUN + source)
+    assert name == "webgpu"
+    assert changed[2] == {"type": "finish", "step": 14, "reason": "done"}
+    assert len(changed[1]) == 2 and "on the CPU" in changed[1][0] and "on the GPU" in changed[1][1], changed[1]
+    steps = sorted(alone[0], key=int)
+    assert [changed[0][i] for i in steps] == pytest.approx([alone[0][i] for i in steps], rel=1e-4)
