@@ -56,6 +56,7 @@ export class DeviceChoice {
 
   // What Python says it uses now: {device, precision}; problem: why it is not what was chosen.
   show({ device, precision, problem = "" }) {
+    if (!problem && device === this.current.device && precision === this.current.precision && this.device.value === device) return;
     this.current = { device, precision: precision ?? "f32" };
     this.problem = problem;
     this.render();

@@ -103,7 +103,10 @@ async function run({ id, mode, source, settings }) {
   }
   running--;
   const choice = takeWish() ?? preference; // of a program that had no step boundary
-  if (choice && !running) await useDevice(choice);
+  if (choice && !running) {
+    await useDevice(choice);
+    outcome.device = null;
+  }
   output.flush();
   post({ type: "done", id, ...outcome });
 }

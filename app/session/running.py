@@ -27,7 +27,7 @@ _complete.compiler.flags |= FLAGS
 
 
 async def run(source, mode, settings):
-    """JSON {ok, status, result, shown, error, line, device}; status is finished, stopped, error or incomplete. device: where it changed."""
+    """JSON {ok, status, result, shown, error, line, device}; status is finished, stopped, error or incomplete. device: in use now."""
     outcome = dict(ok=False, status="error", result=None, shown=None, error=None, line=None)
     filename = EDITOR if mode == "script" else "<%s %d>" % (mode, next(_numbers))
     try:
@@ -56,7 +56,7 @@ async def run(source, mode, settings):
             outcome.update(error="SystemExit: %s" % error.code)
     except BaseException as error:
         outcome["error"], outcome["line"] = describe(error)
-    outcome["device"] = training.changed_device()
+    outcome["device"] = training.device()
     return json.dumps(outcome)
 
 

@@ -13,12 +13,11 @@ import tinygpt_host as host
 from .output import TRAINING
 
 _device = None
-_told = None
 
 
 def start(extension, missing):
     """Imports the package and takes the wasm device. Returns {python, device, build, threads, precision, missing}."""
-    global _device, _told
+    global _device
     state = {"python": "%d.%d.%d" % sys.version_info[:3], "device": "wasm", "build": None, "threads": 0, "missing": missing}
     try:
         import tinygpt
@@ -28,8 +27,7 @@ def start(extension, missing):
         loop.set_wanted(host.wanted)
         if extension:
             _device = tinygpt.set_device("wasm")
-            _told = loop.describe_device(_device)
-            state.update(_told)
+            state.update(loop.describe_device(_device))
     except Exception as error:  # a broken edit of the package: Python itself is fine, so say it and go on
         state["missing"] = "the tinygpt package could not be started: %s: %s" % (type(error).__name__, error)
         traceback.print_exc()
@@ -49,15 +47,13 @@ def use_device(choice):
     return json.dumps({**loop.describe_device(), **problem})
 
 
-def changed_device():
-    """What `use_device` tells, where the code that ran has changed it since the page was told last; else None."""
-    global _told
+def device():
+    """What `use_device` tells, for the end of a run: its code may have chosen another device. None where there is none."""
     loop = sys.modules.get("tinygpt.loop")
-    facts = loop and loop.describe_device()
-    if facts == _told:
+    try:
+        return loop and loop.describe_device()
+    except RuntimeError:
         return None
-    _told = facts
-    return facts
 
 
 def send(message):

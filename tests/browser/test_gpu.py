@@ -1,0 +1,279 @@
+"""WebGPU in the page, on SwiftShader: it trains, stops, changes device in the middle of a run, survives a loss, and says what it uses.
+
+The adapter is software, so the page takes the CPU by itself; the tests choose the GPU by hand, or with ?device=webgpu.
+"""
+
+import pytest
+
+from tests import hosts
+from tests.browser.conftest import Tab
+from tests.browser.test_everywhere import LUMINANCE
+from tests.hosts.chromium import launch
+
+pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
+
+# A small run, as a person would have it from the inputs. Software is slow: a tiny model, few windows.
+TINY = {"preset": "tiny", "steps": 14, "batch_size": 2, "eval_interval": 0, "sample_interval": 0, "lr": 3e-3}
+TRAIN = "from tinygpt import loop, train\nloop.set_settings(%r)\nrun = loop.run(train.train)\n"
+LOSSES = "[h[1] for h in loop.current.history if h[1] is not None]"
+CHECKSUM = """
+import hashlib
+def checksum(run):
+    tensors = [*run.kept["model"].parameters(), *run.kept["optimizer"].arenas]
+    return [hashlib.sha256(t.tobytes()).hexdigest()[:8] for t in tensors]
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    hosts.stop()  # one Playwright at a time in a process
+    with sync_playwright() as playwright:
+        chromium = launch(playwright, adapter="swiftshader")
+        yield chromium
+        chromium.close()
+
+
+def opened(browser, url, **context):
+    tab = Tab(browser, url, **context)
+    tab.page.set_default_timeout(300_000)
+    tab.page.evaluate("() => tinygpt.graphics")
+    return tab
+
+
+@pytest.fixture(scope="module")
+def gpu_tab(browser, server):
+    tab = opened(browser, server + "?device=webgpu")
+    yield tab
+    tab.close()
+
+
+def settle(tab):
+    tab.page.wait_for_function("() => document.body.dataset.state === 'ready'")
+
+
+def test_a_software_adapter_is_offered_but_not_taken_and_the_page_says_why(browser, server):
+    tab = opened(browser, server)
+    assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
+    assert "SwiftShader" in tab.text("#device-note") and "software" in tab.text("#device-note")
+    assert tab.page.is_visible("#setting-threads") and not tab.page.is_visible("#setting-precision")
+    tab.page.select_option("#setting-device", "webgpu")
+    tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('GPU · SwiftShader')")
+    assert tab.value("import tinygpt; tinygpt.get_device().name") == "webgpu"
+    assert tab.page.is_visible("#setting-precision") and not tab.page.is_visible("#setting-threads")
+    assert tab.page.evaluate("() => [...document.getElementById('setting-precision').options].map((o) => o.value)") == ["f32"]
+    assert "32-bit" in tab.text("#device-note")
+    tab.page.select_option("#setting-device", "wasm")
+    tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('CPU · wasm32')")
+    assert tab.value("tinygpt.get_device().name") == "wasm" and tab.complaints == []
+    tab.close()
+
+
+def test_the_line_tells_a_device_that_the_code_has_taken(gpu_tab):
+    assert gpu_tab.text("#device").startswith("GPU · SwiftShader")
+    gpu_tab.value("import tinygpt; _ = tinygpt.set_device('wasm')")
+    assert gpu_tab.text("#device").startswith("CPU · wasm32") and gpu_tab.page.input_value("#setting-device") == "wasm"
+    gpu_tab.value("_ = tinygpt.set_device('webgpu')")
+    assert gpu_tab.text("#device").startswith("GPU · SwiftShader")
+
+
+def test_the_page_trains_on_the_gpu_and_the_loss_falls(gpu_tab):
+    gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu')")
+    losses = gpu_tab.value(TRAIN % {**TINY, "eval_interval": 6, "sample_interval": 9, "sample_tokens": 12, "eval_batches": 2} + LOSSES)
+    assert len(losses) == 14 and losses[-1] < losses[0] - 0.5
+    gpu_tab.page.wait_for_function("() => document.getElementById('number-eta').textContent === 'done'")
+    assert gpu_tab.text("#number-step") == "14" and "webgpu, f32" in gpu_tab.text("#facts")
+    assert len(gpu_tab.text("#sample-text")) > 20 and float(gpu_tab.text("#number-val")) < 6
+    assert gpu_tab.complaints == []
+
+
+def test_the_editors_loop_runs_on_the_gpu_and_the_status_line_counts_the_programs_being_compiled(browser, server):
+    tab = opened(browser, server + "?device=webgpu")
+    tab.page.evaluate("""() => {
+        const line = document.getElementById("status");
+        window.seen = new Set();
+        new MutationObserver(() => seen.add(line.textContent)).observe(line, {childList: true, characterData: true, subtree: true});
+    }""")
+    for name, value in (("preset", "tiny"), ("steps", "4"), ("batch_size", "1")):
+        part = "#setting-" + name
+        tab.page.select_option(part, value) if name == "preset" else tab.page.fill(part, value)
+    tab.page.press("#setting-batch_size", "Tab")
+    source = tab.value("import inspect\nfrom tinygpt import train\ninspect.getsource(train)")
+    tab.write(source.replace("config.eval_interval", "0").replace("config.sample_interval", "0"))
+    tab.page.click("#run")
+    tab.page.wait_for_function("() => /^(Finished|Line|Stopped)/.test(document.getElementById('status').textContent)")
+    assert tab.text("#status").startswith("Finished"), tab.text("#console-output")
+    assert any(line.startswith("Compiling the GPU's programs: ") for line in tab.page.evaluate("() => [...seen]"))
+    tab.close()
+
+
+# Sixty products of large matrices: many seconds of a software GPU's work, queued in milliseconds.
+LONG_WAIT = """
+import tinygpt
+x = tinygpt.randn(700, 700)
+before = x[0, 0].item()
+for _ in range(60):
+    x = (x @ x) * 0.03
+waited = True
+x.sum().item()
+"""
+
+
+def test_a_stop_ends_python_that_waits_for_the_gpu(gpu_tab):
+    gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu'); waited = False")
+    took, answer = gpu_tab.page.evaluate(
+        """async source => {
+            const end = tinygpt.run(source).then(answer => [performance.now(), answer]);
+            await new Promise(resolve => setTimeout(resolve, 3000));
+            const begun = performance.now();
+            tinygpt.interrupt();
+            const [ended, answer] = await end;
+            return [ended - begun, answer];
+        }""",
+        LONG_WAIT,
+    )
+    assert not answer["ok"] and answer["error"].endswith("KeyboardInterrupt"), answer
+    assert took < 1500, took
+    assert gpu_tab.value("waited"), "it was in the wait"
+    assert gpu_tab.value("(tinygpt.ones(3) * 2.0).tolist()") == [2.0, 2.0, 2.0], "the GPU and the interpreter live on"
+
+
+def test_a_stop_takes_hold_within_a_step_of_training(gpu_tab):
+    gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu')")
+    gpu_tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": 10_000})
+    gpu_tab.page.wait_for_function("() => Number(document.getElementById('number-step').textContent) >= 4")
+    gpu_tab.page.click("#stop")
+    settle(gpu_tab)
+    answer = gpu_tab.page.evaluate("() => training")
+    assert answer["error"].endswith("KeyboardInterrupt")
+    step, counts = gpu_tab.value("[loop.current.step, sorted(set(loop.current.kept['optimizer'].steps.values()))]")
+    assert counts in ([step], [step + 1])
+
+
+def test_the_device_changes_in_the_middle_of_a_run_with_the_same_bits(browser, server):
+    tab = opened(browser, server)
+    tab.value(CHECKSUM + """
+from tinygpt import loop
+sums, to = [], loop.Run.to
+def watched(run, choice):
+    run.drain()
+    before = checksum(run)
+    device = to(run, choice)
+    moved = {p.device.name for p in run.kept["model"].parameters()} == {device.name}
+    sums.append([choice, device.name, before == checksum(run), moved])
+    return device
+loop.Run.to = watched
+""")  # fmt: skip
+    tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": 1_000_000})
+    at_least = "(n) => Number(document.getElementById('number-step').textContent.replaceAll(',', '')) >= n"
+    tab.page.wait_for_function(at_least, arg=3)
+    for device, line in (("webgpu", "GPU · SwiftShader"), ("wasm", "CPU · wasm32")):
+        tab.page.select_option("#setting-device", device)
+        tab.page.wait_for_function("(line) => document.getElementById('device').textContent.startsWith(line)", arg=line)
+        step = int(tab.text("#number-step").replace(",", ""))
+        tab.page.wait_for_function(at_least, arg=step + 3)
+        assert device in tab.text("#facts")
+    tab.page.click("#stop")
+    settle(tab)
+    sums = tab.value("loop.Run.to = to\nsums")
+    assert sums == [["webgpu:f32", "webgpu", True, True], ["wasm", "wasm", True, True]]
+    losses = tab.value(LOSSES)
+    assert all(abs(a - b) < 1.5 for a, b in zip(losses, losses[1:])) and losses[-1] < losses[0]
+    assert "Training goes on on the GPU (SwiftShader" in tab.text("#console-output") and tab.complaints == []
+    tab.close()
+
+
+def test_a_gpu_that_is_lost_in_a_run_comes_back_and_the_run_goes_on(browser, server):
+    tab = opened(browser, server + "?device=webgpu")
+    source = TRAIN % TINY
+    alone = tab.value(source + LOSSES)
+    lose = """
+import tinygpt
+steps = loop.Run.steps
+def losing(run, total):
+    for i in steps(run, total):
+        if i == 6 and not lost:
+            lost.append(i)
+            tinygpt.get_device().gpu.destroy()
+        yield i
+lost, loop.Run.steps = [], losing
+"""
+    after = tab.value(lose + source + LOSSES)
+    assert after == alone, "from the copy at the start, the same steps again"
+    note = tab.text("#console-output")
+    assert "The GPU was lost" in note and "training goes on from step 0 on the GPU" in note
+    assert tab.page.evaluate("() => document.getElementById('number-step').textContent") == "14"
+    tab.close()
+
+
+def test_the_profile_is_a_table_by_kernel(gpu_tab):
+    gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu')")
+    rows, table = gpu_tab.value(
+        "a = tinygpt.randn(64, 64)\nstep = tinygpt.compile(lambda: (a @ a).relu().sum())\ntable = tinygpt.profile(step, repeats=1)\n"
+        "[{r.kernel: [r.launches, r.flops, r.seconds] for r in table.rows}, repr(table)]"
+    )
+    assert rows["matmul"][:2] == [1, 2 * 64**3] and all(seconds >= 0 for _, _, seconds in rows.values())
+    assert table.split("\n")[0].split()[:3] == ["kernel", "launches", "ms"] and "webgpu (SwiftShader" in table
+
+
+PREFERRED = """async (facts) => (await import("/app/device_choice.js")).preferred(facts)"""
+REAL = {"missing": None, "name": "a GPU", "fallback": False, "canWait": True, "rungs": ["f32", "subgroups", "f16", "matrix"]}
+
+
+@pytest.mark.parametrize(
+    "facts, choice, words",
+    [
+        (REAL, "webgpu:f32", ""),
+        ({**REAL, "missing": "this browser has no WebGPU"}, "wasm", "this browser has no WebGPU."),
+        ({**REAL, "canWait": False}, "wasm", "JSPI"),
+        ({**REAL, "fallback": True}, "wasm", "software"),
+        (None, "wasm", "being opened"),
+    ],
+)
+def test_what_the_page_prefers_and_the_reason(gpu_tab, facts, choice, words):
+    got = gpu_tab.page.evaluate(PREFERRED, facts)
+    assert got["choice"] == choice and words in got["reason"] and bool(got["reason"]) == bool(words)
+
+
+def test_only_the_rungs_that_the_adapter_offers_are_shown_and_each_says_what_it_changes(browser, server):
+    tab = opened(browser, server)
+    shown = tab.page.evaluate(
+        """async (facts) => {
+            const { DeviceChoice } = await import("/app/device_choice.js");
+            const out = [], chosen = [];
+            for (const rungs of [["f32"], ["f32", "subgroups", "f16"], ["f32", "f16", "matrix"]]) {
+                const choice = new DeviceChoice({ choose: (wanted) => chosen.push(wanted) });
+                choice.offer({ ...facts, rungs });
+                choice.show({ device: "webgpu", precision: rungs.at(-1) });
+                const options = [...choice.precision.options], note = document.getElementById("device-note").textContent;
+                out.push([options.map((o) => o.value), options.every((o) => o.title.length > 20), note]);
+            }
+            return out;
+        }""",
+        REAL,
+    )
+    assert [names for names, *_ in shown] == [["f32"], ["f32", "f16"], ["f32", "f16", "matrix"]]
+    assert all(titled for _, titled, _ in shown)
+    assert "16-bit" in shown[1][2] and "matrix units" in shown[2][2]
+    tab.close()
+
+
+def test_a_precision_that_the_gpu_lacks_is_refused_with_a_sentence(browser, server):
+    tab = opened(browser, server + "?device=webgpu&precision=f16")
+    assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
+    assert tab.text("#device-note").startswith("Training stays on the CPU: ") and "f16" in tab.text("#device-note")
+    tab.close()
+
+
+@pytest.mark.parametrize("width, height", [(1440, 900), (1024, 768), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_device_row_fits_at_every_width_in_light_and_dark(browser, server, width, height, scheme):
+    tab = opened(browser, server + "?device=webgpu", viewport={"width": width, "height": height}, color_scheme=scheme)
+    assert tab.page.evaluate("() => document.documentElement.scrollWidth") == width
+    if width >= 900:
+        assert tab.page.evaluate("() => document.documentElement.scrollHeight") == height
+    wide = "() => [...document.querySelectorAll('#devices *, #settings *, header *')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.tagName !== 'SELECT' && e.clientWidth).map((e) => e.id || e.tagName)"  # noqa: E501
+    assert tab.page.evaluate(wide) == []
+    assert tab.page.evaluate(LUMINANCE) == []
+    tab.close()
