@@ -72,7 +72,6 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   if (in${k}) { out[P.out + begin + c${k}] = v${k} * scale${" * w%d" % k if weight else ""}${" + b%d" % k if bias else ""}; }
 #end
 #else
-  // Four items at a time, so that their loads run side by side.
 #if residual
   for (var c = t; c < P.n; c += ${T}u) { sum[P.sum + begin + c] = x[P.x + begin + c] + residual[P.residual + begin + c]; }
 #end

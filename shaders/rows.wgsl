@@ -2,7 +2,7 @@
 // of its own. The result is in all of the group, in an order that depends only on T and on how many invocations run in lock-step. Call from
 // uniform control flow, with slot = 0 and 1 in turns: two calls in a row must not use the same slot, so one barrier a call is enough.
 //
-// `lanes` is the size of such a lock-step unit (${"the builtin subgroup_size" if subgroups else "unused here"}); a group that fits into one needs no barrier at all.
+// `lanes` is the size of such a unit, a builtin of the entry point (0 where the feature is off); a group that fits into one needs no barrier.
 #if subgroups
 var<workgroup> row_values: array<f32, ${max(W // 2, 2)}>;  // two slots, each for units of 4 and more
 var<workgroup> row_pairs: array<vec2f, ${max(W // 2, 2)}>;
