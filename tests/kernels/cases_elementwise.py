@@ -7,12 +7,18 @@ from .cases import BYTE, FLOAT, INT, SIZES, case, dims, row_major
 INFINITY = float("inf")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 1e-30, -1e-30, 12.5, -12.5, 87.0, -87.0, 100.0, -100.0, INFINITY, -INFINITY, float("nan")]
 SMALL = ["ints", -3, 4]  # many ties
+LARGE = (1 << 20) + 7
 
 for n in (0, *SIZES, 1000):
     for dtype in (FLOAT, INT):
         case("fill", dtype=dtype, n=n, value=-2.75)
         case("arange", dtype=dtype, n=n, start=3.0, step=0.5 if dtype == FLOAT else 2.0)
 case("arange", "downwards", dtype=FLOAT, n=65, start=1.0, step=-0.1)
+for start, step in ((0.0, 0.7), (5.0, -0.3), (2147480000.0, 1.0)):  # float64 decides on which side of an integer 0.7 * i lies
+    case("arange", "to integers", dtype=INT, n=3001, start=start, step=step)
+for start, step in ((1e6, 1 / 3), (-1.0, 1e-3), (0.0, 1e-20), (3.0, 0.0), (-5e8, 123456.789)):
+    case("arange", "of fractions", dtype=FLOAT, n=3001, start=start, step=step)
+case("fill", "large", dtype=FLOAT, n=LARGE, value=1.5)
 
 # ---- copy: transpose, slice, expand, cat, cast -----------------------------------------------------
 for dtype in (FLOAT, INT, BYTE):
@@ -50,6 +56,14 @@ for n in SIZES:
     case("copy", "float to byte", {"x": ["values", [126.9, -126.9, 0.0, 3.5]]}, dtype_out=BYTE, dtype_x=FLOAT, **dense)
     case("copy", "byte to int", {"x": ["ints", -127, 128]}, dtype_out=INT, dtype_x=BYTE, **dense)
     case("copy", "int to byte", {"x": ["ints", -127, 128]}, dtype_out=BYTE, dtype_x=INT, **dense)
+case("copy", "large slice", dtype_out=FLOAT, dtype_x=FLOAT, **dims([1024, 1027], o=[1027, 1], x=[1100, 1]))
+for dtype in (FLOAT, BYTE):
+    for label, shape, o, x in (
+        ("transposes", [3, 40, 70], [2800, 70, 1], [2800, 1, 40]), ("a transpose into a slice", [2, 33, 70], [6600, 100, 1], [2310, 1, 33]),
+        ("with gaps", [9, 13], [31, 2], [13, 1]), ("by columns", [9, 12], [1, 9], [12, 1]), ("rows repeated", [5, 70], [70, 1], [1, 0]),
+    ):  # fmt: skip
+        for _ in range(2):  # aligned and not
+            case("copy", label, dtype_out=dtype, dtype_x=dtype, **dims(shape, o=o, x=x))
 case("copy", "cast and transpose", dtype_out=INT, dtype_x=FLOAT, **dims([17, 65], o=[65, 1], x=[1, 17]))
 
 # ---- unary and binary ------------------------------------------------------------------------------
@@ -76,6 +90,8 @@ for name in ("relu", "abs"):
     case("unary_backward", name + " at zero", {"saved": ["values", [0.0, -0.0, 1.0, -1.0]]}, op=UNARY[name], n=17)
 for name in ("gelu", "gelu_tanh", "silu"):
     case("unary_backward", name + " far out", {"saved": ["values", [30.0, -30.0, 100.0, -100.0, 0.0, 5.5, -5.5]]}, op=UNARY[name], n=17)
+
+case("unary", "neg large", op=UNARY["neg"], n=LARGE)
 
 BROADCASTS = {  # label: shape, strides of a, strides of b
     "dense": ([17, 65], [65, 1], [65, 1]), "row": ([17, 65], [65, 1], [0, 1]), "column": ([17, 65], [65, 1], [1, 0]),
@@ -128,6 +144,17 @@ for name, op in BINARY.items():
                 scalar=scalar,
                 reverse=0,
             )
+case("binary", "add large", op=BINARY["add"], dtype=FLOAT, **dims([8, 131076], a=[131076, 1], b=[0, 1]))
+numbers = [0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, -0.5, INFINITY, -INFINITY, float("nan"), 1e30, -7.5]
+for name in ("pow", "maximum", "minimum"):
+    case("binary", name + " special", {"a": ["values", [a for a in numbers for _ in numbers]], "b": ["values", numbers * len(numbers)]},
+         op=BINARY[name], dtype=FLOAT, **dims([len(numbers) ** 2], a=[1], b=[1]))  # fmt: skip
+case("binary", "pow wide", {"a": ["positive", 4], "b": ["signed"]}, op=BINARY["pow"], dtype=FLOAT, **dims([1000], a=[1], b=[1]))
+case("binary", "remainder wide", {"a": ["signed", 20], "b": ["signed"]}, op=BINARY["remainder"], dtype=FLOAT, **dims([1000], a=[1], b=[1]))
+for name in ("floordiv", "remainder"):
+    case("binary", name + " at the ends",
+         {"a": ["values", [-(2**31), 2**31 - 1, -5, 7, 0]], "b": ["values", [-1, 1, 2**31 - 1, -(2**31), 3, 0]]},
+         op=BINARY[name], dtype=INT, **dims([30], a=[1], b=[1]))  # fmt: skip
 for exponent in (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0):
     bases = ["values", [-2.0, -1.5, 0.0, 1.0, 3.25, 10.0]]
     case("binary_scalar", "pow, any base", {"a": bases}, op=BINARY["pow"], dtype=FLOAT, n=17, scalar=exponent, reverse=0)
@@ -166,6 +193,9 @@ for name, op in REDUCE.items():
             (65, 1, 3),
             (1, 40007, 1),
             (2, 300, 129),
+            (1, 2048, 64),
+            (1, 20000, 3),
+            (1, 16, 1536),
             (0, 3, 2),
         ):
             case("reduce", "%s %dx%dx%d" % (name, outer, n, inner), fill, op=op, dtype=dtype, outer=outer, n=n, inner=inner)
