@@ -110,7 +110,9 @@ export class Gpu {
     const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
     const limits = {};
     for (const name in device.limits) if (typeof device.limits[name] === "number") limits[name] = device.limits[name];
+    // The shaders take subgroups of 32 and units of 16 x 16 x 16.
     const matrix = features.includes("chromium-experimental-subgroup-matrix") && features.includes("shader-f16")
+      && adapter.info.subgroupMinSize === 32 && adapter.info.subgroupMaxSize === 32
       && [...(adapter.info.subgroupMatrixConfigs ?? [])].some((c) => c.componentType === "f16" && c.resultComponentType === "f32" && c.M === 16 && c.N === 16 && c.K === 16);
     const rungs = ["f32", ...(features.includes("subgroups") ? ["subgroups"] : []), ...(features.includes("shader-f16") ? ["f16"] : []), ...(matrix ? ["matrix"] : [])];
     this.info = {

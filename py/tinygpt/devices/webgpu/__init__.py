@@ -312,8 +312,8 @@ class WebGpuDevice(Device):
     def _pipeline(self, source, letters, label):
         return self.gpu.pipeline(source, letters, label)
 
-    def plan(self, launch):
-        """The plan of a fuse.GpuLaunch (kernel, buffers, params, extra), cached by all that it may depend on."""
+    def plan(self, launch, scalar=False):
+        """The plan of a fuse.GpuLaunch (kernel, buffers, params, extra), cached by all that it may depend on. scalar: without vectors."""
         kernel, buffers, params, extra = launch
         residues = tuple([None if b is None else b[1] % 16 for b in buffers])
         key = (
@@ -332,12 +332,20 @@ class WebGpuDevice(Device):
             added = dict.fromkeys(OPTIONS.get(kernel.name, ()))
             for name, value in extra.items():
                 added[name] = Operand(name, 0, value[1], value[2], value[0][1] % 16) if isinstance(value, tuple) else value
-            found = self._plans[key] = plan.make(self, kernel, params, operands, added)
+            found = self._plans[key] = plan.make(self, kernel, params, operands, added, scalar)
         return found
 
     def launch(self, kernel, buffers, params):
-        params = tuple(params)
-        found = self.plan((kernel, buffers, params, {}))
+        launch = (kernel, buffers, tuple(params), {})
+        try:
+            records = self._records(self.plan(launch), buffers)
+        except plan.TypesClash:
+            records = self._records(self.plan(launch, scalar=True), buffers)
+        for record in records:
+            self._queue(record)
+
+    def _records(self, found, buffers):
+        """The records of an eager launch's dispatches and of the sums it leaves."""
         scratch = found.scratch_bytes + found.partial_bytes
         at = self._scratch_for(scratch) if scratch else 0
 
@@ -350,17 +358,15 @@ class WebGpuDevice(Device):
                 return at, found.scratch_bytes
             return self.place(base)
 
-        for dispatch in found.dispatches:
-            self._queue(dispatch, place)
+        records = [self.binder.record(dispatch, place) for dispatch in found.dispatches]
         if found.deferred:
-            for dispatch, where in self.sums([(d, place) for d in found.deferred]):
-                self._queue(dispatch, where)
+            records += [self.binder.record(dispatch, where) for dispatch, where in self.sums([(d, place) for d in found.deferred])]
+        return records
 
     def copy(self, to, source, nbytes):
         self.gpu.copy(to, source, nbytes)
 
-    def _queue(self, dispatch, place):
-        record = self.binder.record(dispatch, place)
+    def _queue(self, record):
         self._words[: len(record)] = memoryview(struct.pack("<%dI" % len(record), *record)).cast("I")
         if self._launch(len(record)) and self.gpu.canWait:  # many are waiting: let them run
             self._drain()
@@ -414,7 +420,7 @@ class WebGpuDevice(Device):
         self.check()
 
     def profile(self, program, repeats=5):
-        """[(launch index or None, label, seconds)] of each dispatch of a Program: medians of `repeats` runs, each dispatch timed by itself."""
+        """[(launch index or None, label, seconds)] of each dispatch of a Program: medians of `repeats` runs, one timestamp pair each."""
         import statistics
 
         loaded = getattr(program, "_loaded", program)

@@ -49,6 +49,10 @@ class Operand:
         return Operand(self.base, self.offset + start * self.itemsize, n, self.dtype, self.residue)
 
 
+class TypesClash(ValueError):
+    """Two operands of a dispatch overlap in memory and are declared with different types: the launch must be planned without vectors."""
+
+
 class Plan:
     """What one kind of launch does: dispatches, sums to add up afterwards, bytes of scratch and of partial sums."""
 
@@ -58,7 +62,8 @@ class Plan:
 class Planner:
     """What a plan function works with. features, limits, precision: of the device, as it is configured now."""
 
-    def __init__(self, device, kernel_id):
+    def __init__(self, device, kernel_id, scalar=False):
+        self.scalar = scalar  # no vectors: operands overlap that would be declared differently
         self.features, self.limits, self.precision = device.active, device.limits, device.precision
         self.device, self.kernel_id = device, kernel_id
         self.flag = Operand("flag", 0, 1, "i")
@@ -98,7 +103,7 @@ class Planner:
 
     def vec4(self, *operands):
         """True when all of them (None ignored) begin on a multiple of 16 bytes."""
-        return all(o is None or (o.residue + o.offset) % 16 == 0 for o in operands)
+        return not self.scalar and all(o is None or (o.residue + o.offset) % 16 == 0 for o in operands)
 
     def scratch(self, n, dtype="f"):
         """Memory for this launch alone, its contents undefined."""
@@ -126,9 +131,9 @@ class Planner:
         return [(start, min(most, n - start)) for start in range(0, n, most)]
 
 
-def make(device, kernel_, params, operands, extra=None):
+def make(device, kernel_, params, operands, extra=None, scalar=False):
     """The Plan of a launch. operands: Operand or None for each buffer, in the contract's order. extra: what fuse.py added."""
-    planner = Planner(device, kernel_.id)
+    planner = Planner(device, kernel_.id, scalar)
     b = SimpleNamespace(**{spec.name: operand for spec, operand in zip(kernel_.buffers, operands)}, **(extra or {}))
     PLANS[kernel_.name](planner, kernel_.Params(*params) if not isinstance(params, SimpleNamespace) else params, b)
     plan = Plan()
@@ -175,6 +180,16 @@ class Binder:
             words += (buffer, start, end - start)
         return words
 
+    def clashes(self, dispatch, place):
+        """True when operands of the dispatch would share a binding with different types. place: as for record; any names will do."""
+        places = []
+        for _, operand in dispatch.operands:
+            buffer, start = place(operand.base)
+            places.append((buffer, start + operand.offset, start + operand.offset + operand.n * operand.itemsize))
+        owners, _ = self._share(dispatch.operands, places)
+        kinds = [template.TYPES.get(field.type, field.type) for field, _ in dispatch.operands]
+        return any(kinds[i] != kinds[owner] for i, (owner, _) in enumerate(owners))
+
     def _share(self, operands, places):
         """((owner's position, access) of each operand, {owner: (buffer, start, end)}), ranges on multiples of ALIGN and 16."""
         written = {buffer for (field, _), (buffer, _, _) in zip(operands, places) if field.access == "w"}
@@ -201,7 +216,7 @@ class Binder:
         bound = []
         for field, (owner, access) in zip(fields, owners):
             if template.TYPES.get(field.type, field.type) != template.TYPES.get(fields[owner].type, fields[owner].type):
-                raise ValueError(
+                raise TypesClash(
                     "%s: %s (%s) and %s (%s) overlap and must have one type"
                     % (dispatch.shader, field.name, field.type, fields[owner].name, fields[owner].type)
                 )

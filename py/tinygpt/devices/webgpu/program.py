@@ -26,7 +26,12 @@ class GpuProgram:
 
     def _lay_out(self, arena_bytes):
         """Plans every launch; scratch comes after the intermediates, then the partial sums, each with a place of its own."""
-        self.plans = [self.device.plan(launch) for launch in self.launches]
+        self.plans = []
+        for launch in self.launches:
+            planned = self.device.plan(launch)
+            if self._clashes(launch, planned):
+                planned = self.device.plan(launch, scalar=True)
+            self.plans.append(planned)
         self.scratch_at = -(-arena_bytes // plan.ALIGN) * plan.ALIGN
         at = self.scratch_at + max([p.scratch_bytes for p in self.plans], default=0)
         self.partials_at = []
@@ -34,6 +39,17 @@ class GpuProgram:
             self.partials_at.append(at)
             at += p.partial_bytes
         self.total_bytes = at
+
+    def _clashes(self, launch, planned):
+        """True when operands overlap that this plan declares with different types."""
+        named = {name: value[0] for name, value in launch.extra.items() if isinstance(value, tuple)}
+
+        def place(base):
+            if isinstance(base, int):
+                return launch.buffers[base]
+            return named.get(base, (base, 0))
+
+        return any(self.device.binder.clashes(dispatch, place) for dispatch in planned.dispatches)
 
     def _encode(self):
         device = self.device

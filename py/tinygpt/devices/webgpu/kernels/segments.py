@@ -3,7 +3,7 @@
 import struct
 
 from .. import template
-from ..plan import ALIGN, Dispatch, Operand, MOST_GROUPS
+from ..plan import ALIGN, MOST_GROUPS, Dispatch, Operand
 
 WIDTH = 256  # threads in a workgroup, each with one element (or one vector of four)
 
@@ -31,7 +31,8 @@ def dispatches(device, out, part, entries):
         "part": Operand("part", 0, (last_part - first_part) // 4, "f"),
         "table": Operand(("constant", data), 0, len(table), "i"),
     }
-    defines = tuple(sorted({"V": "vec4<f32>" if wide == 4 else "f32", "W": WIDTH, "out": True, "part": True, "table": True, "kernel_id": 0}.items()))
+    given = dict.fromkeys(("out", "part", "table"), True)
+    defines = tuple(sorted({"V": "vec4<f32>" if wide == 4 else "f32", "W": WIDTH, "kernel_id": 0, **given}.items()))
     fields, _ = template.header("segments.sum", defines)
     rows = -(-groups // MOST_GROUPS)
     dispatch = Dispatch(
