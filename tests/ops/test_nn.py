@@ -73,7 +73,7 @@ def answers(value):
 
 
 @pytest.mark.parametrize("source", MODULES)
-@on("oracle", "native", "node", "chromium", "gpu-node", "gpu-lavapipe", "gpu-chromium")
+@on("oracle", "native", "node", "chromium", "gpu-lavapipe", "gpu-chromium")
 def test_module_equals_pytorch(answers, target, source):
     space = {}
     exec(SHARED, space)
