@@ -9,8 +9,8 @@ export const CHOICES = ["wasm", "webgpu:f32", "webgpu:f16", "webgpu:matrix"];
 
 const PRECISIONS = {
   f32: ["f32", "Computes in 32-bit floats throughout."],
-  f16: ["f16", "Matrix products read 16-bit floats and add up in 32 bits: faster, losses differ by up to about 1 %. Weights and moments stay 32-bit."],
-  matrix: ["f16, tensor cores", "As f16, on the GPU's matrix units: faster still where a model is large, losses differ by up to about 1 %."],
+  f16: ["f16", "Matrix products of 16-bit floats, added up in 32 bits; weights stay 32-bit. Losses change by less than 1 %."],
+  matrix: ["tensor cores", "As f16, on the GPU's matrix units: for large models. Losses change by less than 1 %."],
 };
 
 // What the page takes when nobody chose: {choice, reason: sentence or ""}. gpu: {missing, fallback, name, canWait} or null while it opens.

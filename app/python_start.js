@@ -77,22 +77,30 @@ async function loadExtension(options) {
 }
 
 // What Python imports as tinygpt_gpu: {gpu: the opened GPU or null, missing: the sentence that says why there is none}. It is being opened
-// when this returns; `opened` resolves when that has an end, and never rejects. open(): after a loss, asks for the GPU anew.
+// when this returns; `opened` resolves when that has an end, and never rejects. open(): after a loss, asks for the GPU anew, while Python waits.
 function openGraphics(signal, progress) {
   let pyodide = null;
+  const bridge = import("./bridges/webgpu.js");
+  const ask = async () => {
+    try {
+      const { openGpu } = await bridge;
+      graphics.gpu = await openGpu({ signal, progress });
+      graphics.missing = null;
+      if (pyodide) graphics.gpu.attach(pyodide);
+    } catch (error) {
+      graphics.missing = String(error?.message ?? error);
+    }
+  };
   const graphics = {
     gpu: null,
     missing: "it is still being opened",
+    reopening: false,
     async open() {
       graphics.gpu = null;
-      try {
-        const { openGpu } = await import("./bridges/webgpu.js");
-        graphics.gpu = await openGpu({ signal, progress });
-        graphics.missing = null;
-        if (pyodide) graphics.gpu.attach(pyodide);
-      } catch (error) {
-        graphics.missing = String(error?.message ?? error);
-      }
+      graphics.reopening = true;
+      await ask();
+      graphics.reopening = false;
+      (await bridge).noteStop(signal);
       return graphics.gpu;
     },
     attach(python) {
@@ -106,7 +114,7 @@ function openGraphics(signal, progress) {
       return { missing: graphics.missing, name, fallback, rungs, canWait: graphics.gpu?.canWait ?? false };
     },
   };
-  graphics.opened = graphics.open();
+  graphics.opened = ask();
   return graphics;
 }
 

@@ -36,8 +36,6 @@ async function boot({ channel, signal: buffer, extension, choice }) {
       return signal !== null;
     },
     wanted: takeWish,
-    // True while Python waits for a promise of the GPU's bridge: it looks at the interrupt flag itself.
-    waitsForGpu: () => graphics?.gpu?.waiting ?? false,
   };
   const compiling = progressNow((progress) => post({ type: "compiling", ...progress }));
   const stage = (name, loaded, total) => post({ type: "stage", name, loaded, total });
@@ -123,7 +121,7 @@ self.onmessage = ({ data }) => {
   } else if (data.type === "interrupt") {
     // This is read only while Python waits or idles. Where it waits for the GPU inside its code, the bridge sees the flag and the code gets
     // the KeyboardInterrupt. Elsewhere (top-level await) the flag was not for running code, so the wait is ended instead.
-    if (graphics?.gpu?.waiting) return;
+    if (graphics?.reopening || graphics?.gpu?.waiting) return;
     if (signal) signal[0] = 0;
     python?.interrupt();
   }

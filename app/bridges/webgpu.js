@@ -70,6 +70,12 @@ async function requestDevice(adapter, requiredFeatures, requiredLimits) {
 
 // Numbers never come again, also when a GPU that was lost is opened anew: what Python lets go of then is not the new one's.
 let buffersEver = 0, programsEver = 0;
+let stopSeen = false;
+
+/** Takes a Stop off the flag and remembers it, at the end of a wait of Python's. */
+export function noteStop(signal) {
+  if (signal && Atomics.exchange(signal, 0, 0) !== 0) stopSeen = true;
+}
 
 export class Gpu {
   lost = ""; // why the device is gone, once it is
@@ -423,9 +429,11 @@ export class Gpu {
     return this.#race(this.#device.queue.onSubmittedWorkDone());
   }
 
-  // A promise that Python waits for: a Stop ends the wait, and so does the loss of the device.
+  // A promise that Python waits for: a Stop ends the wait, and so does the loss of the device. Python is suspended inside a call then and
+  // would lose a signal that it finds when it goes on, so the flag is taken before; `takeStop` tells of it.
   async #race(promise) {
-    this.waiting = true;
+    this.waiting = !stopSeen;
+    if (stopSeen) return null;
     let timer, settled = false;
     const stopped = new Promise((resume) => {
       timer = setInterval(() => {
@@ -439,7 +447,15 @@ export class Gpu {
       settled = true;
       clearInterval(timer);
       this.waiting = false;
+      noteStop(this.#signal);
     }
+  }
+
+  /** Whether a Stop came while Python waited; asking forgets it. */
+  takeStop() {
+    const seen = stopSeen;
+    stopSeen = false;
+    return seen;
   }
 
   // A browser's GPU process looks for finished work when commands come, and else only every millisecond or two, which is longer than a
@@ -492,7 +508,7 @@ export class Gpu {
   async download(handle, offset, size) {
     const words = this.#read(handle, offset, size).promise;
     this.waiting = true;
-    while (!this.flush() && !this.lost) await this.unblocked();
+    while (!this.flush() && !this.lost && !stopSeen) await this.unblocked();
     return this.#race(words);
   }
 
@@ -517,9 +533,9 @@ export class Gpu {
   async laterWait(number) {
     this.waiting = true;
     const { read } = this.#later.get(number);
-    while (!read.sent && !this.flush() && !this.lost) await this.unblocked(); // its copy may be on its way with a step already
+    while (!read.sent && !this.flush() && !this.lost && !stopSeen) await this.unblocked(); // its copy may be on its way with a step already
     const words = await this.#race(read.promise);
-    this.#later.delete(number);
+    if (words) this.#later.delete(number); // after a Stop it can be asked for again
     return words;
   }
 
@@ -529,7 +545,11 @@ export class Gpu {
    * Nanoseconds of each dispatch of a Program, in a pass of its own; [] without timestamps. repeats: how often each is run between its two
    * timestamps (a browser may round them to 0.1 ms).
    */
-  async profile(number, repeats = null) {
+  profile(number, repeats = null) {
+    return this.#race(this.#profile(number, repeats));
+  }
+
+  async #profile(number, repeats) {
     if (!this.info.features.includes("timestamp-query")) return [];
     const counts = repeats?.toJs ? repeats.toJs() : repeats;
     const { launches } = this.#programs[number];

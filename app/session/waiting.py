@@ -32,8 +32,6 @@ def sleep(seconds):
 
 def run_sync(awaitable):
     """As pyodide.ffi.run_sync; a Stop raises KeyboardInterrupt there."""
-    if host.waitsForGpu():  # the promise of a bridge that looks at the flag itself: nothing is needed around it
-        return _run_sync(awaitable)
     task = asyncio.ensure_future(_ended(awaitable))
     _tasks.append(task)
     try:

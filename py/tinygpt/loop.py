@@ -372,7 +372,7 @@ def run(train, name="run", resume=None):
             this.drain()
         except TrainingError as error:
             this.note(str(error))
-        except (KeyboardInterrupt, RuntimeError, MemoryError):  # a second Stop, or a device that cannot tell any more
+        except (KeyboardInterrupt, Exception):  # a second Stop, or a device that cannot tell any more: the first error is on its way
             this._readings.clear()
         this.send(type="finish", step=this.step, reason=reason)
     return this

@@ -248,7 +248,8 @@ class WebGpuDevice(Device):
 
         # The page's own run_sync makes a task of what it waits for, a millisecond or more; the bridge ends its waits by itself.
         value = getattr(run_sync, "direct", run_sync)(promise)
-        self.check_interrupt()
+        if self.gpu.takeStop():
+            raise KeyboardInterrupt
         return value
 
     def check_interrupt(self):
@@ -281,7 +282,10 @@ class WebGpuDevice(Device):
     async def download_async(self, handle, nbytes, offset=0):
         """As download, awaited: for browsers in which Python cannot wait."""
         first, last = offset // 4 * 4, -(-(offset + nbytes) // 4) * 4
-        data = self._arrived(await self.gpu.download(handle, first, last - first))
+        words = await self.gpu.download(handle, first, last - first)
+        if self.gpu.takeStop():
+            raise KeyboardInterrupt
+        data = self._arrived(words)
         return data[offset - first : offset - first + nbytes]
 
     def _arrived(self, words):
