@@ -154,8 +154,9 @@ def test_a_stop_takes_hold_within_a_step_of_training(gpu_tab):
     assert counts in ([step], [step + 1])
 
 
-def test_the_device_changes_in_the_middle_of_a_run_with_the_same_bits(browser, server):
-    tab = opened(browser, server)
+def test_the_device_changes_in_the_middle_of_a_run_with_the_same_bits(gpu_tab):
+    tab = gpu_tab
+    tab.value("import tinygpt; _ = tinygpt.set_device('wasm')")
     tab.value(CHECKSUM + """
 from tinygpt import loop
 sums, to = [], loop.Run.to
@@ -184,7 +185,6 @@ loop.Run.to = watched
     losses = tab.value(LOSSES)
     assert all(abs(a - b) < 1.5 for a, b in zip(losses, losses[1:])) and losses[-1] < losses[0]
     assert "Training goes on on the GPU (SwiftShader" in tab.text("#console-output") and tab.complaints == []
-    tab.close()
 
 
 def test_a_gpu_that_is_lost_in_a_run_comes_back_and_the_run_goes_on(browser, server):

@@ -7,7 +7,7 @@ from tests.targets import on
 START = "import tinygpt\nfrom tests.webgpu import host_train\ndevice = tinygpt.get_device()\n"
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_fifty_runs_end_where_they_began(value, target):
     held = value(
         target,
@@ -27,7 +27,7 @@ def cycle():
     assert held[2] == held[49], (held[:4], held[-4:])
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_trim_gives_pooled_memory_back(value, target):
     before, used, pooled, after = value(
         target,
@@ -48,7 +48,7 @@ device.trim()
     assert used >= before + (16 << 20) and pooled == used and after == before
 
 
-@on("gpu-node", "gpu-lavapipe")
+@on("gpu-lavapipe")
 def test_more_workgroups_than_one_dimension_has(value, target):
     source = """
 from tinygpt import functional as F
@@ -80,7 +80,7 @@ def test_a_step_at_context_256_and_batch_64(value, target):
     assert value(target, source) == pytest.approx(hosts.value(source), rel=1e-5)
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_an_arena_larger_than_one_binding(value, target):
     # The flat arenas of parameters, gradients and moments, and the Program's, pass the limit; no single activation does.
     want, got, dispatches, sizes = value(
@@ -109,7 +109,7 @@ finally:
     assert got == pytest.approx(want, rel=1e-6)
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_too_much_memory_is_one_sentence(value, target):
     sentence, kept = value(
         target,
@@ -128,7 +128,7 @@ except MemoryError as error:
     assert kept == [2.0, 2.0, 2.0]
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_memory_that_the_gpu_does_not_have_is_one_sentence(value, target):
     # What WebGPU answers when a buffer finds no memory, given for a request that would find some.
     sentence, kept = value(

@@ -9,7 +9,7 @@ from tests.targets import on
 START = "import tinygpt\nfrom tests.webgpu import host_train\nfrom tinygpt.readings import Readings\ndevice = tinygpt.get_device()\n"
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_a_step_is_one_submit_and_two_are_under_way_at_most(value, target):
     counted = value(
         target,
@@ -38,7 +38,7 @@ rose
     assert len(counted["losses"]) == 20 and counted["losses"][-1] < counted["losses"][0]
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 @pytest.mark.parametrize("preset, layers", [("tiny", 2), ("small", 3)])
 def test_a_full_step_has_few_dispatches(value, target, preset, layers):
     count = value(
@@ -61,7 +61,7 @@ def close(a, b, tolerance):
     return max(abs(x - y) for x, y in zip(a, b)) <= tolerance * scale
 
 
-@on("gpu-node", "gpu-plain")
+@on("gpu-lavapipe")
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_eager_and_replayed_steps_agree(value, target, options):
     # A Program has launches of its own here (sums beside products, clip within AdamW), so the last bits may differ.
@@ -84,7 +84,7 @@ out
     assert eager[3] < eager[0]
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_steps_agree_with_the_native_device(value, target):
     from tests import hosts
 
@@ -95,7 +95,7 @@ def test_steps_agree_with_the_native_device(value, target):
     assert close(weights, native_weights, 1e-3)
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_programs_share_the_arena(value, target):
     alone, together, arenas = value(
         target,
@@ -118,7 +118,7 @@ for _ in range(5):
     assert arenas <= 3, "it grows once for each larger Program, and is one buffer"
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_a_reading_has_the_value_of_its_moment(value, target):
     source = """
 a = tinygpt.tensor([1.0, 2.0])
@@ -135,7 +135,7 @@ third_value = struct.unpack("<f", third.bytes())  # asked for out of order
     assert value(target, START + source) == [[1.0, 2.0], [10.0, 20.0], [6.0], True, [5.0, 6.0]]
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_a_reading_outlives_its_tensor(value, target):
     source = """
 def asked():
@@ -149,7 +149,7 @@ import struct
     assert value(target, START + source) == [3.0] * 4
 
 
-@on("gpu-node")
+@on("gpu-lavapipe")
 def test_pipelines_are_made_once(value, target):
     again = value(
         target,
