@@ -12,6 +12,8 @@
 // (`prefetch`, where it is few registers). Without `staged` (very large heads) rows are read from memory where they are used.
 //
 // Row maxima go through workgroup memory, not subgroups: 8 lanes would have to be neighbours in a subgroup, which not every GPU promises.
+// A processor that plays a GPU unrolls every loop whose length is in the text and then compiles for a minute: for such an adapter
+// (`rolled`) the lengths of the inner loops are parameters.
 // Every sum has one order, whatever the scheduling.
 const LOG2E = 1.44269504;
 const LN2 = 0.693147181;
@@ -60,7 +62,7 @@ fn tile_place(x: u32) -> u32 {
 
 //! shader forward
 //! buffers out:w:${E} lse:w:f32 q:r:${E} k:r:${E} v:r:${E}
-//! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32 causal:u32 scale:f32
+//! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32 causal:u32 scale:f32 ${'vectors:u32 quarters:u32 row_vectors:u32' if rolled else ''}
 var<workgroup> probability: array<vec4f, ${ROWS * (TX + 1)}>;
 var<workgroup> partial: array<f32, ${ROWS * TX}>;  // of each row, by tx: maxima, at the end sums
 var<workgroup> rescale: array<f32, ${ROWS}>;
@@ -102,7 +104,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #end
 
 #if staged
-  for (var x = lid; x < ${ROWS * W4}u; x += ${NT}u) {
+  for (var x = lid; x < ${"P.row_vectors" if rolled else str(ROWS * W4) + "u"}; x += ${NT}u) {
     rows[x / ${W4}u * ${LD}u + x % ${W4}u] = scale * read_q(q_at, first + x / ${W4}u, P.T, x % ${W4}u);
   }
 #if prefetch
@@ -132,7 +134,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #for i in range(RQ)
     var s_${i} = vec4f();
 #end
-    for (var d = 0u; d < ${D4}u; d += ${UD}u) {
+    for (var d = 0u; d < ${"P.vectors" if rolled else str(D4) + "u"}; d += ${UD}u) {
 #for u in range(UD)
 #for i in range(RQ)
 #if staged
@@ -203,7 +205,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #end
     }
 #end
-    for (var x = 0u; x < ${TX}u; x++) {
+    for (var x = 0u; x < ${"P.quarters" if rolled else str(TX) + "u"}; x++) {
 #for i in range(RO)
       let p_${i} = probability[(oy + ${OY * i}u) * ${TX + 1}u + x];
 #end
@@ -279,7 +281,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! buffers dq:w:${E} dk:w:${E} dv:w:${E} dout:r:${E} q:r:${E} k:r:${E} v:r:${E}
 //! buffers ${"out:r:" + E + " lse:r:f32" if inline else "statistics:r:vec2<f32>"}
 //! params B:u32 H:u32 G:u32 T:u32 S:u32 q_b:u32 q_t:u32 q_h:u32 k_b:u32 k_t:u32 k_h:u32 v_b:u32 v_t:u32 v_h:u32 o_b:u32 o_t:u32 o_h:u32
-//! params do_b:u32 do_t:u32 do_h:u32 dq_b:u32 dq_t:u32 dq_h:u32 dk_b:u32 dk_t:u32 dk_h:u32 dv_b:u32 dv_t:u32 dv_h:u32 causal:u32 scale:f32
+//! params do_b:u32 do_t:u32 do_h:u32 dq_b:u32 dq_t:u32 dq_h:u32 dk_b:u32 dk_t:u32 dk_h:u32 dv_b:u32 dv_t:u32 dv_h:u32 causal:u32 scale:f32 ${'vectors:u32 quarters:u32 row_vectors:u32' if rolled else ''}
 #if staged
 var<workgroup> rows_a: array<vec4f, ${ROWS * LD}>;
 var<workgroup> rows_b: array<vec4f, ${ROWS * LD}>;
@@ -348,7 +350,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
 #end
 #end
 #if staged
-  for (var x = lid; x < ${ROWS * W4}u; x += ${NT}u) {
+  for (var x = lid; x < ${"P.row_vectors" if rolled else str(ROWS * W4) + "u"}; x += ${NT}u) {
     let to = x / ${W4}u * ${LD}u + x % ${W4}u;
     let t = first + x / ${W4}u;
     rows_a[to] = read_${row_a}(${row_a}_at, t, n_rows, x % ${W4}u);
@@ -421,7 +423,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
       var s_${i} = vec4f();
       var t_${i} = vec4f();
 #end
-      for (var d = 0u; d < ${D4}u; d += ${UD}u) {
+      for (var d = 0u; d < ${"P.vectors" if rolled else str(D4) + "u"}; d += ${UD}u) {
 #for u in range(UD)
 #for i in range(RQ)
 #if staged
@@ -482,7 +484,7 @@ fn gradient_of_${role}(group: u32, lid: u32) {
 #end
 #end
     if (step > 0u) {
-      for (var x = 0u; x < ${TX}u; x++) {
+      for (var x = 0u; x < ${"P.quarters" if rolled else str(TX) + "u"}; x++) {
 #for i in range(RO)
         let ds_${i} = ds_block[(oy + ${OY * i}u) * ${TX + 1}u + x];
 #if role == "keys"

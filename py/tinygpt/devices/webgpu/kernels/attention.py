@@ -30,8 +30,8 @@ def _rows_of_a_thread(blocks, most):
 
 def _tile(d, D, RQ, shared):
     """The defines of a tile: 32 x 32 with RQ rows a thread, smaller where that is too much workgroup memory. shared(defines): its bytes."""
-    for RQ, TX, TY in ((RQ, 8, 32 // RQ), (1, 4, 16), (1, 4, 8)):
-        tile = _layout(D, RQ, TX, TY)
+    for shape in ((RQ, 8, 32 // RQ), (1, 4, 16), (1, 4, 8)):
+        tile = _layout(D, *shape)
         if shared(tile) <= d.limits["maxComputeWorkgroupStorageSize"]:
             return dict(tile, staged=1, prefetch=int(tile["PK"] <= 8))
     return dict(_layout(D, 1, 8, 32), staged=0, prefetch=0)
@@ -80,16 +80,24 @@ def attention(d, p, b):
     tile = _tile(d, p.D, forward_tile(p.B * p.H * -(-p.T // 32), p.D), shared)
     d.run(
         "attention.forward", p.B * p.H * -(-p.T // tile["ROWS"]), dict(out=b.out, lse=b.lse, q=b.q, k=b.k, v=b.v),
-        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_strides(p, item, "q", "k", "v", "o")),
-        **tile, UD=_unrolled(tile["D4"], 4), vec=vec, E=_element(vec),
+        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_lengths(tile),
+             **_strides(p, item, "q", "k", "v", "o")),
+        **tile, **_loops(d, tile, 4), vec=vec, E=_element(vec),
         rows_of=(("q", "q"), ("k", "k"), ("v", "v")), written=("out",),
     )  # fmt: skip
 
 
-def _unrolled(n, most):
-    while n % most:
+def _loops(d, tile, most):
+    """Defines of the inner loops: UD, steps over the head that are written out; rolled, lengths as parameters (see attention.wgsl)."""
+    if d.device.fallback:
+        return dict(UD=1, rolled=1)
+    while tile["D4"] % most:
         most //= 2
-    return most
+    return dict(UD=most, rolled=0)
+
+
+def _lengths(tile):
+    return dict(vectors=tile["D4"], quarters=tile["TX"], row_vectors=tile["ROWS"] * tile["W4"])
 
 
 @kernel("attention_backward")
@@ -119,8 +127,9 @@ def attention_backward(d, p, b):
     groups = p.B * (p.H * -(-p.T // tile["ROWS"]) + p.G * -(-p.S // tile["ROWS"]))
     d.run(
         "attention.backward", groups, dict(dq=b.dq, dk=b.dk, dv=b.dv, dout=b.dout, q=b.q, k=b.k, v=b.v, **extra),
-        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_strides(p, item, *prefixes)),
-        **{**tile, **common}, UD=_unrolled(tile["D4"], 2), inline=inline,
+        dict(B=p.B, H=p.H, G=p.G, T=p.T, S=p.S, causal=int(bool(p.causal)), scale=p.scale, **_lengths(tile),
+             **_strides(p, item, *prefixes)),
+        **{**tile, **common}, **_loops(d, tile, 2), inline=inline,
         rows_of=rows_of + ((("out", "o"),) if inline else ()), written=("dq", "dk", "dv"),
     )  # fmt: skip
 
@@ -137,7 +146,8 @@ def attention_decode(d, p, b):
     slots = WIDTH // LANES
     halves = tuple(slots >> e for e in range(1, slots.bit_length()))
     d.run(
-        "attention.decode", p.B * p.H if p.D else 0, dict(out=b.out, flag=d.flag, q=b.q, k_cache=b.k_cache, v_cache=b.v_cache, position=b.position),
+        "attention.decode", p.B * p.H if p.D else 0,
+        dict(out=b.out, flag=d.flag, q=b.q, k_cache=b.k_cache, v_cache=b.v_cache, position=b.position),
         dict(B=p.B, H=p.H, G=p.G, S=p.S, q_b=p.q_b // item, scale=p.scale),
         vec=vec, E=_element(vec), D=p.D, D4=D4, LANES=LANES, UNROLL=UNROLL, KEYS_EACH=-(-UNROLL // LANES), W=WIDTH, halves=halves,
     )  # fmt: skip
