@@ -59,9 +59,9 @@ def value(source, host="native", **options):
 
 
 def start(host, variant=None):
-    """The worker of a host, started when it is not running."""
+    """The worker of a host, started when it is not running, or not any more."""
     worker = _running.get((host, variant))
-    if worker is None:
+    if worker is None or worker.process.poll() is not None:
         if host == "native":
             worker = Process([sys.executable, "-m", "tests.hosts.native_host"], _native_environment(variant))
         elif host == "node":
