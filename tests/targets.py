@@ -20,10 +20,10 @@ TARGETS = {
         Target("node-single", "node", "wasm", "simd-st", (1,)),
         Target("chromium", "chromium", "wasm", None, (1, 2)),
         Target("gpu-node", "node", "webgpu", "swiftshader", (1, 1)),
-        Target("gpu-plain", "node", "webgpu", "swiftshader", (1,), {"subgroups": False}),
-        Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1, 1)),
+        Target("gpu-plain", "node", "webgpu", "lavapipe", (1,), {"subgroups": False}),
+        Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1,)),
         Target("gpu-f16", "node", "webgpu", "lavapipe", (1,), {"precision": "f16"}),
-        Target("gpu-chromium", "chromium", "webgpu", "swiftshader", (1,)),
+        Target("gpu-chromium", "chromium", "webgpu", "lavapipe", (1,)),
     )
 }
 MARKS = {

@@ -63,7 +63,7 @@ def test_bits_are_equal_across_threads_and_runs(target):
     assert len(digests) == 1
 
 
-@on("gpu-node", "gpu-lavapipe")
+@on("gpu-lavapipe")
 def test_bits_are_equal_across_runs_on_a_gpu(target):
     assert run(target, "tiny")["digest"] == run(target, "tiny")["digest"]
 
