@@ -1,4 +1,4 @@
-"""WebGPU in the page, on SwiftShader: it trains, stops, changes device in the middle of a run, survives a loss, and says what it uses.
+"""WebGPU in the page, on lavapipe: it trains, stops, changes device in the middle of a run, survives a loss, and says what it uses.
 
 The adapter is software, so the page takes the CPU by itself; the tests choose the GPU by hand, or with ?device=webgpu.
 """
@@ -30,7 +30,7 @@ def browser():
 
     hosts.stop()  # one Playwright at a time in a process
     with sync_playwright() as playwright:
-        chromium = launch(playwright, adapter="swiftshader")
+        chromium = launch(playwright, adapter="lavapipe")
         yield chromium
         chromium.close()
 
@@ -56,10 +56,10 @@ def settle(tab):
 def test_a_software_adapter_is_offered_but_not_taken_and_the_page_says_why(browser, server):
     tab = opened(browser, server)
     assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
-    assert "SwiftShader" in tab.text("#device-note") and "software" in tab.text("#device-note")
+    assert "llvmpipe" in tab.text("#device-note") and "software" in tab.text("#device-note")
     assert tab.page.is_visible("#setting-threads") and not tab.page.is_visible("#setting-precision")
     tab.page.select_option("#setting-device", "webgpu")
-    tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('GPU · SwiftShader')")
+    tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('GPU · llvmpipe')")
     assert tab.value("import tinygpt; tinygpt.get_device().name") == "webgpu"
     assert tab.page.is_visible("#setting-precision") and not tab.page.is_visible("#setting-threads")
     assert tab.page.evaluate("() => [...document.getElementById('setting-precision').options].map((o) => o.value)") == ["f32"]
@@ -71,11 +71,11 @@ def test_a_software_adapter_is_offered_but_not_taken_and_the_page_says_why(brows
 
 
 def test_the_line_tells_a_device_that_the_code_has_taken(gpu_tab):
-    assert gpu_tab.text("#device").startswith("GPU · SwiftShader")
+    assert gpu_tab.text("#device").startswith("GPU · llvmpipe")
     gpu_tab.value("import tinygpt; _ = tinygpt.set_device('wasm')")
     assert gpu_tab.text("#device").startswith("CPU · wasm32") and gpu_tab.page.input_value("#setting-device") == "wasm"
     gpu_tab.value("_ = tinygpt.set_device('webgpu')")
-    assert gpu_tab.text("#device").startswith("GPU · SwiftShader")
+    assert gpu_tab.text("#device").startswith("GPU · llvmpipe")
 
 
 def test_the_page_trains_on_the_gpu_and_the_loss_falls(gpu_tab):
@@ -172,7 +172,7 @@ loop.Run.to = watched
     tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": 1_000_000})
     at_least = "(n) => Number(document.getElementById('number-step').textContent.replaceAll(',', '')) >= n"
     tab.page.wait_for_function(at_least, arg=3)
-    for device, line in (("webgpu", "GPU · SwiftShader"), ("wasm", "CPU · wasm32")):
+    for device, line in (("webgpu", "GPU · llvmpipe"), ("wasm", "CPU · wasm32")):
         tab.page.select_option("#setting-device", device)
         tab.page.wait_for_function("(line) => document.getElementById('device').textContent.startsWith(line)", arg=line)
         step = int(tab.text("#number-step").replace(",", ""))
@@ -184,7 +184,7 @@ loop.Run.to = watched
     assert sums == [["webgpu:f32", "webgpu", True, True], ["wasm", "wasm", True, True]]
     losses = tab.value(LOSSES)
     assert all(abs(a - b) < 1.5 for a, b in zip(losses, losses[1:])) and losses[-1] < losses[0]
-    assert "Training goes on on the GPU (SwiftShader" in tab.text("#console-output") and tab.complaints == []
+    assert "Training goes on on the GPU (llvmpipe" in tab.text("#console-output") and tab.complaints == []
 
 
 def test_a_gpu_that_is_lost_in_a_run_comes_back_and_the_run_goes_on(browser, server):
@@ -217,7 +217,7 @@ def test_the_profile_is_a_table_by_kernel(gpu_tab):
         "[{r.kernel: [r.launches, r.flops, r.seconds] for r in table.rows}, repr(table)]"
     )
     assert rows["matmul"][:2] == [1, 2 * 64**3] and all(seconds >= 0 for _, _, seconds in rows.values())
-    assert table.split("\n")[0].split()[:3] == ["kernel", "launches", "ms"] and "webgpu (SwiftShader" in table
+    assert table.split("\n")[0].split()[:3] == ["kernel", "launches", "ms"] and "webgpu (llvmpipe" in table
 
 
 PREFERRED = """async (facts) => (await import("/app/device_choice.js")).preferred(facts)"""
