@@ -13,6 +13,8 @@ const PRECISIONS = {
   matrix: ["tensor cores", "As f16, on the GPU's matrix units: for large models. Losses change by less than 1 %."],
 };
 
+const NO_WAITING = "Python in this browser cannot wait for the GPU (it has no JSPI): numbers come through await x.item_async().";
+
 // What the page takes when nobody chose: {choice, reason: sentence or ""}. gpu: {missing, fallback, name, canWait} or null while it opens.
 export function preferred(gpu) {
   const cpu = (reason) => ({ choice: "wasm", reason });
@@ -76,8 +78,8 @@ export class DeviceChoice {
     const onGpu = current.device === "webgpu";
     this.part("choice-precision").hidden = !onGpu;
     this.part("choice-threads").hidden = onGpu;
-    const why = preferred(gpu);
-    const note = this.problem || (onGpu ? PRECISIONS[current.precision]?.[1] : this.touched && there ? "" : why.reason);
+    const computes = there && !gpu.canWait ? NO_WAITING : PRECISIONS[current.precision]?.[1];
+    const note = this.problem || (onGpu ? computes : this.touched && there ? "" : preferred(gpu).reason);
     this.part("device-note").textContent = note ?? "";
     this.part("device-note").title = note ?? "";
   }

@@ -55,11 +55,14 @@ async function chooseDevice(choice) {
   await graphics.opened;
   const facts = graphics.facts();
   choice ??= preferred(facts).choice;
-  if (choice !== "wasm") {
-    if (running) preference = choice;
-    else await useDevice(choice);
+  try {
+    if (choice !== "wasm") {
+      if (running) preference = choice;
+      else await useDevice(choice);
+    }
+  } finally {
+    post({ type: "graphics", facts });
   }
-  post({ type: "graphics", facts });
 }
 
 // The device that the user wants since somebody asked last, or null. What a JavaScript function returns to Python for null is None.

@@ -135,6 +135,19 @@ def test_a_loss_before_the_first_step_starts_the_run_again(messages, gpu):
     assert messages[-1]["reason"] == "done" and len(losses(messages)) == 16
 
 
+def test_a_run_that_keeps_nothing_starts_again(messages, gpu):
+    def train(run):
+        tinygpt.manual_seed(3)
+        layer = tinygpt.nn.Linear(4, 4)
+        step = tinygpt.compile(lambda: (layer(tinygpt.ones(2, 4)) ** 2).sum())
+        for _ in run.steps(8):
+            run.log(step())
+
+    gpu.lose_at = (5,)
+    run = loop.run(train)
+    assert "training goes on from step 0" in notes(messages)[0] and [step for step, _ in run.history] == list(range(8))
+
+
 def test_dropout_and_a_kept_scheduler_and_tensor_come_back_too(messages, gpu, copies_at):
     from dataclasses import replace
 

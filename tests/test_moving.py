@@ -200,6 +200,31 @@ def test_the_run_changes_device_at_the_next_step_boundary_and_says_so(messages):
     assert notes[0] == "Training goes on on the GPU (Fake GPU) from step 3." and "on the CPU" in notes[2] and "step 8" in notes[2]
 
 
+def test_what_the_step_closes_over_moves_without_being_kept(messages):
+    wishes = {3: "reference"}
+    loop.set_wanted(lambda: wishes.pop(loop.current.step, None))
+    lines = []
+
+    def train(run):
+        training = Training(lr=1e-3)
+        model, optimizer, data = training.model, training.optimizer, training.data
+
+        @tinygpt.compile
+        def step():
+            loss = model.loss(*data.batch(4))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        for _ in run.steps(6):
+            run.log(step(), program=step)
+            lines.append(model.tok_emb.weight.device.name)
+
+    loop.run(train)
+    assert lines == ["native"] * 3 + ["reference"] * 3 and messages[-1]["reason"] == "done"
+
+
 def test_a_device_that_is_not_there_changes_nothing(messages):
     wishes = {2: "webgpu", 3: "nonsense", 4: "native:f16"}
     loop.set_settings(QUICK)

@@ -42,9 +42,9 @@ def use_device(choice):
     try:
         loop.choose_device(choice)
     except Exception as error:
-        where = "GPU" if loop.get_device().volatile else "CPU"
+        where = "GPU" if (device() or {}).get("device") == "webgpu" else "CPU"
         problem = {"problem": "Training stays on the %s: %s." % (where, str(error).rstrip("."))}
-    return json.dumps({**loop.describe_device(), **problem})
+    return json.dumps({**(device() or {"device": "wasm", "build": None, "threads": 0}), **problem})
 
 
 def device():

@@ -14,6 +14,7 @@ import json
 import math
 import sys
 import time
+import types
 from dataclasses import fields, replace
 
 from . import devices
@@ -28,6 +29,7 @@ COPY_SECONDS = 10.0  # at least, between two copies of the state of a device tha
 COPY_SHARE = 0.02  # of the time, at most, for these copies
 MOST_LOSSES = 3  # of the GPU in one run: then it stays on the CPU
 
+_EMPTY = types.CellType()  # a variable of a closure that has no value yet
 _sink = None
 _settings = {}
 _wanted = None
@@ -154,7 +156,7 @@ class Run:
         self.drain()
         try:
             device = choose_device(choice)
-            move(device, self.kept)
+            move(device, self.kept, *self._closed_over())
         except (RuntimeError, ValueError, MemoryError) as error:
             if isinstance(error, DeviceLost) and before.volatile:
                 raise  # not the new one: the loss is dealt with where the run was
@@ -168,6 +170,12 @@ class Run:
             self.note("Training goes on %s from step %d." % (_named(device), self.step))
         self._exclude(started)
         return device
+
+    def _closed_over(self):
+        """What the step works with besides what is kept: a model that train() made without run.keep, for instance."""
+        function = getattr(self.compiled, "function", None)
+        cells = getattr(function, "__closure__", None) or ()
+        return [cell.cell_contents for cell in cells if cell != _EMPTY]
 
     def _keep_copy(self):
         """Every now and then the state goes to the host's memory, so that a lost GPU costs seconds and not the run."""
@@ -212,7 +220,7 @@ class Run:
                     what += ", and it did not come back (%s)" % _bare(gone)
                     device = _cpu()
         set_device(device.name)
-        if self._copy is None:
+        if self._copy is None or not self._copy[0].nbytes:  # nothing that was trained is kept: from the start
             self.kept.clear()
             self.step = 0
             self.history.clear()
