@@ -483,7 +483,11 @@ export class Gpu {
         staging.unmap();
         this.#giveBack(staging);
         settle(words);
-      }, () => settle(null)),
+      }, async () => {
+        // Reads fail a moment before the device says that it is lost.
+        await Promise.race([this.#device.lost, new Promise((resume) => setTimeout(resume, 200))]);
+        settle(null);
+      }),
     };
     this.#queue.push({ read });
     read.promise = promise;

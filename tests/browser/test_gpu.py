@@ -53,6 +53,12 @@ def settle(tab):
     tab.page.wait_for_function("() => document.body.dataset.state === 'ready'")
 
 
+def start(tab, steps):
+    """Begins a training run in the page; the step that the page shows is this run's."""
+    tab.page.evaluate("() => { document.getElementById('number-step').textContent = '0' }")
+    tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": steps})
+
+
 def test_a_software_adapter_is_offered_but_not_taken_and_the_page_says_why(browser, server):
     tab = opened(browser, server)
     assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
@@ -62,7 +68,7 @@ def test_a_software_adapter_is_offered_but_not_taken_and_the_page_says_why(brows
     tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('GPU · llvmpipe')")
     assert tab.value("import tinygpt; tinygpt.get_device().name") == "webgpu"
     assert tab.page.is_visible("#setting-precision") and not tab.page.is_visible("#setting-threads")
-    assert tab.page.evaluate("() => [...document.getElementById('setting-precision').options].map((o) => o.value)") == ["f32"]
+    assert tab.page.evaluate("() => [...document.getElementById('setting-precision').options].map((o) => o.value)") == ["f32", "f16"]
     assert "32-bit" in tab.text("#device-note")
     tab.page.select_option("#setting-device", "wasm")
     tab.page.wait_for_function("() => document.getElementById('device').textContent.startsWith('CPU · wasm32')")
@@ -144,7 +150,7 @@ def test_a_stop_ends_python_that_waits_for_the_gpu(gpu_tab):
 
 def test_a_stop_takes_hold_within_a_step_of_training(gpu_tab):
     gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu')")
-    gpu_tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": 10_000})
+    start(gpu_tab, steps=10_000)
     gpu_tab.page.wait_for_function("() => Number(document.getElementById('number-step').textContent) >= 4")
     gpu_tab.page.click("#stop")
     settle(gpu_tab)
@@ -169,7 +175,7 @@ def watched(run, choice):
     return device
 loop.Run.to = watched
 """)  # fmt: skip
-    tab.page.evaluate("source => { window.training = tinygpt.run(source) }", TRAIN % {**TINY, "steps": 1_000_000})
+    start(tab, steps=1_000_000)
     at_least = "(n) => Number(document.getElementById('number-step').textContent.replaceAll(',', '')) >= n"
     tab.page.wait_for_function(at_least, arg=3)
     for device, line in (("webgpu", "GPU · llvmpipe"), ("wasm", "CPU · wasm32")):
@@ -263,9 +269,9 @@ def test_only_the_rungs_that_the_adapter_offers_are_shown_and_each_says_what_it_
 
 
 def test_a_precision_that_the_gpu_lacks_is_refused_with_a_sentence(browser, server):
-    tab = opened(browser, server + "?device=webgpu&precision=f16")
+    tab = opened(browser, server + "?device=webgpu&precision=matrix")
     assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
-    assert tab.text("#device-note").startswith("Training stays on the CPU: ") and "f16" in tab.text("#device-note")
+    assert tab.text("#device-note").startswith("Training stays on the CPU: ") and "matrix" in tab.text("#device-note")
     tab.close()
 
 
