@@ -595,15 +595,17 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 // walks over the cache in pieces: LANES threads share a key (a vec4 of the head each) and have UNROLL keys, all loads of a piece, keys and
 // values, under way at once: a cache of a few hundred keys costs one trip to memory. Online softmax over the pieces.
 //! shader decode
-//! buffers out:w:${E} flag:w:atomic<u32> q:r:${E} k_cache:r:${E} v_cache:r:${E} position:r:i32
-//! params B:u32 H:u32 G:u32 S:u32 q_b:u32 scale:f32
+// With k_new and v_new, the last key and value come from there, and the first head of those that share a cache head puts them into it.
+//! buffers out:w:${E} flag:w:atomic<u32> q:r:${E} k_cache:${'w' if written else 'r'}:${E} v_cache:${'w' if written else 'r'}:${E} position:r:i32
+//! buffers k_new?:r:${E} v_new?:r:${E}
+//! params B:u32 H:u32 G:u32 S:u32 q_b:u32 scale:f32 ${'k_b:u32 v_b:u32' if written else ''}
 #include workgroup
 var<workgroup> seen: u32;
 var<workgroup> products: array<f32, ${W * UNROLL // LANES * (LANES + 1)}>;  // of key and vector
 var<workgroup> weights: array<f32, ${W * UNROLL // LANES}>;
 var<workgroup> sums: array<vec4f, ${W}>;
 
-#for name in ["q", "k_cache", "v_cache"]
+#for name in ["q", "k_cache", "v_cache"] + (["k_new", "v_new"] if k_new else [])
 fn vector_of_${name}(at: u32, c: u32) -> vec4f {
 #if vec
   return ${name}[at + c];
@@ -641,6 +643,19 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   let live = lane < ${D4}u;
   var query = vec4f();
   if (live) { query = (P.scale * LOG2E) * vector_of_q(P.q + b * P.q_b + h * row, lane); }
+#if k_new
+  let g = h * P.G / P.H;
+  var new_k = vec4f();
+  var new_v = vec4f();
+  if (live) {
+    new_k = vector_of_k_new(P.k_new + b * P.k_b + g * row, lane);
+    new_v = vector_of_v_new(P.v_new + b * P.v_b + g * row, lane);
+    if (slot == 0u && h * P.G % P.H < P.G) {
+      write_k_cache(P.k_cache + (cache + keys - 1u) * row, lane, new_k);
+      write_v_cache(P.v_cache + (cache + keys - 1u) * row, lane, new_v);
+    }
+  }
+#end
   var top = -3.0e38;
   var sum = 0.0;
   var o = vec4f();
@@ -648,6 +663,12 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #for u in range(UNROLL)
     var k_${u} = vec4f();
     var v_${u} = vec4f();
+#if k_new
+    if (j + slot + ${W // LANES * u}u + 1u == keys) {
+      k_${u} = new_k;
+      v_${u} = new_v;
+    } else
+#end
     if (live && j + slot + ${W // LANES * u}u < keys) {
       let at = (cache + j + slot + ${W // LANES * u}u) * row;
       k_${u} = vector_of_k_cache(P.k_cache + at, lane);

@@ -479,16 +479,27 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! shader dots
 // S products of one row of w (K contiguous elements) with up to S vectors of x, a workgroup for each row. The row is an output's column
 // where w is B (decoding: w a weight matrix, x a token's vector), its row where w is A.
-//! buffers out:w:f32 w:r:${F} x:r:${F} bias?:r:f32 residual?:r:f32 pre?:${'w' if gelu else 'r'}:f32
-//! params rows:u32 K:u32 count:u32 total:u32 ldw:u32 sw:u32 sx:u32 x_s:u32 x_k:u32 sc:u32 o_r:u32 o_s:u32 alpha:f32 beta:f32
+// norm ("layer_norm" or "rms_norm"; then S is 1): x is that norm of what lies in x, made here by each workgroup; formulas as in norm.wgsl.
+//! buffers out:w:f32 w:r:${F} x:r:${F} bias?:r:f32 residual?:r:f32 pre?:${'w' if gelu else 'r'}:f32 norm_weight?:r:${F} norm_bias?:r:${F}
+//! params rows:u32 K:u32 count:u32 total:u32 ldw:u32 sw:u32 sx:u32 x_s:u32 x_k:u32 sc:u32 o_r:u32 o_s:u32 alpha:f32 beta:f32 ${'eps:f32' if norm else ''}
 #if gelu or gelu_backward
 #include math
 #end
 #include epilogue
+#if norm
+#include rows
+fn normed(v: Item, i: u32, center: f32, scale: f32) -> Item {
+  return (v - center) * scale${" * norm_weight[P.norm_weight + i]" if norm_weight else ""}${" + norm_bias[P.norm_bias + i]" if norm_bias else ""};
+}
+#end
 var<workgroup> partial: array<array<f32, ${W}>, ${S}>;
 
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
+#if norm and subgroups
+        @builtin(subgroup_size) lanes: u32,
+#end
+) {
   let group = group_index(wid, nwg);
   if (group >= P.total) { return; }
   let z = group / P.rows;
@@ -508,6 +519,28 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var c${s} = vec4f();
 #end
 #end
+#if norm
+  let size_of_row = f32(P.K);
+  var center = 0.0;
+#if norm == "layer_norm"
+  var all = 0.0;
+  for (var c = lid; c < n; c += ${W}u) { all += item_sum(x[x0 + c]); }
+  center = row_sum(all, lid, lanes, 0u) / size_of_row;
+  var squares = vec2f();
+  for (var c = lid; c < n; c += ${W}u) {
+    let d = x[x0 + c] - center;
+    squares += vec2f(item_sum(d), item_sum(d * d));
+  }
+  squares = row_sum2(squares, lid, lanes, 1u) / size_of_row;
+  center += squares.x;
+  let variance = max(squares.y - squares.x * squares.x, 0.0);
+#else
+  var squares = 0.0;
+  for (var c = lid; c < n; c += ${W}u) { squares += item_sum(x[x0 + c] * x[x0 + c]); }
+  let variance = row_sum(squares, lid, lanes, 0u) / size_of_row;
+#end
+  let scale = 1.0 / sqrt(variance + P.eps);
+#end
   var i = lid;
   for (; i + ${3 * W}u < n; i += ${4 * W}u) {  // four reads of w under way at once
 #for u in range(4)
@@ -515,14 +548,22 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #end
 #for u in range(4)
 #for s in range(S)
+#if norm
+    c${s} = fma(w${u}, normed(x[x0 + i + ${u * W}u], i + ${u * W}u, center, scale), c${s});
+#else
     c${s} = fma(w${u}, x[x${s} + (i + ${u * W}u)${' * P.x_k' if F == 'f32' else ''}], c${s});
+#end
 #end
 #end
   }
   for (; i < n; i += ${W}u) {
     let w0 = w[begin + i];
 #for s in range(S)
+#if norm
+    c${s} = fma(w0, normed(x[x0 + i], i, center, scale), c${s});
+#else
     c${s} = fma(w0, x[x${s} + i${' * P.x_k' if F == 'f32' else ''}], c${s});
+#end
 #end
   }
 #for s in range(S)

@@ -143,6 +143,14 @@ def test_a_changed_global_captures_again():
     FACTOR = 2.0
 
 
+def test_a_global_with_the_name_of_an_attribute_is_not_looked_at():
+    global shape
+    triple = tinygpt.compile(lambda x: x * 3.0 if len(x.shape) == 1 else x)
+    for shape in range(4):
+        assert triple(tinygpt.tensor([float(shape)])).tolist() == [3.0 * shape]
+    assert triple.captures == 1
+
+
 def test_train_and_eval_are_different_programs():
     tinygpt.manual_seed(1)
     layer = nn.Dropout(0.5)

@@ -277,10 +277,12 @@ _names_of = {}
 
 
 def _global_names(code):
-    """Names a code object and the functions defined in it may read from globals."""
+    """Names that a code object and the functions defined in it read from globals (co_names would hold those of attributes too)."""
     found = _names_of.get(code)
     if found is None:
-        found = list(code.co_names)
+        import dis
+
+        found = list({i.argval: None for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")})
         for constant in code.co_consts:
             if hasattr(constant, "co_names"):
                 found += [n for n in _global_names(constant) if n not in found]

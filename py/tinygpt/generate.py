@@ -5,6 +5,8 @@ AHEAD further steps are on their way while it travels, so no step waits for a re
 kept and run again as the prompt (positions are absolute, so old keys cannot slide); reference/sample.py does the same.
 """
 
+from array import array
+
 from .compiled import compile
 from .creation import tensor
 from .model import Cache
@@ -47,6 +49,8 @@ class Decoder:
         self.settings = tensor([1.0, 0.0, 1.0, 0.0], device=device)
         self.generator = random.Generator()
         self.step = compile(self._step)
+        self.prompt = compile(self._prompt)
+        self.lengths = set()  # of the prompts run so far: only one that comes back is worth recording
 
     def _draw(self, logits):
         V = logits.shape[-1]
@@ -59,13 +63,24 @@ class Decoder:
         self.cache.position.add_(1)
         return drawn
 
-    def prefill(self, ids):
-        """Runs a prompt into the empty cache and draws the first token."""
+    def _prompt(self, ids):
+        """Runs ids [1, T] into the empty cache and draws the token after them."""
         self.cache.position.fill_(0)
-        drawn = self._draw(self.model(tensor([list(ids)], dtype=int32, device=self.token.device), cache=self.cache))
+        drawn = self._draw(self.model(ids, cache=self.cache))
         self.token.copy_(drawn.view(1, 1))
-        self.cache.position.fill_(len(ids))
+        self.cache.position.fill_(ids.shape[1])
         return drawn
+
+    def prefill(self, ids):
+        """Runs a prompt into the empty cache and draws the first token. One token is a decoding step."""
+        ids = list(ids)
+        if len(ids) == 1:
+            self.cache.position.fill_(0)
+            self.token.copy_bytes_(array("i", ids))
+            return self.step()
+        run = self.prompt if len(ids) in self.lengths else self._prompt
+        self.lengths.add(len(ids))
+        return run(tensor([ids], dtype=int32, device=self.token.device))
 
 
 def decoder_of(model):
@@ -126,8 +141,6 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0,
 
 
 def _floats(temperature, top_k, top_p):
-    from array import array
-
     return array("f", [temperature, top_k, 0.0 if top_p >= 1.0 else top_p, 0.0])
 
 

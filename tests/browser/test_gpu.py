@@ -189,7 +189,7 @@ loop.Run.to = watched
     sums = tab.value("loop.Run.to = to\nsums")
     assert sums == [["webgpu:f32", "webgpu", True, True], ["wasm", "wasm", True, True]]
     losses = tab.value(LOSSES)
-    assert all(abs(a - b) < 1.5 for a, b in zip(losses, losses[1:])) and losses[-1] < losses[0]
+    assert sum(losses[-20:]) / 20 < losses[0] - 0.5 and len(losses) >= step + 3
     assert "Training goes on on the GPU (llvmpipe" in tab.text("#console-output") and tab.complaints == []
 
 

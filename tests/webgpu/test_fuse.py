@@ -47,3 +47,57 @@ def test_another_gradient_is_not_clipped():
     other = step(None)
     other[-1] = (kernels.adamw, (P, M, V, (9, 0), HYPER, None), (64, 1))
     assert names(other) == ["global_norm", "clip_scale", "adamw"]
+
+
+X, W, B, OUT, MATRIX = [(handle, 0) for handle in range(11, 16)]
+NORMED, MEAN, RSTD = ("arena", 0), ("arena", 1024), ("arena", 1280)
+
+
+def normed_product(rows=1, N=96, out=OUT, residual=None):
+    """A layer norm of rows of 64, then its product with the rows of a matrix."""
+    product = (rows, N, 64, 0, 1, 64, 64, N, 0, 0, 0, 1.0, 0.0, kernels.RESIDUAL if residual else 0)
+    return [
+        (kernels.layer_norm, (NORMED, MEAN, RSTD, X, W, B), (rows, 64, 1e-5)),
+        (kernels.matmul, (out, NORMED, MATRIX, None, residual, None), (1, *product)),
+    ]
+
+
+def test_the_norm_of_one_row_joins_its_product():
+    (merged,) = fuse.run(normed_product())
+    assert merged.kernel is kernels.matmul
+    assert merged.extra == {
+        "norm_x": (X, 64, "f"), "norm_weight": (W, 64, "f"), "norm_bias": (B, 64, "f"), "norm_eps": 1e-5, "norm_kind": "layer_norm"
+    }  # fmt: skip
+
+
+def test_a_norm_stays_where_its_result_is_used_again():
+    apart = ["layer_norm", "matmul"]
+    for place in (NORMED, MEAN, RSTD):
+        read = (kernels.unary, (OUT, place), (kernels.UNARY["sqrt"], 1))
+        assert names([*normed_product(), read]) == [*apart, "unary"]
+        overwrite = (kernels.fill, (place,), (0, 64, 0.0))
+        assert names([*normed_product(), overwrite, read]) == ["matmul", "fill", "unary"]
+    assert names(normed_product(residual=NORMED)) == apart
+    assert names(normed_product(out=X)) == apart, "the product's workgroups would read what others have overwritten"
+    assert names(normed_product(rows=2)) == apart
+    assert names(normed_product(N=fuse.MOST_NORMED_ROWS + 1)) == apart
+    assert names(normed_product(out=MEAN)) == ["matmul"], "nobody writes the mean now"
+
+
+def decoding(T=1, out=OUT, position=(22, 0)):
+    """A token's key and value (4 heads of 16) go into the cache of 32, then 4 queries look at it."""
+    k_cache, v_cache, q, k, v = (20, 0), (21, 0), ("arena", 0), ("arena", 256), ("arena", 512)
+    return [
+        (kernels.kv_append, (k_cache, v_cache, k, v, (22, 0)), (1, 4, T, 16, 32, 64, 64, 64, 64)),
+        (kernels.attention_decode, (out, q, k_cache, v_cache, position), (1, 4, 4, 16, 32, 64, 0.25)),
+    ]
+
+
+def test_the_append_of_one_token_joins_the_decoding():
+    (merged,) = fuse.run(decoding())
+    assert merged.kernel is kernels.attention_decode
+    assert merged.extra == {"k_new": (("arena", 256), 64, "f"), "v_new": (("arena", 512), 64, "f"), "k_b": 64, "v_b": 64}
+    apart = ["kv_append", "attention_decode"]
+    assert names(decoding(T=2)) == apart
+    assert names(decoding(position=(23, 0))) == apart
+    assert names(decoding(out=("arena", 512))) == apart, "the result would overwrite the value that others still read"

@@ -436,7 +436,12 @@ class WebGpuDevice(Device):
         return [(index, label, statistics.median(r[i] for r in rounds) * 1e-9) for i, (index, label) in enumerate(loaded.labels)]
 
 
-OPTIONS = {"matmul": ("sums",), "adamw": ("clip_norm", "max_norm")}  # what fuse.py may add: present in every plan, None by default
+# What fuse.py may add: present in every plan, None by default.
+OPTIONS = {
+    "matmul": ("sums", "norm_x", "norm_weight", "norm_bias", "norm_eps", "norm_kind"),
+    "adamw": ("clip_norm", "max_norm"),
+    "attention_decode": ("k_new", "v_new", "k_b", "v_b"),
+}
 
 
 def _letter(kernel, spec, params):

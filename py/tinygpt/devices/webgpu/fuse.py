@@ -3,11 +3,17 @@
 matmul (dW = dY^T X), sum of dY over its rows     -> the product also writes the row sums (bias gradient)
 clip_scale, adamw on the same gradient            -> one pass over the flat arenas
 clip_scale, its gradient's norm, adamw with that  -> the same; the norm before the clipping is finite where the one after it is
+layer_norm or rms_norm of one row, its product    -> the product's workgroups norm the row as they read it
+kv_append of one token, attention_decode          -> decoding takes the new key and value from where they are, and puts them into the cache
+
+The last two make a decoding step a third shorter: its launches are so small that their number is what it costs.
 """
 
 from collections import namedtuple
 
 from ... import kernels
+
+MOST_NORMED_ROWS = 4096  # of a product whose workgroups each norm the vector again
 
 GpuLaunch = namedtuple("GpuLaunch", "kernel buffers params extra")  # extra: {name: (place, elements, dtype) or a number}
 
@@ -22,6 +28,10 @@ def run(launches):
             _with_sums(out, i)
         elif launch.kernel is kernels.clip_scale:
             _with_clip(out, i)
+        elif launch.kernel in (kernels.layer_norm, kernels.rms_norm):
+            _with_norm(out, i)
+        elif launch.kernel is kernels.kv_append:
+            _with_append(out, i)
     return [launch for launch in out if launch is not None]
 
 
@@ -69,18 +79,91 @@ def _with_clip(out, i):
 
 def _only_skips(out, again, j):
     """The norm that launch `again` writes is an intermediate that adamw, launch j, reads as its norm, and nobody else does."""
-    handle, offset = place = out[again].buffers[0]
-    if handle != "arena" or out[j].buffers[5] != place:
+    place = _places(out[again], "w")["out"]
+    return out[j].buffers[5] == place[:2] and _unread(out, j, place, but="norm")
+
+
+def _with_norm(out, i):
+    """The launch after a norm of one row is a product of that row with the rows of a matrix, and nobody else reads what the norm wrote."""
+    j = _next(out, i)
+    if j is None or out[j].kernel is not kernels.matmul:
+        return
+    norm, p = out[i].kernel.Params(*out[i].params), kernels.matmul.Params(*out[j].params)
+    if norm.rows != 1 or (p.batch, p.M, p.K, p.ta, p.tb) != (1, 1, norm.C, 0, 1) or p.N > MOST_NORMED_ROWS:
+        return
+    made, read = _places(out[i], "w"), _places(out[i], "r")
+    if _places(out[j], "r")["a"] != made["out"] or _overlap(read, _places(out[j], "wu")):
+        return
+    if not all(_unread(out, j, place, but="a") for place in made.values()):
+        return
+    out[j].extra.update({"norm_" + name: _extra(place) for name, place in read.items()}, norm_eps=norm.eps, norm_kind=out[i].kernel.name)
+    out[i] = None
+
+
+def _with_append(out, i):
+    """The launch after the append of one token decodes with the same cache at the same position."""
+    j = _next(out, i)
+    if j is None or out[j].kernel is not kernels.attention_decode:
+        return
+    p, q = kernels.kv_append.Params(*out[i].params), kernels.attention_decode.Params(*out[j].params)
+    k_cache, v_cache, _, _, position = out[i].buffers
+    if p.T != 1 or (p.B, p.G, p.S, p.D) != (q.B, q.G, q.S, q.D) or out[j].buffers[2:] != [k_cache, v_cache, position]:
+        return
+    read = _places(out[i], "r")
+    if _overlap(read, _places(out[j], "w")):
+        return
+    out[j].extra.update(k_new=_extra(read["k"]), v_new=_extra(read["v"]), k_b=p.k_b, v_b=p.v_b)
+    out[i] = None
+
+
+def _places(launch, accesses):
+    """{name: (handle, first byte, end)} of a launch's buffers with one of these access letters."""
+    extent = launch.kernel.extent(launch.params)
+    return {
+        spec.name: (b[0], b[1], b[1] + extent[spec.name] * (1 if spec.dtype == "b" else 4))
+        for spec, b in zip(launch.kernel.buffers, launch.buffers)
+        if b is not None and extent[spec.name] and _access(launch, spec) in accesses
+    }
+
+
+def _access(launch, spec):
+    """The access letter of a launch's buffer; matmul's "u" is one of the others, as its parameters say."""
+    if launch.kernel is kernels.matmul and spec.access == "u":
+        p = kernels.matmul.Params(*launch.params)
+        if spec.name == "out":
+            return "u" if p.beta else "w"
+        return "w" if p.epilogue & kernels.GELU else "r"
+    return spec.access
+
+
+def _overlap(some, others):
+    """True when a place of `some` has a byte in common with one of `others`."""
+    return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in some.values() for b in others.values())
+
+
+def _extra(place):
+    """A place of floats as an entry of GpuLaunch.extra."""
+    handle, start, end = place
+    return (handle, start), (end - start) // 4, "f"
+
+
+def _unread(out, j, place, but):
+    """True when `place` is an intermediate that no launch from j on reads before it is overwritten as a whole.
+
+    but: the buffer of launch j that may read it.
+    """
+    if place[0] != "arena":
         return False
-    for launch in out[j + 1 :]:
+    here = {"place": place}
+    for launch in out[j:]:
         if launch is None:
             continue
-        extent = launch.kernel.extent(launch.params)
-        used = set()
-        for spec, b in zip(launch.kernel.buffers, launch.buffers):
-            size = 1 if spec.dtype == "b" else 4
-            if b is not None and b[0] == handle and b[1] <= offset < b[1] + size * extent[spec.name]:
-                used.add(spec.access)
-        if used:
-            return used == {"w"}  # overwritten first
+        read = _places(launch, "ru")
+        if launch is out[j]:
+            read.pop(but, None)
+        added = {name: (*value[0], value[0][1] + 4 * value[1]) for name, value in launch.extra.items() if isinstance(value, tuple)}
+        if _overlap(here, read) or _overlap(here, added):
+            return False
+        if any(w[0] == place[0] and w[1] <= place[1] and place[2] <= w[2] for w in _places(launch, "w").values()):
+            return True
     return True

@@ -136,7 +136,9 @@ def attention_backward(d, p, b):
 
 @kernel("attention_decode")
 def attention_decode(d, p, b):
-    vec, item = _items(d, p.D, (p.q_b,), b.q, b.out, b.k_cache, b.v_cache)
+    appends = b.k_new is not None  # of a token whose kv_append is done here
+    strides = (p.q_b, b.k_b, b.v_b) if appends else (p.q_b,)
+    vec, item = _items(d, p.D, strides, b.q, b.out, b.k_cache, b.v_cache, b.k_new, b.v_new)
     D4 = -(-p.D // 4)
     if D4 > WIDTH:
         raise ValueError("attention_decode: a head of %d is larger than this device's %d" % (p.D, 4 * WIDTH))
@@ -147,8 +149,10 @@ def attention_decode(d, p, b):
     halves = tuple(slots >> e for e in range(1, slots.bit_length()))
     d.run(
         "attention.decode", p.B * p.H if p.D else 0,
-        dict(out=b.out, flag=d.flag, q=b.q, k_cache=b.k_cache, v_cache=b.v_cache, position=b.position),
-        dict(B=p.B, H=p.H, G=p.G, S=p.S, q_b=p.q_b // item, scale=p.scale),
+        dict(out=b.out, flag=d.flag, q=b.q, k_cache=b.k_cache, v_cache=b.v_cache, position=b.position, k_new=b.k_new, v_new=b.v_new),
+        dict(B=p.B, H=p.H, G=p.G, S=p.S, q_b=p.q_b // item, scale=p.scale,
+             **(dict(k_b=b.k_b // item, v_b=b.v_b // item) if appends else {})),
+        written=("k_cache", "v_cache") if appends else (),
         vec=vec, E=_element(vec), D=p.D, D4=D4, LANES=LANES, UNROLL=UNROLL, KEYS_EACH=-(-UNROLL // LANES), W=WIDTH, halves=halves,
     )  # fmt: skip
 

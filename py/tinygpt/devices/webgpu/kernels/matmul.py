@@ -26,10 +26,9 @@ def matmul(d, p, b):
     p = _folded(p)
     if not p.batch * p.M * p.N:
         return
-    sums = getattr(b, "sums", None)
-    if sums is None and p.K and few(d, p, b):
+    if b.sums is None and p.K and few(d, p, b):
         return
-    tiles(d, p, b, sums)
+    tiles(d, p, b, b.sums)
 
 
 def few(d, p, b):
@@ -46,17 +45,21 @@ def few(d, p, b):
     # w: the operand with many rows, x: the other, its count vectors x_s apart and their elements x_k.
     if column:
         w, rows, ldw, sw, count = b.b, p.N, p.ldb, p.sb, p.M
-        x, sx, (x_s, x_k), (o_r, o_s) = b.a, p.sa, (1, p.lda) if p.ta else (p.lda, 1), (1, p.ldc)
+        x, sx, (x_s, x_k), (o_r, o_s) = b.norm_x or b.a, p.sa, (1, p.lda) if p.ta else (p.lda, 1), (1, p.ldc)
     else:
         w, rows, ldw, sw, count = b.a, p.M, p.lda, p.sa, p.N
         x, sx, (x_s, x_k), (o_r, o_s) = b.b, p.sb, (p.ldb, 1) if p.tb else (1, p.ldb), (p.ldc, 1)
     buffers, params, defines = _epilogue(d, p, b, False)
     buffers.update(w=w, x=x)
     steps = (p.K, ldw, x_s if count > 1 else 0) + ((sw, sx) if p.batch > 1 else ())
-    wide = section == "dots" and x_k == 1 and not any(n % 4 for n in steps) and d.vec4(w, x)
+    wide = section == "dots" and x_k == 1 and not any(n % 4 for n in steps) and d.vec4(w, x, b.norm_weight, b.norm_bias)
     groups = p.batch * (rows if section == "dots" else -(-rows // 32))
     params = dict(params, rows=rows, K=p.K, count=count, total=groups, ldw=ldw, sw=sw, sx=sx, x_s=x_s, x_k=x_k, o_r=o_r, o_s=o_s)
     defines.update(S=1 << (count - 1).bit_length(), column=column, single=True, F=_type(wide), W=DOTS_WIDTH)
+    if b.norm_x is not None:  # fuse.py asks for this where `dots` is chosen with one vector of x
+        buffers.update(norm_weight=b.norm_weight, norm_bias=b.norm_bias)
+        params.update(eps=b.norm_eps)
+        defines.update(norm=b.norm_kind, T=DOTS_WIDTH)
     d.run("matmul." + section, groups, buffers, params, **defines)
     return True
 
