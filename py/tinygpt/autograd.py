@@ -58,7 +58,7 @@ def backward(root, gradient, retain_graph):
 def accumulate(leaf, gradient):
     """leaf.grad += gradient. A leaf with a slot (its place in an optimizer's flat gradient) keeps its gradient there."""
     program.note_leaf(leaf)
-    state.epoch += 1
+    state.touch()
     slot = leaf._slot
     if leaf._grad is None:
         if slot is None:

@@ -67,7 +67,8 @@ class _Entry:
         if self.epoch != state.epoch:
             for leaf, _, _, after in self.leaves:
                 leaf._grad = after
-            state.epoch += 1  # other Programs look again
+            if self.leaves:
+                state.touch()  # other Programs look again
             self.epoch = state.epoch if self.holds() else None
         if tensors:
             self.give_back(tensors)

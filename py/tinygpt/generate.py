@@ -20,22 +20,36 @@ AHEAD = 8  # decoding steps under way at most, on a device whose reads wait
 
 
 class evaluating:
-    """Context manager: the model in eval mode, its modes put back afterwards."""
+    """Context manager: the model in eval mode, its modes put back afterwards.
+
+    Text is made token by token, each within one of these; so the model remembers its modules in training mode and the epochs (state.py)
+    outside and inside, and while nothing else has changed, entering again costs neither a walk over the model nor a check of Programs.
+    """
 
     def __init__(self, model):
-        self.changed = [m for m in model.modules() if m.training]
+        self.known = model.__dict__.get("_evaluating")
+        if self.known is None or self.known[1] != state.epoch:
+            self.known = [[m.__dict__ for m in model.modules() if m.training], state.epoch, None]
+            object.__setattr__(model, "_evaluating", self.known)
 
     def __enter__(self):
-        self._set(False)
+        modules, _, inside = self.known
+        for attributes in modules:
+            attributes["training"] = False
+        if inside is not None:
+            state.epoch = inside
+        elif modules:
+            state.touch()
+        self.known[2] = state.epoch
 
     def __exit__(self, *exc):
-        self._set(True)
-
-    def _set(self, mode):
-        if self.changed:
-            state.epoch += 1
-        for m in self.changed:
-            object.__setattr__(m, "training", mode)
+        modules, outside, inside = self.known
+        for attributes in modules:
+            attributes["training"] = True
+        if state.epoch == inside:
+            state.epoch = outside
+        else:  # something else changed meanwhile
+            state.touch()
 
 
 class Decoder:

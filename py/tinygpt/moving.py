@@ -70,7 +70,7 @@ class Parts:
         for optimizer in self.optimizers:
             optimizer._hyper.clear()
         state.layout += 1
-        state.epoch += 1
+        state.touch()
 
 
 def move(device, *roots):

@@ -40,7 +40,7 @@ class Module:
             raise AttributeError("cannot assign %r before Module.__init__() call; call super().__init__() first" % name)
         for table in (self._parameters, self._modules, self._buffers):
             table.pop(name, None)
-        state.epoch += 1
+        state.touch()
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):
@@ -90,7 +90,7 @@ class Module:
         return (p for _, p in self.named_parameters())
 
     def train(self, mode=True):
-        state.epoch += 1
+        state.touch()
         for module in self.modules():
             object.__setattr__(module, "training", bool(mode))
         return self

@@ -8,8 +8,14 @@ from . import devices
 class _State:
     grad_enabled = True
     device = None  # a Device, made at the first use
-    epoch = 0  # changes when a leaf's gradient or a module's mode may have changed: Programs then check their guards again
+    epoch = 0  # names what leaves' gradients and modules' modes are now: a Program that saw another one checks its guards again
     layout = 0  # changes when a parameter moves or its requires_grad changes: captured Programs look at it
+    _epochs = 0
+
+    def touch(self):
+        """A leaf's gradient or a module's mode may have changed: from here on it is an epoch that never was."""
+        self._epochs += 1
+        self.epoch = self._epochs
 
 
 state = _State()
