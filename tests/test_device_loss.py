@@ -88,7 +88,7 @@ def test_wherever_the_gpu_is_lost_the_run_ends_as_if_it_had_not_been(undisturbed
 
 def test_a_gpu_that_does_not_come_back_leaves_the_run_to_the_cpu(undisturbed, messages, gpu, copies_at):
     copies_at({8})
-    gpu.lose_at, gpu.comes_back = (20,), False
+    gpu.lose_at, gpu.comes_back = (24,), False
     tinygpt.set_device("fake")
     run = loop.run(train.train)
     checks(messages, undisturbed)

@@ -161,8 +161,8 @@ def test_the_first_token_comes_before_a_second_is_asked_for_and_then_eight_are_u
         next(text)
         replays.append(gpu.replays)
     assert replays[0] == 0 and model._decoder.step.captures == 1
-    # The second token was waited for when eight more were under way: the recorded step, then eight replays; each further token costs one.
-    assert replays[1:31] == list(range(8, 38)) and replays[31:] == [38] * 3
+    # The prompt's one token was the recorded step. The second was waited for when eight more were under way; each further one costs a replay.
+    assert replays[1:31] == list(range(9, 39)) and replays[31:] == [39] * 3
 
 
 def test_two_texts_that_take_turns_on_a_gpu_are_what_each_is_alone(gpu):
