@@ -7,7 +7,10 @@ when the device changes, and what comes back from the host's copy when a GPU was
 
 A GPU's numbers arrive some steps later: the messages come in order, each with its own step.
 
-Message types: start, step, eval, sample_start, sample, sample_end, note, device, finish.
+Code changes while it runs: `run.replace(train)` at a step boundary leaves the running `train` and enters the new one, with what was learned
+carried over (carry.py). A new version that fails gives way to the one before.
+
+Message types: start, step, eval, sample_start, sample, sample_end, note, device, applied, reverted, finish.
 """
 
 import json
@@ -28,12 +31,59 @@ STEPS_UNDER_WAY = 2  # at most, on a device that works through a queue
 COPY_SECONDS = 10.0  # at least, between two copies of the state of a device that may go away
 COPY_SHARE = 0.02  # of the time, at most, for these copies
 MOST_LOSSES = 3  # of the GPU in one run: then it stays on the CPU
+PROVEN = 20  # steps after which a new version of the code is trusted, and the objects of the one before are let go
 
 _EMPTY = types.CellType()  # a variable of a closure that has no value yet
 _sink = None
 _settings = {}
 _wanted = None
+_visitor = None
+_collected = None  # a list while `collect` executes a source: what it would run goes there
 current = None  # the Run of the last `run(train)`
+
+
+class _Replaced(BaseException):
+    """Leaves the running train() at a step boundary; no `except Exception` of the user's holds it."""
+
+    def __init__(self, version):
+        self.version = version
+
+
+class Version:
+    """Code that a run may go on with. train: its function. undo(): puts back what making it has changed (edited modules, say).
+
+    tell(error, notes): called once, when it is known whether it runs: error is None or the exception, notes what did not carry over.
+    """
+
+    def __init__(self, train, undo=lambda: None, tell=lambda error, notes: None):
+        self.train, self.undo, self._tell = train, undo, tell
+
+    def tell(self, error, notes):
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(error, notes)
+
+
+class _Before:
+    """What a run goes back to when a new version fails: the version before and, until the new one is proven, its own objects."""
+
+    def __init__(self, run):
+        self.version = run.version
+        self.kept, self.step, self.length = run.kept, run.step, len(run.history)
+        self.random = random.default_generator.get_state()
+
+
+def collect(execute):
+    """The function that `execute()` would train with: its `loop.run(train)` is noted, not run. ValueError where there is none."""
+    global _collected
+    _collected = []
+    try:
+        execute()
+        if not _collected:
+            raise ValueError("the code ended without loop.run(train), so there is no loop to go on with")
+        return _collected[-1]
+    finally:
+        _collected = None
 
 
 class TrainingError(RuntimeError):
@@ -65,6 +115,12 @@ def set_wanted(function):
     """
     global _wanted
     _wanted = function
+
+
+def set_visitor(function):
+    """`function(run)` is called at every step boundary: the host's turn to answer questions, to pause, to bring edited code."""
+    global _visitor
+    _visitor = function
 
 
 def choose_device(choice):
@@ -103,8 +159,13 @@ class Run:
         self._evaluation = None
         self._copy = None  # (moving.Copy, step, length of the history)
         self._copied_at = self._copy_seconds = 0.0
-        self._random = None  # where the default stream goes on when train() is entered again after a loss
+        self._random = None  # where the default stream goes on when train() is entered again
         self._losses = 0
+        self.version = None  # the Version that runs
+        self._carried = None  # what was kept before this version was entered, while it makes its own
+        self._notes = []  # what did not carry over
+        self._before = None  # _Before: where to go back to
+        self._random_at_end = None
 
     # ---- configuration and state ----
 
@@ -115,9 +176,18 @@ class Run:
         return chosen.model, replace(chosen.train, **{k: v for k, v in _settings.items() if k != "preset"})
 
     def keep(self, name, make):
-        """The object called `name`, made by `make()` the first time this Run asks for it."""
+        """The object called `name`, made by `make()` the first time this Run asks for it.
+
+        Code that took over from other code makes its own, which take over what that had learned.
+        """
         if name not in self.kept:
-            self.kept[name] = make()
+            made = make()
+            if self._carried and name in self._carried:
+                from . import carry
+
+                made, notes = carry.over(self._carried[name], made, self._carried, self.kept)
+                self._notes += notes
+            self.kept[name] = made
         return self.kept[name]
 
     # ---- the step boundary ----
@@ -134,15 +204,71 @@ class Run:
             yield self.step
             self.step += 1
         self.drain()
+        self._arrive()
 
     def _boundary(self):
         """Between two steps: what may happen to the run from outside."""
+        if self._carried is not None:
+            self._arrive()
+        if self._before is not None and self._before.kept is not None and self.step >= self._before.step + PROVEN:
+            self.drain()  # a loss that is not finite speaks against it
+            self._before.kept = None
+        if _visitor is not None:
+            _visitor(self)
         if _wanted is not None:
             choice = _wanted()
             if choice:
                 self.to(choice)
         if get_device().volatile:
             self._keep_copy()
+
+    # ---- versions of the code ----
+
+    def replace(self, version):
+        """Leaves the running code and enters `version`; to be called at a step boundary (by the visitor)."""
+        self.drain()
+        raise _Replaced(version)
+
+    def _enter(self, version):
+        """The next train() is `version`'s, with its own objects, which take over what these had learned."""
+        self._before = _Before(self) if self.version is not None else None
+        self._change_to(version)
+
+    def _change_to(self, version):
+        self.version, self._carried, self.kept, self._notes = version, self.kept, {}, []
+        self._evaluation = self.compiled = None
+        self._random = random.default_generator.get_state()
+
+    def _arrive(self):
+        """The code has come to its first step: it runs."""
+        if self._carried is None:
+            return
+        left = [name for name in self._carried if name not in self.kept]
+        self._notes += ["%s is no longer kept" % name for name in left]
+        self._carried = None
+        self._copied_at = -math.inf  # the copy of before is of other objects
+        self.version.tell(None, self._notes)
+        self.send(type="applied", step=self.step, notes=self._notes)
+
+    def _go_back(self, error):
+        """After an error in a new version: the one before goes on. False where there is none."""
+        before = self._before
+        if before is None:
+            return False
+        self._readings.clear()
+        failed, arrived = self.version, self._carried is None
+        failed.undo()
+        self.version = before.version
+        if before.kept is not None:
+            self.kept, self.step, self._random = before.kept, before.step, before.random
+            del self.history[before.length :]
+            self._carried, self._evaluation, self.compiled = None, None, None
+        else:  # the version before has to make its objects again, from what these have learned
+            self._change_to(before.version)
+        self._before = None
+        failed.tell(error, self._notes)
+        self.send(type="reverted", step=self.step, error=_first_upper(error), arrived=arrived)
+        return True
 
     # ---- devices ----
 
@@ -247,6 +373,7 @@ class Run:
             batch_tokens=config.batch_size * model.config.context,
             vocab_size=model.config.vocab_size,
             step=self.step,
+            goes_on=self.version is not None and (self._carried is not None or self.step > 0),
             **describe_device(),
         )
 
@@ -363,13 +490,24 @@ def run(train, name="run", resume=None):
     """Runs `train(run)` with a fresh Run (or `resume`, a Run to go on with) and returns the Run.
 
     It is `tinygpt.loop.current` meanwhile and after. When the device is lost, or its memory does not suffice, `train(run)` is entered again
-    with what is kept as it was at the last copy, and goes on from there.
+    with what is kept as it was at the last copy, and goes on from there. A `resume` that another function made goes on with this one, which
+    makes its own objects and takes over what those had learned.
     """
     global current
+    if _collected is not None:
+        _collected.append(train)
+        return None
     current = this = resume or Run(name)
+    if this.version is None or not this.kept:
+        this.version = Version(train)
+    elif this.version.train is not train:
+        stream = this._random_at_end
+        this._change_to(Version(train))
+        this._random = stream
+    this._before = None
     reason = "error"
     try:
-        while not _done(train, this):
+        while not _done(this):
             pass
         reason = "done"
     except KeyboardInterrupt:
@@ -382,23 +520,52 @@ def run(train, name="run", resume=None):
             this.note(str(error))
         except (KeyboardInterrupt, Exception):  # a second Stop, or a device that cannot tell any more: the first error is on its way
             this._readings.clear()
+        this._random_at_end = random.default_generator.get_state()
+        if this._carried is not None:  # stopped before the new code had made everything: what was learned stays
+            this.kept = {**this._carried, **this.kept}
+            this._carried = None
         this.send(type="finish", step=this.step, reason=reason)
     return this
 
 
-def _done(train, this):
-    """Runs train(this) to its end (True), or to a loss of the device that the run survives (False)."""
+def _done(this):
+    """Runs the version's train() to its end (True), or to a loss of the device, or a change of the code, that the run survives (False)."""
     try:
-        train(this)
+        this.version.train(this)
         this.drain()
+        this._arrive()
         return True
+    except _Replaced as replaced:
+        version = replaced.version
     except (DeviceLost, MemoryError) as error:
+        version = None
+        unproven = this._before is not None and this._before.kept is not None
+        if isinstance(error, MemoryError) and unproven:  # the version before had room
+            this._go_back(_bared(error))
+            return False
         if not get_device().volatile:
             raise
-        lost = error.with_traceback(None)  # the frames hold what was on the device
-        lost.__context__ = lost.__cause__ = None
-    this._recover(lost)
+        lost = _bared(error)
+        if this._carried is not None:
+            this._go_back(lost)
+        elif unproven:
+            this._before.kept = None  # gone with the device
+    except Exception as error:
+        if not this._go_back(error):
+            raise
+        return False
+    if version is not None:
+        this._enter(version)
+    else:
+        this._recover(lost)
     return False
+
+
+def _bared(error):
+    """The error without its frames, which hold what was on the device."""
+    error = error.with_traceback(None)
+    error.__context__ = error.__cause__ = None
+    return error
 
 
 def _cpu():
