@@ -20,8 +20,8 @@ def check(result):
     assert result["losses"][-1] < result["losses"][0]
 
 
-def run(target, preset, **options):
-    return compare(preset, target.device, target.host, STEPS, variant=target.variant, configure=target.configure, **options)
+def run(target, preset, steps=STEPS, **options):
+    return compare(preset, target.device, target.host, steps, variant=target.variant, configure=target.configure, **options)
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "medium"])
@@ -37,9 +37,10 @@ def test_fifty_steps_of_the_larger_presets_equal_pytorch(target, preset):
     check(run(target, preset))
 
 
+# In software a medium step takes seconds: each preset once in f32, the other rungs on the smallest.
 GPU_RUNS = [
-    ("gpu-chromium", "tiny"), ("gpu-chromium", "small"), ("gpu-plain", "tiny"), ("gpu-lavapipe", "tiny"), ("gpu-lavapipe", "small"),
-    ("gpu-lavapipe", "medium"), ("gpu-f16", "tiny"), ("gpu-f16", "small"),
+    ("gpu-chromium", "tiny"), ("gpu-chromium", "small"), ("gpu-plain", "tiny"), ("gpu-lavapipe", "tiny"), ("gpu-lavapipe", "medium"),
+    ("gpu-f16", "tiny"),
 ]  # fmt: skip
 
 
@@ -84,7 +85,10 @@ def test_model_options_equal_pytorch(target, options):
 @pytest.mark.parametrize("fault", faults.NAMES)
 @on("native", "gpu-lavapipe")
 def test_a_planted_fault_fails_the_gate(target, fault):
-    assert not run(target, "tiny", fault=fault)["passed"]
+    few = run(target, "tiny", steps=8, fault=fault)
+    # A loss or a first gradient that is off within eight steps is off within fifty; else it takes all of them to tell.
+    told = few["max_loss_drift"] > few["bars"]["loss"] or few["max_grad_error"] > few["bars"]["gradient"]
+    assert told or not run(target, "tiny", fault=fault)["passed"]
 
 
 @on("native", "gpu-lavapipe")
