@@ -5,7 +5,7 @@ Needs Python 3.11 and Node.js 20 or newer, and nothing else installed. `app/setu
 app/ and public/ as they are, `/` as app/index.html, and three things made at request time so that an edit shows on reload:
 
 /py/tinygpt.zip    the package py/tinygpt, and app/session as the package tinygpt_session (app/setup/bytecode.py)
-/py/train.py       the training loop that the editor opens with
+/py/train.py       what the editor opens with: the training loop, and so /py/model.py and /py/generate.py
 /py/defaults.json  the presets and every default, from py/tinygpt/config.py
 
 Every answer carries the headers that make the page cross-origin isolated: threads need SharedArrayBuffer.
@@ -53,7 +53,7 @@ def defaults():
 
 MADE = {
     "/py/tinygpt.zip": (bytecode.package_zip, ".zip"),
-    "/py/train.py": (lambda: (PACKAGE / "train.py").read_bytes(), ".py"),
+    **{"/py/" + name: (lambda name=name: (PACKAGE / name).read_bytes(), ".py") for name in ("train.py", "model.py", "generate.py")},
     "/py/defaults.json": (defaults, ".json"),
 }
 

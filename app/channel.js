@@ -6,8 +6,10 @@
 //
 // Where the page is not cross-origin isolated there is no shared memory: the worker then posts records in batches, at most one
 // per 30 ms and one at the end of each run.
+//
+// A second ring carries requests the other way, to Python that never yields: the page may not wait, so what does not fit is written later.
 
-export const STDOUT = 1, STDERR = 2, TRAINING = 3, NOTICE = 4;
+export const STDOUT = 1, STDERR = 2, TRAINING = 3, NOTICE = 4, ANSWER = 5, REQUEST = 6;
 export const RING_BYTES = 1 << 18;
 const HEAD = 16; // Int32 words: write position, read position (both grow forever, modulo 2^32), unread flag, spare
 const WRITE = 0, READ = 1, UNREAD = 2;
@@ -29,7 +31,7 @@ export class ChannelWriter {
   }
 
   write(kind, text) {
-    if (kind === TRAINING) return this.put(kind, this.encoder.encode(text)); // JSON stays whole
+    if (kind === TRAINING || kind === ANSWER) return this.put(kind, this.encoder.encode(text)); // JSON stays whole
     // Long output goes out in pieces that fit the ring, cut between characters.
     const limit = RING_BYTES >> 4;
     for (let at = 0; at < text.length;) {
@@ -40,9 +42,18 @@ export class ChannelWriter {
     }
   }
 
+  // The page's side of the requests' ring: false where there is no room now.
+  offer(kind, text) {
+    const data = this.encoder.encode(text);
+    if (RECORD + data.length > RING_BYTES) throw new RangeError(`a request of ${data.length} bytes is too long: ${RING_BYTES} at most`);
+    if (RING_BYTES - ((Atomics.load(this.words, WRITE) - Atomics.load(this.words, READ)) >>> 0) < RECORD + data.length) return false;
+    this.put(kind, data);
+    return true;
+  }
+
   put(kind, data) {
     const size = RECORD + data.length;
-    if (size > RING_BYTES) throw new RangeError(`a training message of ${data.length} bytes does not fit the channel's ${RING_BYTES}`);
+    if (size > RING_BYTES) throw new RangeError(`a message of ${data.length} bytes does not fit the channel's ${RING_BYTES}`);
     const write = Atomics.load(this.words, WRITE);
     let read = Atomics.load(this.words, READ);
     while (RING_BYTES - ((write - read) >>> 0) < size) {
@@ -108,7 +119,7 @@ export class BatchWriter {
 
   write(kind, text) {
     const end = this.records.at(-1);
-    if (end?.[0] === kind && kind !== TRAINING) end[1] += text;
+    if (end?.[0] === kind && kind !== TRAINING && kind !== ANSWER) end[1] += text;
     else this.records.push([kind, text]);
     if (performance.now() - this.last > 30) this.flush();
   }

@@ -1,143 +1,430 @@
-// The loss by step (uPlot): training as a line, validation as dots, and a dashed line at ln V, the loss of a blind guess.
+// The chart of a training run by step (uPlot): training loss as a line, validation as dots, learning rate and gradient norm on scales of
+// their own at the right; earlier runs in grey behind; dashed lines at ln V, the loss of a blind guess, and at a loss to compare with;
+// a flag where an edit took hold. Runs hold the points (runs.js); what is drawn is at most two for each column of pixels.
 //
-// Points are kept exactly; what is drawn is at most two points (lowest and highest) for each column of pixels, once per frame.
+// A drag zooms, a double click or "Whole run" goes back; the arrow keys read the values where the pointer would.
 
 import uPlot from "../public/vendor/uplot/uPlot.esm.js";
+import { Flags } from "./chart_flags.js";
+import { dashes, lowerBound, Runs, thinned } from "./runs.js";
+
+const REST = 150; // ms between two drawings
+const SHARE = 40; // and this many times what the last one took, at most 2.5 % of the page's thread;
+const LONGEST_REST = 1000; // ms, but never longer
+const SERIES = { loss: "Training", validation: "Validation", lr: "Learning rate", norm: "Gradient norm" };
+const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // ends of the axis: it rests between them
 
 export class LossChart {
-  constructor(parent) {
-    this.parent = parent;
-    this.reset();
-    new ResizeObserver(() => this.resize()).observe(parent);
+  constructor(parent, runs = new Runs()) {
+    Object.assign(this, { parent, runs, plot: null, zoom: null, log: false, reference: null, cost: 0, drawnAt: -Infinity, step: null });
+    this.visible = { loss: true, validation: true, lr: true, norm: false };
+    parent.setAttribute("role", "group");
+    this.field = element(parent, "div", "plot");
+    this.flags = new Flags(this.field);
+    this.readout = element(this.field, "dl", "readout");
+    this.readout.hidden = true;
+    this.legend = element(parent, "div", "legend");
+    for (const [name, label] of Object.entries(SERIES)) this.toggle(name, label);
+    this.logButton = this.button("Log steps", () => this.setLog(!this.log), "The first steps get as much room as the later ones");
+    this.wholeButton = this.button("Whole run", () => this.zoomTo(null), "A double click on the chart does the same");
+    this.wholeButton.hidden = true;
+    this.logButton.ariaPressed = "false";
+    runs.addEventListener("change", () => (this.plot && this.shape() !== this.form ? this.draw() : this.drawSoon()));
+    new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.field);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.restyle());
+    new MutationObserver(() => this.restyle()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
-  reset(vocabulary = 0) {
-    this.steps = [];
-    this.losses = [];
-    this.evalSteps = [];
-    this.evalLosses = [];
-    this.guess = vocabulary > 1 ? Math.log(vocabulary) : null;
-    this.draw();
+  // ---- what is drawn ----
+
+  // Begins a run; facts as runs.js has them.
+  reset(vocabulary = 0, facts = {}) {
+    this.zoom = null;
+    this.runs.begin({ ...facts, vocab_size: vocabulary });
   }
 
-  add(step, loss) {
-    put(this.steps, this.losses, step, loss);
+  add(step, loss, more) {
+    (this.runs.current ?? this.runs.begin()).add(step, loss, more);
     this.drawSoon();
   }
 
   addValidation(step, loss) {
-    put(this.evalSteps, this.evalLosses, step, loss);
+    (this.runs.current ?? this.runs.begin()).addValidation(step, loss);
     this.drawSoon();
   }
 
+  // A flag at `step` with the text beside it; it stays with the run. bad: an edit that was taken back.
+  mark(step, text, { bad = false } = {}) {
+    (this.runs.current ?? this.runs.begin()).marks.push({ step, text: String(text), bad });
+    this.cost = 0; // seen at once: it answers a key press
+    this.drawSoon();
+  }
+
+  // A dashed line to compare with, the shipped model's validation loss for instance; null takes it away.
+  setReference(value, name = "") {
+    this.reference = value === null ? null : { value, name };
+    this.drawSoon();
+  }
+
+  setLog(on) {
+    this.log = on;
+    this.logButton.ariaPressed = String(on);
+    this.zoomTo(null);
+  }
+
+  // [first step, last step], or null: the whole run.
+  zoomTo(steps) {
+    this.zoom = steps;
+    if (!steps && document.activeElement === this.wholeButton) this.plot?.over.focus();
+    this.wholeButton.hidden = !steps;
+    this.draw();
+  }
+
+  toggle(name, label) {
+    const button = this.button(label, () => {
+      this.visible[name] = !this.visible[name];
+      button.ariaPressed = String(this.visible[name]);
+      this.draw();
+    });
+    button.ariaPressed = String(this.visible[name]);
+    button.prepend(swatch(name));
+  }
+
+  button(label, onClick, title = "") {
+    const button = element(this.legend, "button", "", label);
+    Object.assign(button, { type: "button", title });
+    button.addEventListener("click", onClick);
+    return button;
+  }
+
+  // ---- drawing ----
+
   drawSoon() {
-    this.frame ??= requestAnimationFrame(() => this.draw());
+    if (this.timer) return;
+    const rest = this.drawnAt + Math.min(Math.max(REST, SHARE * this.cost), LONGEST_REST) - performance.now();
+    this.timer = setTimeout(() => (this.frame = requestAnimationFrame(() => this.draw())), Math.max(0, rest));
   }
 
   draw() {
+    this.drawnAt = performance.now();
+    clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
-    this.frame = null;
-    if (!this.steps.length && !this.evalSteps.length) {
-      this.plot?.destroy();
-      this.plot = null;
-      this.parent.classList.remove("drawn");
-      return;
-    }
-    this.plot ??= this.create();
-    this.plot.setData(this.data());
+    this.timer = 0;
+    const run = this.runs.current, earlier = this.runs.earlier();
+    const any = [run, ...earlier].some((one) => one && (one.steps.length || one.evalSteps.length));
+    this.parent.classList.toggle("drawn", any);
+    if (!any) return this.clear();
+    const form = this.shape();
+    const focused = this.plot && document.activeElement === this.plot.over;
+    if (form !== this.form) this.clear();
+    this.form = form;
+    this.earlier = earlier;
+    this.edges = this.zoom ? this.zoom.map(this.place) : [0, this.end()];
+    const data = this.data();
+    this.costs = Boolean(this.plot); // making a plot takes longer, and is no measure
+    if (this.plot) this.plot.setData(data);
+    else this.create(data);
+    if (focused) this.plot.over.focus();
   }
 
-  // uPlot wants one x for all series: the thinned training steps and the evaluations' steps, merged.
-  data() {
-    const [steps, losses] = thinned(this.steps, this.losses, Math.max(100, this.parent.clientWidth));
-    const xs = [], train = [], validation = [];
-    let e = 0;
-    for (let i = 0; i <= steps.length; i++) {
-      const step = i < steps.length ? steps[i] : Infinity;
-      for (; e < this.evalSteps.length && this.evalSteps[e] < step; e++) {
-        xs.push(this.evalSteps[e]);
-        train.push(null);
-        validation.push(this.evalLosses[e]);
-      }
-      if (i === steps.length) break;
-      const both = e < this.evalSteps.length && this.evalSteps[e] === step;
-      xs.push(step);
-      train.push(losses[i]);
-      validation.push(both ? this.evalLosses[e++] : null);
-    }
-    const guess = xs.map((_, i) => (this.guess !== null && (i === 0 || i === xs.length - 1) ? this.guess : null));
-    return [xs, train, validation, guess];
+  // What a plot is made for: with another one it is made again.
+  shape() {
+    return JSON.stringify([this.runs.earlier().map((run) => [dashes(this.runs, run), run === this.runs.pointed]), this.visible, this.log]);
   }
 
-  create() {
-    this.parent.classList.add("drawn");
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    const font = "12px " + getComputedStyle(document.body).fontFamily;
-    const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-    const value = (_, number) => (number === null || number === undefined ? "–" : number.toFixed(3));
-    return new uPlot({
-      ...this.size(),
-      scales: { x: { time: false, range: (_, low, high) => [Math.min(0, low), Math.max(high, 10)] } },
-      axes: [{ ...axis, size: 28 }, { ...axis, size: 44, values: (_, marks) => marks.map((mark) => String(+mark.toFixed(3))) }],
-      legend: { show: true, live: true },
-      cursor: { drag: { x: true, y: false }, points: { size: 6 } },
-      series: [
-        { label: "Step" },
-        { label: "Training", stroke: colour("--train"), width: 1.5, spanGaps: true, points: { show: false }, value },
-        { label: "Validation", stroke: colour("--validation"), fill: colour("--validation"), paths: () => null,
-          points: { show: true, size: 7, fill: colour("--validation") }, value },
-        { label: "Blind guess (ln V)", stroke: colour("--muted"), width: 1, dash: [4, 4], spanGaps: true, points: { show: false }, value },
-      ],
-    }, this.data(), this.parent);
-  }
-
-  size() {
-    return { width: Math.max(200, this.parent.clientWidth), height: Math.max(120, this.parent.clientHeight - 26) }; // the legend below
-  }
-
-  resize() {
-    this.plot?.setSize(this.size());
+  clear() {
+    const { plot } = this;
+    this.plot = this.form = null;
+    this.readout.hidden = true;
+    plot?.destroy();
   }
 
   // Colours are fixed when a plot is made.
   restyle() {
-    this.plot?.destroy();
-    this.plot = null;
+    this.clear();
     this.draw();
   }
+
+  // Where a step lies on the axis, and back. In the logarithmic view step 0 has a place too.
+  place = (step) => (this.log ? Math.log10(step + 1) : step);
+  unplace = (x) => (this.log ? 10 ** x - 1 : x);
+
+  end() {
+    const last = Math.max(10, ...[this.runs.current, ...this.earlier].map((run) => (run ? Math.max(run.steps.at(-1) ?? 0, run.evalSteps.at(-1) ?? 0) : 0)));
+    const size = 10 ** Math.floor(Math.log10(last));
+    const round = ROUND.find((factor) => factor * size >= last) * size;
+    const planned = this.runs.current?.facts.steps ?? 0;
+    return this.place(planned >= last ? Math.min(planned, round) : round);
+  }
+
+  // uPlot wants one x for all series: the places of all points that are kept, and null where a series has none.
+  data() {
+    const [low, high] = this.edges, run = this.runs.current, columns = Math.max(100, this.field.clientWidth);
+    const edge = (share) => this.unplace(low + share * (high - low));
+    const kept = (one, values, parts) => {
+      const indices = thinned(one.steps, values, parts, edge);
+      return (column) => [indices.map((i) => this.place(one.steps[i])), indices.map((i) => column[i])];
+    };
+    const dots = (one) => [one.evalSteps.map(this.place), one.evalLosses];
+    const tables = this.earlier.flatMap((one) => [kept(one, one.losses, columns >> 1)(one.losses), dots(one)]);
+    if (run) {
+      const byLoss = kept(run, run.losses, columns);
+      tables.push(byLoss(run.lrs), this.visible.norm ? kept(run, run.norms, columns)(run.norms) : [[], []], byLoss(run.losses), dots(run));
+    } else tables.push(...Array(4).fill([[], []]));
+    return merged(tables);
+  }
+
+  create(data) {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const font = "12px " + getComputedStyle(document.body).fontFamily;
+    const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const side = (scale, show, stroke) => ({ ...axis, scale, side: 1, stroke, show, size: 52, grid: { show: false }, space: 40, values: (_, marks) => marks.map(shortNumber) });
+    const wide = this.field.clientWidth >= 480;
+    const grey = this.earlier.flatMap((run) => {
+      const alpha = this.runs.pointed === run ? 1 : 0.55, stroke = colour("--muted");
+      const dots = { show: true, size: 7, width: 1.5, stroke, fill: colour("--panel") };
+      return [
+        { stroke, alpha, width: this.runs.pointed === run ? 2 : 1.25, dash: dashes(this.runs, run), spanGaps: true, points: { show: false }, show: this.visible.loss },
+        { stroke, alpha, paths: () => null, points: dots, show: this.visible.validation },
+      ];
+    });
+    const [train, orange, purple] = ["--train", "--validation", "--keyword"].map(colour);
+    const line = { spanGaps: true, points: { show: false } };
+    this.colours = { muted: colour("--muted"), panel: colour("--panel"), font };
+    this.plot = new uPlot({
+      ...this.size(),
+      scales: {
+        x: { time: false, range: () => this.edges },
+        y: { range: (_, low, high) => this.heights(low, high) },
+        lr: { range: (_, low, high) => [0, (high || 1) * 1.3] },
+        norm: { range: (_, low, high) => [0, (high || 1) * 1.1] },
+      },
+      axes: [
+        { ...axis, size: 28, splits: this.log ? () => this.decades() : undefined, values: (_, marks) => marks.map((mark) => stepNumber(this.unplace(mark))) },
+        { ...axis, size: 40, space: 28, values: (_, marks) => marks.map((mark) => String(+mark.toFixed(3))) },
+        side("lr", this.visible.lr && wide, colour("--muted")), side("norm", this.visible.norm && wide, purple),
+      ],
+      legend: { show: false },
+      padding: [8, wide && (this.visible.lr || this.visible.norm) ? 8 : 24, 0, 0],
+      cursor: {
+        drag: { x: true, y: false, setScale: false },
+        points: { show: false },
+        bind: { dblclick: () => () => this.zoomTo(null) },
+        move: (plot, left, top) => [left < 0 ? left : this.snapped(left), top],
+      },
+      hooks: {
+        setSelect: [(plot) => this.selected(plot)],
+        setCursor: [({ cursor }) => this.read(cursor.left < 0 ? null : Math.round(this.unplace(this.plot?.posToVal(cursor.left, "x") ?? 0)))],
+        draw: [(plot) => this.drawOver(plot)],
+        setSize: [() => this.plot && this.drawSoon()],
+      },
+      series: [
+        {},
+        ...grey,
+        { ...line, scale: "lr", stroke: colour("--muted"), alpha: 0.7, width: 1.25, dash: [1, 3], show: this.visible.lr },
+        { ...line, scale: "norm", stroke: purple, alpha: 0.45, width: 1, show: this.visible.norm },
+        { ...line, stroke: train, width: 1.5, show: this.visible.loss },
+        { stroke: orange, paths: () => null, points: { show: true, size: 7, fill: orange }, show: this.visible.validation },
+      ],
+    }, data, this.field);
+    this.plot.root.querySelector("canvas").setAttribute("aria-hidden", "true"); // the slider and the numbers say it in words
+    this.makeReadable(this.plot.over);
+  }
+
+  size() {
+    return { width: Math.max(200, this.field.clientWidth), height: Math.max(120, this.field.clientHeight) };
+  }
+
+  // The losses in view; in the whole run the references too, ln V only where the losses come near it.
+  heights(low, high) {
+    if (low === null) [low, high] = [0, 1];
+    if (!this.zoom) for (const { value } of this.references().filter(({ near }) => !near || high > 0.7 * near)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    const pad = (high - low) * 0.06 || 0.1, named = (edge) => !this.zoom && this.references().some(({ value }) => Math.abs(value - edge) < pad * 1.5);
+    return [low - (named(low) ? 2.5 : 1) * pad, high + (named(high) ? 2.5 : 1) * pad]; // room for the name of a line
+  }
+
+  references() {
+    const { guess, facts } = this.runs.current ?? {};
+    return [
+      ...(guess ? [{ value: guess, near: guess, text: `blind guess: ln ${facts.vocab_size} = ${guess.toFixed(3)}` }] : []),
+      ...(this.reference ? [{ value: this.reference.value, text: `${this.reference.name}: ${this.reference.value.toFixed(3)}` }] : []),
+    ];
+  }
+
+  // After uPlot has drawn, which is a little after it was told to: then its scales are those of the new points.
+  drawOver(plot) {
+    this.drawReferences(plot);
+    const { current } = this.runs;
+    this.flags.show(plot.over, [...this.earlier, current].filter(Boolean), current, (step) => plot.valToPos(this.place(step), "x"));
+    if (this.plot) this.read(this.step);
+    if (this.costs) this.cost = performance.now() - this.drawnAt;
+    this.costs = false;
+  }
+
+  drawReferences({ ctx, bbox, valToPos, scales }) {
+    const ratio = devicePixelRatio;
+    ctx.save();
+    ctx.fillStyle = this.colours.muted;
+    ctx.lineJoin = "round";
+    ctx.font = this.colours.font.replace("12px", `${12 * ratio}px`);
+    ctx.textAlign = "right";
+    for (const { value, text } of this.references()) {
+      if (!(value >= scales.y.min && value <= scales.y.max)) continue;
+      const y = Math.round(valToPos(value, "y", true)), right = bbox.left + bbox.width, middle = bbox.top + bbox.height / 2;
+      const below = y > middle ? y + 18 * ratio < bbox.top + bbox.height : y - bbox.top < 18 * ratio;
+      ctx.strokeStyle = this.colours.muted;
+      ctx.lineWidth = ratio;
+      ctx.setLineDash([4 * ratio, 4 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(right, y);
+      ctx.stroke();
+      ctx.setLineDash([]);
+      ctx.strokeStyle = this.colours.panel; // an edge around the letters, where a curve runs behind them
+      ctx.lineWidth = 4 * ratio;
+      ctx.textBaseline = below ? "top" : "bottom";
+      for (const write of ["strokeText", "fillText"]) ctx[write](text, right - 4 * ratio, y + (below ? 4 : -3) * ratio);
+    }
+    ctx.restore();
+  }
+
+  // Places of the steps 0, 1, 2, 5, 10, ... of the logarithmic view.
+  decades() {
+    const [low, high] = this.edges, narrow = this.field.clientWidth < 480, places = [];
+    if (this.unplace(high) - this.unplace(low) < 10 * this.unplace(low)) return Array.from({ length: 5 }, (_, i) => low + ((i + 0.5) / 5) * (high - low));
+    for (const step of [0, ...Array.from({ length: 8 }, (_, i) => (narrow ? [1] : [1, 2, 5]).map((digit) => digit * 10 ** i)).flat()]) {
+      const x = this.place(step);
+      if (x >= low && x <= high) places.push(x);
+    }
+    return places;
+  }
+
+  // ---- zoom and readout ----
+
+  selected(plot) {
+    const { left, width } = plot.select;
+    if (!width) return;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    const steps = [left, left + width].map((x) => Math.max(0, this.unplace(plot.posToVal(x, "x"))));
+    if (width >= 4 && steps[1] - steps[0] >= 2) this.zoomTo(steps);
+  }
+
+  // Pixels of the step nearest to `left`: the line under the pointer stands on a step.
+  snapped(left) {
+    const { plot } = this, step = Math.round(this.unplace(plot.posToVal(left, "x")));
+    return Math.min(Math.max(0, plot.valToPos(this.place(Math.max(0, step)), "x")), plot.over.clientWidth);
+  }
+
+  // Over the plot lies a slider: the step whose values are read.
+  makeReadable(over) {
+    over.tabIndex = 0;
+    for (const [name, value] of Object.entries({ role: "slider", "aria-label": "Step whose values are read", "aria-valuemin": 0 })) over.setAttribute(name, value);
+    this.say(null);
+    over.addEventListener("keydown", (event) => {
+      const [low, high] = this.edges.map((edge) => Math.round(this.unplace(edge)));
+      const far = Math.max(1, Math.round((high - low) / (event.shiftKey ? 10 : 100)));
+      const step = this.step ?? high;
+      const to = { ArrowLeft: step - far, ArrowDown: step - far, ArrowRight: step + far, ArrowUp: step + far, Home: low, End: high }[event.key];
+      if (event.key === "Escape") this.plot.setCursor({ left: -10, top: -10 });
+      else if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      else {
+        const last = this.runs.current?.steps.at(-1) ?? high;
+        const inside = Math.min(Math.max(to, low), high, Math.max(low, last));
+        this.plot.setCursor({ left: this.plot.valToPos(this.place(inside), "x"), top: 10 });
+      }
+      event.preventDefault();
+    });
+    over.addEventListener("blur", () => this.plot?.over === over && this.plot.setCursor({ left: -10, top: -10 }));
+  }
+
+  // Shows all values at the step nearest to `step`; null: none.
+  read(step) {
+    this.step = step;
+    this.readout.hidden = step === null;
+    if (step === null) return this.say(null);
+    const run = this.runs.current, i = run ? nearest(run.steps, step) : -1;
+    const rows = [];
+    const at = i >= 0 ? run.steps[i] : step;
+    if (i >= 0) {
+      rows.push(["loss", "Training", run.losses[i].toFixed(3)]);
+      const e = nearest(run.evalSteps, at);
+      if (e >= 0) rows.push(["validation", "Validation", run.evalLosses[e].toFixed(3) + (run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e].toLocaleString("en")}`)]);
+      if (run.lrs[i] !== null) rows.push(["lr", "Learning rate", shortNumber(run.lrs[i])]);
+      if (run.norms[i] !== null) rows.push(["norm", "Gradient norm", run.norms[i].toPrecision(3)]);
+    }
+    for (const one of this.earlier) {
+      const j = nearest(one.steps, at);
+      if (j >= 0 && at <= one.steps.at(-1)) rows.push([dashes(this.runs, one), one.name, one.losses[j].toFixed(3)]);
+    }
+    this.readout.replaceChildren();
+    element(this.readout, "dt", "step", `Step ${at.toLocaleString("en")}`);
+    element(this.readout, "dd", "step");
+    for (const [name, label, value] of rows) {
+      const term = element(this.readout, "dt", "", label);
+      term.prepend(swatch(name));
+      element(this.readout, "dd", "", value);
+    }
+    const { over } = this.plot, x = this.plot.valToPos(this.place(at), "x");
+    const right = x < over.clientWidth / 2;
+    this.readout.style.left = `${over.offsetLeft + (right ? Math.max(0, x) + 12 : 6)}px`;
+    this.readout.style.maxWidth = `${Math.max(120, (right ? over.clientWidth - x : x) - 18)}px`;
+    if (!right) this.readout.style.left = `${over.offsetLeft + Math.max(0, x - 12 - this.readout.offsetWidth)}px`;
+    this.readout.style.top = `${over.offsetTop + Math.max(4, over.clientHeight - this.readout.offsetHeight - 6)}px`;
+    this.say(at, [`step ${at}`, ...rows.map(([, label, value]) => `${label} ${value}`)].join(", "));
+  }
+
+  say(step, text = "no step chosen; the arrow keys choose one") {
+    const over = this.plot?.over;
+    if (!over) return;
+    over.setAttribute("aria-valuemax", Math.round(this.unplace(this.edges[1])));
+    over.setAttribute("aria-valuenow", step ?? 0);
+    over.setAttribute("aria-valuetext", text);
+  }
 }
 
-// Appends a point. A run that goes on from an earlier step replaces what it had drawn from there on.
-function put(steps, values, step, value) {
-  while (steps.length && steps.at(-1) >= step) {
-    steps.pop();
-    values.pop();
-  }
-  steps.push(step);
-  values.push(value);
+// ---- small parts ----
+
+function element(parent, tag, className = "", text = "") {
+  const node = parent.appendChild(document.createElement(tag));
+  if (className) node.className = className;
+  if (text) node.textContent = text;
+  return node;
 }
 
-// The lowest and highest value of each of `columns` equal runs of points, in the order in which they come.
-export function thinned(xs, ys, columns) {
-  if (xs.length <= 2 * columns) return [xs, ys];
-  const outX = [], outY = [];
-  for (let c = 0; c < columns; c++) {
-    const from = Math.floor((c * xs.length) / columns), to = Math.floor(((c + 1) * xs.length) / columns);
-    let low = from, high = from;
-    for (let i = from + 1; i < to; i++) {
-      if (ys[i] < ys[low]) low = i;
-      if (ys[i] > ys[high]) high = i;
-    }
-    for (const i of low === high ? [low] : [Math.min(low, high), Math.max(low, high)]) {
-      outX.push(xs[i]);
-      outY.push(ys[i]);
-    }
-  }
-  if (outX.at(-1) !== xs.at(-1)) {
-    outX.push(xs.at(-1));
-    outY.push(ys.at(-1));
-  }
-  return [outX, outY];
+// name: a series, or the dashes of an earlier run.
+function swatch(name) {
+  const node = document.createElement("i");
+  node.className = "line " + (typeof name === "string" ? name : "earlier");
+  return node;
 }
+
+// The tables [xs, ys] over the union of their xs: [xs, ys of the first, ys of the second, ...].
+function merged(tables) {
+  const all = new Float64Array(tables.reduce((sum, [xs]) => sum + xs.length, 0));
+  let end = 0;
+  for (const [xs] of tables) {
+    all.set(xs, end);
+    end += xs.length;
+  }
+  const xs = [...all.sort()].filter((x, i, sorted) => i === 0 || x !== sorted[i - 1]);
+  return [xs, ...tables.map(([from, values]) => {
+    const column = Array(xs.length).fill(null);
+    for (let i = 0, j = 0; i < xs.length && j < from.length; i++) if (xs[i] === from[j]) column[i] = values[j++];
+    return column;
+  })];
+}
+
+function nearest(steps, step) {
+  if (!steps.length) return -1;
+  const i = Math.min(lowerBound(steps, step), steps.length - 1);
+  return i > 0 && step - steps[i - 1] < steps[i] - step ? i - 1 : i;
+}
+
+// 0.0003 as 3e-4
+export const shortNumber = (number) => (number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(3)));
+
+const stepNumber = (step) => {
+  const whole = Math.round(step * 100) / 100;
+  return whole >= 1e4 ? +(whole / 1000).toFixed(1) + "k" : whole.toLocaleString("en", { maximumFractionDigits: whole < 10 ? 1 : 0 });
+};

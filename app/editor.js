@@ -1,76 +1,220 @@
-// The code editor (CodeMirror 6): Python, Ctrl or Cmd+Enter to run, and a mark on the line where an error happened.
+// The code editor (CodeMirror 6): one tab a file, each with its own undo history, selection and place. It knows which text runs, so it can say
+// what differs (a dot on the tab, the diff) and go back to it.
+//
+//   new Editor(parent, {onRun, onChange, session})    onRun() at Ctrl or Cmd+Enter; onChange(changed) when `changed` flips; session may come
+//                                                     later (editor.session = ...); without one, words of the document complete
+//   open({name: text}), files, text, shown            the originals; the texts now; train.py's text; the name of the file that is shown
+//   show(name)                                        chooses a tab
+//   setRunning({name: text} or null)                  the code that runs now
+//   changed, changedFiles                             against the running code, or the originals where nothing runs
+//   showDiff(on), revert()                            of the shown file; revert is one undo step
+//   markError(line, message, file), clearError()
+//   bar                                               the element of the tabs: the page puts its buttons there
+//
+// editor/language.js Python; editor/completion.js completion and hover; editor/marks.js errors; editor/tabs.js the tabs; editor/asking.js questions.
 
 import {
-  EditorState, EditorView, StateEffect, StateField, Decoration, Prec, keymap, lineNumbers, drawSelection, dropCursor, highlightActiveLine,
-  highlightActiveLineGutter, highlightSpecialChars, rectangularSelection, crosshairCursor, defaultKeymap, history, historyKeymap, indentWithTab,
-  autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting,
-  classHighlighter, lintGutter, lintKeymap, setDiagnostics, highlightSelectionMatches, searchKeymap, python,
+  Compartment, EditorState, EditorView, Prec, Text, closeBracketsKeymap, completionKeymap, crosshairCursor, defaultKeymap, diff, dropCursor,
+  getChunks, goToNextChunk, goToPreviousChunk, highlightActiveLine, highlightActiveLineGutter, highlightSelectionMatches, historyKeymap,
+  isolateHistory, keymap, lineNumbers, lintKeymap, rectangularSelection, searchKeymap, tooltips, unifiedMergeView,
 } from "../public/vendor/editor.js";
+import { Asking } from "./editor/asking.js";
+import { interpreterHelp } from "./editor/completion.js";
+import { label, pythonLanguage, tabKeys } from "./editor/language.js";
+import { errorAt, errorField, marks, setError } from "./editor/marks.js";
+import { Tabs } from "./editor/tabs.js";
 
-const markLine = StateEffect.define(); // a line number, or null to clear
-const markedLine = StateField.define({
-  create: () => Decoration.none,
-  update(marks, transaction) {
-    marks = marks.map(transaction.changes);
-    for (const effect of transaction.effects) {
-      if (!effect.is(markLine)) continue;
-      marks = effect.value === null ? Decoration.none
-        : Decoration.set([Decoration.line({ class: "cm-error-line" }).range(transaction.state.doc.line(effect.value).from)]);
-    }
-    return marks;
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});
+export { pythonLanguage } from "./editor/language.js";
 
-// What the editor and the console's entry have in common.
-export const pythonLanguage = () => [
-  python(), indentUnit.of("    "), EditorState.tabSize.of(4), syntaxHighlighting(classHighlighter), indentOnInput(), bracketMatching(),
-  closeBrackets(), history(), highlightSpecialChars(), drawSelection(),
-];
+const MAIN = "train.py";
 
 export class Editor {
-  constructor(parent, { onRun }) {
-    const run = () => (onRun(), true);
-    this.view = new EditorView({
-      parent,
-      state: EditorState.create({
-        doc: "",
-        extensions: [
-          // CodeMirror's own Mod-Enter inserts a line; ours comes first.
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run, preventDefault: true }])),
-          lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), dropCursor(), rectangularSelection(), crosshairCursor(),
-          EditorState.allowMultipleSelections.of(true), pythonLanguage(), autocompletion(), highlightSelectionMatches(), lintGutter(), markedLine,
-          keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ "aria-label": "train.py" }),
-        ],
-      }),
+  constructor(parent, { onRun, onChange = () => {}, session = null }) {
+    this.onRun = onRun;
+    this.onChange = onChange;
+    this.asking = new Asking(session);
+    this.diffing = false;
+    this.diff = new Compartment();
+    this.running = null; // {name: Text}
+    this.originals = {}; // {name: Text}
+    this.states = {}; // {name: EditorState}; the shown one's is in the view
+    this.scrolls = {}; // {name: effect that scrolls to where one was}
+    this.wasChanged = false;
+    parent.classList.add("code-editor");
+    this.bar = parent.appendChild(document.createElement("div"));
+    this.bar.className = "editor-bar";
+    const panel = parent.appendChild(document.createElement("div"));
+    panel.className = "editor-file";
+    this.tabs = new Tabs(this.bar, panel, (name, { keepFocus = false } = {}) => this.show(name, { focus: !keepFocus }));
+    this.view = new EditorView({ parent: panel, state: this.newState(MAIN, "") });
+    this.open({ [MAIN]: "" });
+  }
+
+  set session(session) {
+    this.asking.session = session;
+  }
+
+  newState(name, doc) {
+    const run = () => (this.onRun(), true);
+    return EditorState.create({
+      doc,
+      extensions: [
+        // CodeMirror's own Mod-Enter inserts a line; ours comes first.
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run, preventDefault: true }])),
+        lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), dropCursor(), rectangularSelection(), crosshairCursor(),
+        EditorState.allowMultipleSelections.of(true), pythonLanguage(), highlightSelectionMatches(), tooltips({ position: "fixed" }),
+        interpreterHelp(this.asking, name), marks(this.asking, name), this.diff.of([]), label(name),
+        keymap.of([...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap, ...tabKeys]),
+        EditorView.updateListener.of((update) => update.docChanged && this.compare(name)),
+      ],
     });
   }
 
+  // ---- files ----
+
+  open(files) {
+    const names = Object.keys(files);
+    this.originals = Object.fromEntries(names.map((name) => [name, textOf(files[name])]));
+    this.states = Object.fromEntries(names.map((name) => [name, this.newState(name, this.originals[name])]));
+    this.scrolls = {};
+    this.shown = names[0];
+    this.tabs.show(names, this.shown);
+    this.view.setState(this.states[this.shown]);
+    this.restoreDiff();
+    this.compareAll();
+  }
+
+  state(name) {
+    return name === this.shown ? this.view.state : this.states[name];
+  }
+
+  dispatch(name, spec) {
+    if (name === this.shown) this.view.dispatch(spec);
+    else {
+      this.states[name] = this.states[name].update(spec).state;
+      this.compare(name);
+    }
+  }
+
+  get files() {
+    return Object.fromEntries(Object.keys(this.states).map((name) => [name, this.state(name).doc.toString()]));
+  }
+
   get text() {
-    return this.view.state.doc.toString();
+    return this.state(MAIN)?.doc.toString() ?? "";
   }
 
   set text(text) {
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text } });
+    if (!this.states[MAIN]) return this.open({ [MAIN]: text });
+    this.dispatch(MAIN, { changes: { from: 0, to: this.state(MAIN).doc.length, insert: textOf(text) } });
   }
 
-  // Marks the line, shows the message on it and brings it into view.
-  markError(number, message) {
+  show(name, { focus = false } = {}) {
+    if (name !== this.shown && this.states[name]) {
+      this.states[this.shown] = this.view.state;
+      this.scrolls[this.shown] = this.view.scrollSnapshot();
+      this.shown = name;
+      this.tabs.select(name);
+      this.view.setState(this.states[name]);
+      this.restoreDiff(this.scrolls[name]);
+    }
+    if (focus) this.focus();
+  }
+
+  // ---- what differs ----
+
+  setRunning(files) {
+    this.running = files && Object.fromEntries(Object.entries(files).map(([name, text]) => [name, textOf(text)]));
+    if (this.diffing) this.restoreDiff();
+    this.compareAll();
+  }
+
+  // What a file is compared with.
+  base(name) {
+    return this.running?.[name] ?? this.originals[name];
+  }
+
+  get changedFiles() {
+    return Object.keys(this.states).filter((name) => !this.state(name).doc.eq(this.base(name)));
+  }
+
+  get changed() {
+    return this.changedFiles.length > 0;
+  }
+
+  compare(name) {
+    this.tabs.mark(name, !this.state(name).doc.eq(this.base(name)));
+    const { changed } = this;
+    if (changed === this.wasChanged) return;
+    this.wasChanged = changed;
+    this.onChange(changed);
+  }
+
+  compareAll() {
+    for (const name of Object.keys(this.states)) this.compare(name);
+  }
+
+  showDiff(on) {
+    this.diffing = Boolean(on);
+    this.restoreDiff();
+    if (!on) return;
+    const chunks = getChunks(this.view.state)?.chunks ?? [];
+    const count = chunks.length === 1 ? "1 change" : `${chunks.length || "no"} changes`;
+    const effects = [EditorView.announce.of(`${this.shown}: ${count} against the code that runs`)];
+    if (chunks.length) effects.push(EditorView.scrollIntoView(Math.min(chunks[0].fromB, this.view.state.doc.length), { y: "center" }));
+    this.view.dispatch({ effects });
+  }
+
+  // Every state has its own configuration: the shown one is brought to what is wanted.
+  restoreDiff(scroll) {
+    const wanted = !this.diffing ? [] : [
+      unifiedMergeView({ original: this.base(this.shown), mergeControls: control }),
+      keymap.of([{ key: "F7", run: goToNextChunk, shift: goToPreviousChunk }]),
+    ];
+    if (!scroll && !this.diffing && !getChunks(this.view.state)) return;
+    this.view.dispatch({ effects: [this.diff.reconfigure(wanted), ...(scroll ? [scroll] : [])] });
+  }
+
+  // The shown file as it runs. Only what differs is replaced, so cursor and place stay.
+  revert() {
     const { doc } = this.view.state;
-    if (!(number >= 1 && number <= doc.lines)) return;
-    const line = doc.line(number);
-    const from = line.from + (line.text.match(/^\s*/)[0].length % (line.length + 1));
-    this.view.dispatch(setDiagnostics(this.view.state, [{ from, to: line.to, severity: "error", message }]));
-    this.view.dispatch({ effects: [markLine.of(number), EditorView.scrollIntoView(line.from, { y: "center" })] });
+    const base = this.base(this.shown).toString();
+    const changes = diff(doc.toString(), base).map(({ fromA, toA, fromB, toB }) => ({ from: fromA, to: toA, insert: textOf(base.slice(fromB, toB)) }));
+    if (changes.length) this.view.dispatch({ changes, annotations: isolateHistory.of("full"), userEvent: "revert" });
+  }
+
+  // ---- errors ----
+
+  // Marks the line, shows the message on it and brings it into view.
+  markError(number, message, file = MAIN) {
+    if (!this.states[file]) return;
+    const error = errorAt(this.state(file), number, message);
+    if (!error) return;
+    this.show(file);
+    this.view.dispatch({ effects: [setError.of(error), EditorView.scrollIntoView(error.from, { y: "center" })] });
   }
 
   clearError() {
-    this.view.dispatch(setDiagnostics(this.view.state, []));
-    this.view.dispatch({ effects: markLine.of(null) });
+    for (const name of Object.keys(this.states)) {
+      if (this.state(name).field(errorField)) this.dispatch(name, { effects: setError.of(null) });
+    }
   }
 
   focus() {
     this.view.focus();
   }
+}
+
+const textOf = (text) => Text.of(text.split(/\r\n?|\n/));
+
+// Beside a change in the diff: one button that puts the running code back there. (To accept a change is to leave it.)
+function control(type, action) {
+  if (type === "accept") return document.createElement("span");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "revert-change";
+  button.textContent = "Revert";
+  button.title = "Put the running code back here";
+  button.addEventListener("click", action);
+  return button;
 }

@@ -1,33 +1,27 @@
 // The page: connects the editor, the console, the inputs and the training view to the one Python session.
 //
-// For automation: `window.tinygpt = {ready, graphics, run(source) -> {ok, stdout, result, error}, interrupt()}`; `graphics` is the promise of
-// what came of opening the GPU.
+// `window.tinygpt` (hooks.js) is the same for automation.
 
 import { Console } from "./console.js";
+import { Controls } from "./controls.js";
 import { askedFor, DeviceChoice } from "./device_choice.js";
 import { Editor } from "./editor.js";
+import { hooks } from "./hooks.js";
+import { Paths } from "./paths.js";
+import { PanelTabs } from "./panel_tabs.js";
+import { GeneratePanel } from "./panels/generate.js";
+import { InsidePanel } from "./panels/inside.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
-import { bytes, duration, TrainingView } from "./training_view.js";
+import { TrainingView } from "./training_view.js";
+import { bytes } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 // For tests and comparisons: ?variant= and ?threads= choose the extension's build and threads, ?device= and ?precision= the device.
 const asked = new URLSearchParams(location.search);
 const session = new Session({ variant: asked.get("variant"), threads: Number(asked.get("threads")) || undefined, choice: askedFor(asked) });
 
-window.tinygpt = {
-  ready: session.ready,
-  async run(source) {
-    const { ok, stdout, result, error } = await session.run(source);
-    return { ok, stdout, result, error };
-  },
-  interrupt: () => session.interrupt(),
-  get graphics() {
-    return session.graphics;
-  },
-};
-
-const editor = new Editor(part("editor"), { onRun: runEditor });
+const editor = new Editor(part("editor"), { onRun: runOrApply, onChange: () => drawButtons(), session });
 const console_ = new Console(part("console-output"), part("console-input"), {
   run: (source) => session.run(source, { mode: "console" }),
   interrupt: () => session.interrupt(),
@@ -35,28 +29,55 @@ const console_ = new Console(part("console-output"), part("console-input"), {
 const training = new TrainingView({ note: (text) => console_.notice(text), device: (facts) => showDevice(facts) });
 const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
 if (askedFor(asked)) choice.touched = true;
+const controls = new Controls({
+  session, editor, training, status, settings: () => settings?.values() ?? {}, error: (text) => console_.error(text),
+});
+const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
+tabs.add("samples", "Samples", () => null);
+let generate = null;
+let paths = null;
+window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate });
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
 
-// ---- the editor's runs ----
+// ---- runs, and the buttons that control them ----
 
-async function runEditor() {
-  if (session.state !== "ready" || !sourceReady) return;
-  editor.clearError();
-  const begun = performance.now();
-  status("Running train.py");
-  before = null;
-  const outcome = await session.run(editor.text, { mode: "script", settings: settings?.values() ?? {} });
-  const took = duration((performance.now() - begun) / 1000);
-  if (outcome.error && outcome.status !== "stopped") console_.error(outcome.error);
-  if (outcome.status === "finished") status(`Finished in ${took}`, "good");
-  else if (outcome.status === "stopped") status(`Stopped after ${took}; variables are kept`);
-  else {
-    const last = outcome.error.split("\n").at(-1);
-    status(outcome.line ? `Line ${outcome.line}: ${last}` : last, "bad");
-    if (outcome.line) editor.markError(outcome.line, last);
-  }
+const PHASES = {
+  idle: { pause: "Pause", title: "" },
+  running: { pause: "Pause", title: "Waits before the next step" },
+  paused: { pause: "Resume", title: "Goes on where it waits" },
+  stopped: { pause: "Resume", title: "Goes on from the last step, with the code in the editor" },
+  stopping: { pause: "Pause", title: "" },
+};
+
+function runOrApply() {
+  if (controls.active) controls.apply();
+  else if (session.state === "ready" && sourceReady) controls.start();
+}
+
+function drawButtons() {
+  const { phase, active } = controls;
+  const ready = session.state === "ready" && sourceReady;
+  part("run").disabled = part("train-own").disabled = !ready;
+  part("load-model").disabled = !ready;
+  part("stop").disabled = session.state !== "running" && session.state !== "stopping";
+  part("pause").disabled = !(phase === "running" || phase === "paused" || (phase === "stopped" && ready));
+  part("pause").textContent = PHASES[phase].pause;
+  part("pause").title = PHASES[phase].title;
+  part("step").disabled = !(phase === "running" || phase === "paused" || ready);
+  part("reset").disabled = phase === "idle" || phase === "stopping";
+  part("apply").disabled = !active || !editor.changed;
+  part("apply").classList.toggle("primary", active && editor.changed);
+  part("diff").disabled = part("revert").disabled = !editor.changed;
+  part("run-key").textContent = `${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}Enter ${active ? "applies" : "runs"}`;
+  document.body.dataset.phase = phase;
+  if (!editor.changed && part("diff").getAttribute("aria-pressed") === "true") showDiff(false);
+}
+
+function showDiff(on) {
+  part("diff").setAttribute("aria-pressed", String(on));
+  editor.showDiff(on);
 }
 
 function status(text, kind = "") {
@@ -65,17 +86,37 @@ function status(text, kind = "") {
   part("status").title = text;
 }
 
-part("run").addEventListener("click", runEditor);
-part("stop").addEventListener("click", () => session.interrupt());
-part("restart").addEventListener("click", () => session.restart("Python was restarted."));
-part("run-key").textContent = navigator.platform.startsWith("Mac") ? "⌘ Enter runs" : "Ctrl+Enter runs";
+for (const [id, press] of Object.entries({
+  run: () => controls.start(),
+  "load-model": () => paths.load(),
+  "train-own": () => paths.train(),
+  pause: () => (controls.phase === "running" ? controls.pause() : controls.resume()),
+  step: () => controls.step(),
+  stop: () => controls.stop(),
+  reset: () => controls.reset(),
+  apply: () => controls.apply(),
+  diff: () => showDiff(part("diff").getAttribute("aria-pressed") !== "true"),
+  revert: () => editor.revert(),
+  restart: () => session.restart("Python was restarted."),
+})) {
+  part(id).addEventListener("click", async () => {
+    try {
+      await press();
+    } catch (error) {
+      status(error.message, "bad");
+    }
+  });
+}
+controls.addEventListener("phase", () => {
+  before = null;
+  drawButtons();
+});
 
 // ---- the session's states ----
 
 session.addEventListener("state", ({ detail: { state } }) => {
   document.body.dataset.state = state;
-  part("run").disabled = state !== "ready" || !sourceReady;
-  part("stop").disabled = state !== "running" && state !== "stopping";
+  drawButtons();
   if (state !== "stopping") part("restart").hidden = state !== "failed";
   if (state === "stopping") status("Stopping");
 });
@@ -164,6 +205,8 @@ part("theme").addEventListener("click", () => {
 
 // ---- what the page starts with ----
 
+const FILES = ["train.py", "model.py", "generate.py"];
+
 async function fetched(path, read) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(`${path}: ${(await answer.text()).trim()}`);
@@ -171,14 +214,18 @@ async function fetched(path, read) {
 }
 
 try {
-  const [source, defaults, corpora] = await Promise.all([
-    fetched("py/train.py", "text"), fetched("py/defaults.json", "json"), fetched("public/corpora/corpora.json", "json"),
+  const [sources, defaults, corpora, models] = await Promise.all([
+    Promise.all(FILES.map((name) => fetched("py/" + name, "text"))), fetched("py/defaults.json", "json"), fetched("public/corpora/corpora.json", "json"),
+    fetched("public/models/models.json", "json"),
   ]);
   settings = new Settings(defaults, corpora);
   settings.offerThreads(maxThreads);
-  editor.text = source;
+  generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
+  tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  paths = new Paths({ session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name) });
+  editor.open(Object.fromEntries(FILES.map((name, i) => [name, sources[i]])));
   sourceReady = true;
-  part("run").disabled = session.state !== "ready";
+  drawButtons();
   if (session.state === "ready") status("Ready");
 } catch (error) {
   banner(`The page could not load its start: ${error.message}`);

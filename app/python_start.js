@@ -1,7 +1,7 @@
 // Starts Python inside the worker: Pyodide with the precompiled standard library, the C++ extension beside it, then the package.
 //
 // startPython({host, signal, extension, stage, compiling}) -> {session, device, graphics, times}
-//   session   {run(source, mode, settings) -> promise of JSON, interrupt(), use_device(choice) -> JSON}: app/session's functions
+//   session   {run(source, mode, options) -> promise of JSON, interrupt(), use_device(choice) -> JSON, serve_idle()}: app/session's functions
 //   device    {python, device, build, threads, precision, maxThreads, isolated, missing: sentence or null}
 //   graphics  the GPU: {gpu, missing, opened: promise, facts()}; Python does not wait for it to be opened
 //   times     milliseconds of each part, for the page's device line and the tests
@@ -54,7 +54,7 @@ export async function startPython({ host, signal, extension: options, stage, com
   const started = JSON.parse(session.start(JSON.stringify({ wheels, base: here(""), extension: Boolean(device.module), missing: device.missing })));
   mark("ready");
   return {
-    session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device },
+    session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device, serve_idle: session.serve_idle },
     device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated },
     graphics,
     times,

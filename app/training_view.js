@@ -1,51 +1,116 @@
-// What a training run shows: numbers, chart and samples, from the messages of tinygpt.loop.
+// What a training run shows: numbers, chart, facts and samples, from the messages of tinygpt.loop.
 //
-// start {preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step}
+// start {run?, preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, corpus?}
 // step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss}   sample_start {step}   sample {text}   sample_end
+// applied {step, text}   reverted {step, error, line, arrived}   paused {step}   resumed {step}
 // note {text}   device {device, build, threads, precision}   finish {step, reason}
 // A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
 
-import { LossChart } from "./chart.js";
+import { LossChart, shortNumber } from "./chart.js";
+import { bitsPerToken, isBytes, meaning, WORDS } from "./meaning.js";
+import { PressureChip } from "./pressure.js";
+import { Runs, RunsPanel } from "./runs.js";
 
 const KEEP = 20_000; // characters of samples kept on the page
 const WINDOW = 20; // steps whose median time gives the speed
+const REST = 100; // ms between two updates of the numbers
+const SENTENCE = 2000; // ms between two updates of the sentence: time to read it
+const SAID = 10_000; // ms between two announcements to a screen reader
+const ENDS = { done: "done", stopped: "stopped", error: "error" };
 
 export class TrainingView {
-  // note(text): where a sentence of the loop goes. device(facts): told of a change of device.
-  constructor({ note, device }) {
-    this.note = note;
-    this.device = device;
+  // note(text): where a sentence of the loop goes. device(facts): told of a change of device. settings(): what the inputs say, for the
+  // list of runs.
+  constructor({ note, device, settings = () => ({}) }) {
+    Object.assign(this, { note, device, settings, run: null, clock: { ran: 0, since: null } });
     this.part = (id) => document.getElementById(id);
-    this.chart = new LossChart(this.part("chart"));
-    this.run = null;
+    this.runs = new Runs();
+    this.chart = new LossChart(this.part("chart"), this.runs);
+    this.build();
   }
 
   receive(messages) {
+    const pre = this.part("sample-text");
+    const bottom = messages.some(({ type }) => type === "sample") && pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
     for (const message of messages) this["on_" + message.type]?.(message);
+    if (bottom) pre.scrollTop = pre.scrollHeight;
     this.showSoon();
   }
 
-  on_start(message) {
-    const goesOn = message.step > 0 && this.run;
-    this.run = { loss: null, val: null, planned: 0, ...(goesOn && this.run), ...message, times: [], done: message.step, reason: null };
-    if (goesOn) return;
-    this.chart.reset(message.vocab_size);
-    this.part("sample-text").replaceChildren();
+  // ---- for the page ----
+
+  // The logged steps of the current run: [{step, loss, lr, grad_norm, ms}]; its evaluations: [{step, val_loss}].
+  history() {
+    return this.runs.current?.history() ?? [];
   }
 
-  on_step({ step, loss, lr, ms, planned_bytes }) {
+  evaluations() {
+    return this.runs.current?.evaluations() ?? [];
+  }
+
+  state() {
+    const { step = null, loss = null, val: val_loss = null, lr = null, device = null } = this.run ?? {};
+    return { step, loss, val_loss, lr, device, tokens_per_s: this.speed(), run: this.runs.current?.name ?? null };
+  }
+
+  // The run has ended without a message: Python was restarted.
+  ended(reason = "stopped") {
+    if (this.run && !this.run.reason) this.receive([{ type: "finish", step: this.run.done, reason }]);
+  }
+
+  // ---- the loop's messages ----
+
+  on_start(message) {
+    const again = this.run && (message.step > 0 || (message.run && message.run === this.run.run && !this.run.reason));
+    this.run = { loss: null, val: null, valStep: null, planned: 0, times: [], spent: 0, counted: 0, ...(again && this.run), ...message, done: message.step, reason: null, paused: false };
+    this.run.times = [];
+    if (!again) {
+      this.clock = { ran: 0, since: null };
+      this.saidAt = performance.now();
+      this.sentenceAt = -Infinity;
+      this.run.corpus ??= this.settings().corpus ?? this.part("setting-corpus")?.value ?? null;
+      this.chart.reset(message.vocab_size, { ...message, settings: this.settings(), corpus: this.run.corpus });
+      this.part("sample-text").replaceChildren();
+    }
+    this.goOn(true);
+  }
+
+  on_step({ step, loss, lr, ms, grad_norm, planned_bytes }) {
     const run = this.run;
     if (!run) return;
     Object.assign(run, { step, loss, lr, done: step + 1 });
     if (planned_bytes) run.planned = planned_bytes;
     run.times.push(ms);
     if (run.times.length > WINDOW) run.times.shift();
-    this.chart.add(step, loss);
+    run.spent += ms;
+    run.counted += 1;
+    this.chart.add(step, loss, { lr, grad_norm, ms });
   }
 
   on_eval({ step, val_loss }) {
-    if (this.run) this.run.val = val_loss;
+    if (this.run) Object.assign(this.run, { val: val_loss, valStep: step });
     this.chart.addValidation(step, val_loss);
+  }
+
+  on_applied({ step, text }) {
+    this.chart.mark(step, text);
+  }
+
+  // arrived: false where the new code failed before its first step, and so never trained.
+  on_reverted({ step, error, line, arrived = true }) {
+    if (!arrived) return;
+    const last = String(error ?? "").trimEnd().split("\n").at(-1);
+    this.chart.mark(step, `taken back${line ? `, line ${line}` : ""}: ${last}`, { bad: true });
+  }
+
+  on_paused() {
+    if (this.run) this.run.paused = true;
+    this.goOn(false);
+  }
+
+  on_resumed() {
+    if (this.run) this.run.paused = false;
+    this.goOn(true);
   }
 
   on_sample_start({ step }) {
@@ -58,14 +123,12 @@ export class TrainingView {
   }
 
   on_sample({ text }) {
-    const pre = this.part("sample-text");
-    const bottom = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
     this.sampleNode?.append(text);
-    if (bottom) pre.scrollTop = pre.scrollHeight;
   }
 
   on_sample_end() {
     this.sampleNode?.append("\n\n");
+    this.sampleNode?.normalize(); // one node for the text, not one a token
     this.sampleNode = null;
   }
 
@@ -79,49 +142,181 @@ export class TrainingView {
   }
 
   on_finish({ step, reason }) {
-    if (this.run) Object.assign(this.run, { reason, done: step });
+    if (this.run) Object.assign(this.run, { reason, done: step, paused: false });
+    this.saidAt = this.sentenceAt = -Infinity; // the last words come at once
+    this.goOn(false);
   }
 
-  // ---- numbers, once per frame ----
+  // ---- the clock: without pauses ----
 
+  goOn(running) {
+    const { clock } = this, now = performance.now();
+    if (clock.since !== null) clock.ran += now - clock.since;
+    clock.since = running ? now : null;
+    clearInterval(this.ticking);
+    if (running) this.ticking = setInterval(() => this.showSoon(), 1000); // the time goes on in a long step too
+  }
+
+  elapsed() {
+    const { ran, since } = this.clock;
+    return ran + (since === null ? 0 : performance.now() - since);
+  }
+
+  // New tokens a second, or null.
+  speed() {
+    const ms = this.run && median(this.run.times);
+    return ms ? (this.run.batch_tokens / ms) * 1000 : null;
+  }
+
+  // Milliseconds: the steps at the present speed, and what evaluations and samples took for each step so far.
+  left() {
+    const { steps, done, times, spent, counted } = this.run;
+    const between = counted >= 100 ? Math.max(0, this.elapsed() - spent) / counted : 0;
+    return (steps - done) * (median(times) + between);
+  }
+
+  // ---- what is shown ----
+
+  // Adds to the page's numbers what belongs to each: a text on what it is, and a second line.
+  build() {
+    const cells = {
+      loss: ["number-loss", "Loss", "number-bits"], val: ["number-val", "Validation", "number-val-step"], step: ["number-step", "Step", "number-steps"],
+      speed: ["number-speed", "Tokens/s", "number-batch"], eta: ["number-eta", "Time left", "number-elapsed"],
+    };
+    for (const [word, [id, label, second]] of Object.entries(cells)) {
+      const cell = this.part(id).parentElement, term = cell.querySelector("dt");
+      const under = this.part(second) ?? document.createElement("span");
+      under.id = second;
+      term.replaceChildren(...[...term.children].filter((node) => node.className.includes("swatch")), ...explained(word, label));
+      const line = cell.appendChild(document.createElement("dd"));
+      line.className = "under";
+      line.append(under);
+    }
+    const facts = this.part("facts");
+    facts.replaceChildren();
+    this.facts = Object.fromEntries(["model", "device", "ms", "planned", "lr"].map((word) => {
+      const [button, text] = explained(word, "");
+      const fact = facts.appendChild(document.createElement("span"));
+      fact.className = "fact";
+      fact.hidden = true;
+      fact.append(button, text);
+      return [word, fact];
+    }));
+    const row = document.createElement("div");
+    row.className = "meaning";
+    this.sentence = row.appendChild(document.createElement("p"));
+    this.sentence.id = "meaning";
+    new PressureChip(row);
+    this.part("chart").after(row);
+    this.said = document.createElement("p");
+    this.said.className = "said";
+    this.said.ariaLive = "polite";
+    row.after(this.said);
+    this.buildRuns();
+  }
+
+  // The list of runs, behind a button of the chart's legend.
+  buildRuns() {
+    const button = this.chart.button("Runs", () => this.runs.changed(), "Show, rename and remove this page's runs");
+    const panel = popover(button, "div", "runs-popover");
+    panel.ariaLabel = "Runs";
+    this.chart.parent.append(panel);
+    new RunsPanel(panel, { runs: this.runs });
+    this.runs.addEventListener("change", () => {
+      const text = this.runs.all.length > 1 ? `Runs (${this.runs.all.length})` : "Runs";
+      if (button.textContent !== text) button.textContent = text;
+    });
+  }
+
+  // At most ten times a second: that is as much as can be read.
   showSoon() {
-    this.frame ??= requestAnimationFrame(() => this.show());
+    if (this.waiting) return;
+    this.waiting = setTimeout(() => requestAnimationFrame(() => this.show()), Math.max(0, (this.shownAt ?? -REST) + REST - performance.now()));
   }
 
   show() {
-    this.frame = null;
+    this.waiting = 0;
+    this.shownAt = performance.now();
     const run = this.run;
     if (!run) return;
-    const set = (id, text) => {
-      const node = this.part(id);
+    const put = (node, text) => {
       if (node.textContent !== text) node.textContent = text;
     };
-    const ms = median(run.times);
-    const left = run.steps - run.done;
+    const set = (id, text) => put(this.part(id), text);
+    const ms = median(run.times), guess = this.runs.current?.guess ?? null;
     set("number-loss", run.loss === null ? "–" : run.loss.toFixed(3));
+    set("number-bits", run.loss === null ? "" : `${bitsPerToken(run.loss).toFixed(2)} bits/${guess !== null && isBytes(guess) ? "byte" : "token"}`);
     set("number-val", run.val === null ? "–" : run.val.toFixed(3));
+    set("number-val-step", run.val === null ? "" : `step ${run.valStep.toLocaleString("en")}`);
     set("number-step", run.done.toLocaleString("en"));
     set("number-steps", `of ${run.steps.toLocaleString("en")}`);
-    set("number-speed", ms ? compact((run.batch_tokens / ms) * 1000) : "–");
-    set("number-eta", run.reason ? { done: "done", stopped: "stopped", error: "error" }[run.reason] ?? "–" : ms ? "about " + duration((left * ms) / 1000) : "–");
-    const facts = [
-      `${run.preset}: ${compact(run.parameters)} parameters`,
-      run.device === "webgpu" ? `webgpu, ${run.precision}` : `${run.device}, ${run.threads === 1 ? "1 thread" : run.threads + " threads"}`,
-      ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
-      run.planned && `${bytes(run.planned)} planned`,
-      typeof run.lr === "number" && `lr ${short(run.lr)}`,
-    ];
-    set("facts", facts.filter(Boolean).join(" · "));
+    set("number-speed", ms ? compact(this.speed()) : "–");
+    set("number-batch", `${run.batch_tokens.toLocaleString("en")}/step`);
+    set("number-eta", run.reason ? ENDS[run.reason] ?? "–" : run.paused ? "paused" : ms ? "about " + duration(this.left() / 1000) : "–");
+    set("number-elapsed", `${clockTime(this.elapsed() / 1000)} elapsed`);
+    const facts = {
+      model: `${run.preset}: ${compact(run.parameters)} parameters`,
+      device: [run.device, run.device !== "webgpu" && (run.threads === 1 ? "1 thread" : `${run.threads} threads`), run.precision ?? "f32"].filter(Boolean).join(", "),
+      ms: ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
+      planned: run.planned && `${bytes(run.planned)} planned`,
+      lr: typeof run.lr === "number" && `lr ${shortNumber(run.lr)}`,
+    };
+    for (const [word, text] of Object.entries(facts)) {
+      this.facts[word].hidden = !text;
+      if (text) put(this.facts[word].firstChild, text);
+    }
+    this.explain(guess);
+  }
+
+  // The sentence on the loss, and what a screen reader says.
+  explain(guess) {
+    const { run, runs: { current } } = this, now = performance.now();
+    if (!current?.losses.length || now - this.sentenceAt < SENTENCE) return;
+    this.sentenceAt = now;
+    const last = current.losses.slice(-WINDOW), loss = last.reduce((sum, value) => sum + value, 0) / last.length;
+    const text = meaning({ loss, guess, step: run.done, val: run.val, corpus: run.corpus });
+    if (this.sentence.textContent !== text) this.sentence.textContent = text;
+    this.runs.changed();
+    if (now - this.saidAt < SAID) return;
+    this.saidAt = now;
+    const ending = run.reason ? `Training ${ENDS[run.reason] ?? "ended"}. ` : "";
+    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${run.loss.toFixed(2)}${run.val === null ? "" : `, validation ${run.val.toFixed(2)}`}.`;
   }
 }
+
+// ---- a text in place ----
+
+// A button with the name of a number, and the text that it shows.
+function explained(word, label) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "what", textContent: label });
+  if (label) button.ariaLabel = `${label}: what is this?`;
+  const text = popover(button, "span", "what-text");
+  text.textContent = WORDS[word];
+  return [button, text];
+}
+
+// Shown below its button, or above it where there is no room below; the browser closes it on Escape and on a click elsewhere.
+function popover(button, tag, className) {
+  const node = document.createElement(tag);
+  Object.assign(node, { className, popover: "auto" });
+  button.popoverTargetElement = node;
+  node.addEventListener("toggle", ({ newState }) => {
+    if (newState !== "open") return;
+    const at = button.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = node;
+    const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
+    node.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
+    node.style.top = `${below ? at.bottom + 6 : at.top - height - 6}px`;
+  });
+  return node;
+}
+
+// ---- numbers as text ----
 
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[sorted.length >> 1] : 0;
 }
-
-// 0.0003 as 3e-4
-const short = (number) => (number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(2)));
 
 export function compact(number) {
   for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -137,4 +332,11 @@ export function bytes(number) {
 export function duration(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+// 1:05, 1:02:03
+function clockTime(seconds) {
+  const whole = Math.floor(seconds), two = (number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }

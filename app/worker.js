@@ -1,31 +1,40 @@
 // The one worker in which Python lives. It starts Pyodide, loads the C++ extension (this worker is thread 0 of its pool), installs
 // the package, and then runs what the page sends, one source at a time. The page's end is session.js.
 //
-// In:   boot {channel, signal, extension, choice}   run {id, mode, source, settings}   device {choice}   interrupt
+// In:   boot {channel, inbox, signal, extension, choice}   run {id, mode, source, options}   device {choice}   interrupt
+//       request {id, name, args} (without shared memory)   cancel {id} (so too)   wake: there are requests
 // Out:  stage {name, loaded, total}   ready {device, boot}   failed {message}   drain | output {records}   done {id, ...outcome}
-//       graphics {facts}   device {device, build, threads, precision, problem?}   compiling {compiled, total}
+//       bytes {id, bytes}: an answer   graphics {facts}   device {device, build, threads, precision, problem?}   compiling {compiled, total}
 //
-// `signal` is shared memory of two words. The first is Pyodide's interrupt buffer: the page writes 2 there to stop Python. The second is
-// the device that the user wants (a place in CHOICES): a training loop looks there between two steps, and whoever reads it clears it.
+// `signal` is shared memory of four words: Pyodide's interrupt buffer (the page writes a signal's number there: 2 stops
+// Python, 10 pauses code without step boundaries); the device that the user wants
+// (a place in CHOICES: a training loop looks there between two steps, and whoever reads it clears it); 1 while there are requests in the inbox;
+// the number of a request whose answer nobody wants any more.
 // Messages of a running program (text, training numbers) go through channel.js.
 
-import { BatchWriter, ChannelWriter } from "./channel.js";
+import { BatchWriter, ChannelReader, ChannelWriter } from "./channel.js";
 import { CHOICES, preferred } from "./device_choice.js";
 import { startPython } from "./python_start.js";
 
-let python; // {run, interrupt, use_device} of app/session, once booted
+let python; // {run, interrupt, use_device, serve_idle} of app/session, once booted
 let graphics; // the GPU, or why there is none
 let output; // ChannelWriter or BatchWriter
 let signal = null;
 let wish = null; // the wanted device where there is no shared memory
 let preference = null; // the page's own choice, when it came while something ran
 let running = 0; // runs that Python has begun and not ended
+let inbox = null; // ChannelReader of requests
+const asked = [], cancelled = new Set(); // requests, and the numbers of those taken back, without shared memory
+let serving = null; // a promise while Python answers requests and nothing runs
 
+const STOP = 2; // what the first word of `signal` is then: SIGINT
+const ASKED = 2, CANCELLED = 3; // words of `signal`
 const post = (message) => self.postMessage(message);
 
-async function boot({ channel, signal: buffer, extension, choice }) {
+async function boot({ channel, inbox: requests, signal: buffer, extension, choice }) {
   signal = buffer && new Int32Array(buffer);
-  output = channel ? new ChannelWriter(channel, post, () => signal[0] !== 0) : new BatchWriter(post);
+  inbox = requests && new ChannelReader(requests);
+  output = channel ? new ChannelWriter(channel, post, () => signal[0] === STOP) : new BatchWriter(post);
   const host = {
     write: (kind, text) => output.write(kind, text),
     flush: () => output.flush(),
@@ -36,6 +45,29 @@ async function boot({ channel, signal: buffer, extension, choice }) {
       return signal !== null;
     },
     wanted: takeWish,
+    isolated: signal !== null,
+    asked: () => (signal ? Atomics.load(signal, ASKED) !== 0 : asked.length > 0),
+    // JSON list of the requests that have come.
+    requests: () => {
+      if (!signal) return JSON.stringify(asked.splice(0));
+      Atomics.store(signal, ASKED, 0);
+      return "[" + inbox.read().map(([, text]) => text).join(",") + "]";
+    },
+    cancelled: (id) => (signal ? Atomics.load(signal, CANCELLED) === id : cancelled.has(id)),
+    // Waits for a request or a Stop; true where that is possible.
+    rest: (ms) => {
+      output.flush();
+      if (signal && !Atomics.load(signal, ASKED)) Atomics.wait(signal, 0, 0, ms);
+      return signal !== null;
+    },
+    // Bytes (a Python buffer) as the answer to a request.
+    hand: (id, data) => {
+      const view = data.getBuffer("u8");
+      const bytes = view.data.slice();
+      view.release();
+      post({ type: "bytes", id, bytes });
+    },
+    turn: (ms) => (output.flush(), new Promise((resume) => setTimeout(resume, ms))),
   };
   const compiling = progressNow((progress) => post({ type: "compiling", ...progress }));
   const stage = (name, loaded, total) => post({ type: "stage", name, loaded, total });
@@ -92,11 +124,12 @@ function progressNow(tell) {
   };
 }
 
-async function run({ id, mode, source, settings }) {
+async function run({ id, mode, source, options }) {
   let outcome;
   running++;
+  while (serving) await serving;
   try {
-    outcome = JSON.parse(await python.run(source, mode, JSON.stringify(settings ?? null)));
+    outcome = JSON.parse(await python.run(source, mode, JSON.stringify(options ?? null)));
   } catch (error) {
     // Only an interrupt that arrived in the last instant, after the user's code, or the end of the interpreter itself comes here.
     const stopped = String(error).includes("KeyboardInterrupt");
@@ -110,11 +143,30 @@ async function run({ id, mode, source, settings }) {
   }
   output.flush();
   post({ type: "done", id, ...outcome });
+  serve(); // what was asked of a program that had no step boundary
+}
+
+// Answers requests where nothing runs. Python may wait for the GPU meanwhile, so one at a time.
+async function serve() {
+  if (running || serving || !python) return;
+  const { serve_idle } = python;
+  serving = Promise.resolve(serve_idle.callPromising ? serve_idle.callPromising() : serve_idle());
+  try {
+    await serving;
+  } catch (error) {
+    console.error(error);
+  }
+  serving = null;
 }
 
 self.onmessage = ({ data }) => {
   if (data.type === "boot") boot(data);
   else if (data.type === "run") run(data);
+  else if (data.type === "wake") serve();
+  else if (data.type === "request") {
+    asked.push(data);
+    serve();
+  } else if (data.type === "cancel") cancelled.add(data.id);
   else if (data.type === "device") {
     if (running) wish = signal ? null : data.choice;
     else if (python) {

@@ -74,7 +74,7 @@ let stopSeen = false;
 
 /** Takes a Stop off the flag and remembers it, at the end of a wait of Python's. */
 export function noteStop(signal) {
-  if (signal && Atomics.exchange(signal, 0, 0) !== 0) stopSeen = true;
+  if (signal && Atomics.compareExchange(signal, 0, 2, 0) === 2) stopSeen = true; // SIGINT
 }
 
 export class Gpu {
@@ -437,7 +437,7 @@ export class Gpu {
     let timer, settled = false;
     const stopped = new Promise((resume) => {
       timer = setInterval(() => {
-        if (this.lost || (this.#signal && this.#signal[0] !== 0)) resume(null);
+        if (this.lost || (this.#signal && this.#signal[0] === 2)) resume(null);
       }, POLL);
     });
     if (!this.info.fallback) this.#nudge(() => settled);

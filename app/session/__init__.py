@@ -1,10 +1,14 @@
 """Python's side of the page: one interpreter that the editor, the console and `tinygpt.run` share.
 
-`start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting, `use_device` when the
-user chooses a device while nothing runs. The server packs this folder as the package `tinygpt_session`.
+`start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting; where nothing runs,
+`use_device` when the user chooses a device and `serve_idle` when the page asks something. The server packs this folder as the package `tinygpt_session`.
 
 output.py    text to the page
 running.py   compiles and runs one source in the `__main__` namespace
+requests.py  what the page asks while code runs or idles; pause, step, resume
+editing.py   edited code takes over from the code that runs
+models.py    the model as a file, and back
+generating.py, inside.py   text from the model, and what is in it
 results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line
 waiting.py   `time.sleep` and `run_sync` that a Stop ends
@@ -13,11 +17,14 @@ training.py  the inputs of the page to `tinygpt.loop`, its messages back; the de
 """
 
 import json
+from importlib import import_module
 
+from .requests import serve_idle
 from .running import interrupt, run
 from .training import use_device
 
-__all__ = ["interrupt", "run", "start", "use_device"]
+ASKED = ("editing", "models", "generating", "inside")  # modules that register what the page may ask
+__all__ = ["interrupt", "run", "serve_idle", "start", "use_device"]
 
 
 def start(settings):
@@ -27,5 +34,7 @@ def start(settings):
     settings = json.loads(settings)
     output.install()
     waiting.install()
+    for name in ASKED:
+        import_module("." + name, __package__)
     wheels.install(settings["wheels"], settings["base"])
     return json.dumps(training.start(settings["extension"], settings["missing"] if "missing" in settings else None))

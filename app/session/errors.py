@@ -9,6 +9,7 @@ import sys
 import traceback
 
 EDITOR = "train.py"
+FILES = (EDITOR, "model.py", "generate.py")  # the editor's
 HERE = os.path.dirname(__file__)
 # This folder, imports, Pyodide's own Python, and frames of JavaScript (their file is an address).
 MACHINERY = (HERE + "/", "<frozen importlib", "/lib/python314.zip/_pyodide", "/lib/python314.zip/pyodide", "http://", "https://")
@@ -35,11 +36,11 @@ class _Stack(traceback.StackSummary):
 
 
 def describe(error):
-    """(traceback text, the editor's line or None)."""
+    """(traceback text, where in the editor's files: (file, line), or None)."""
     sys.last_exc, sys.last_type, sys.last_value, sys.last_traceback = error, type(error), error, error.__traceback__
     summary = traceback.TracebackException.from_exception(error, compact=True)
     _clean(summary)
-    return "".join(summary.format()).rstrip("\n"), _editor_line(error)
+    return "".join(summary.format()).rstrip("\n"), _place(error)
 
 
 def _clean(summary):
@@ -66,14 +67,14 @@ def _kept(stack):
     return kept
 
 
-def _editor_line(error):
-    """The line of the editor where it happened: the innermost frame there, or where the syntax is wrong."""
-    if isinstance(error, SyntaxError) and error.filename == EDITOR:
-        return error.lineno
-    line = None
+def _place(error):
+    """(file, line) of the editor where it happened: the innermost frame there, or where the syntax is wrong."""
+    if isinstance(error, SyntaxError) and error.filename in FILES:
+        return error.filename, error.lineno
+    place = None
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename == EDITOR:
-            line = number
-    if line is None and (error.__cause__ or error.__context__):
-        return _editor_line(error.__cause__ or error.__context__)
-    return line
+        if frame.f_code.co_filename in FILES:
+            place = frame.f_code.co_filename, number
+    if place is None and (error.__cause__ or error.__context__):
+        return _place(error.__cause__ or error.__context__)
+    return place

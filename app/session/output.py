@@ -5,7 +5,7 @@ import sys
 
 import tinygpt_host as host
 
-STDOUT, STDERR, TRAINING, NOTICE = 1, 2, 3, 4  # as in app/channel.js
+STDOUT, STDERR, TRAINING, NOTICE, ANSWER = 1, 2, 3, 4, 5  # as in app/channel.js
 _write = host.write
 
 

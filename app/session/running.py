@@ -1,6 +1,6 @@
 """Runs one source in the namespace of `__main__`, as the page asked, and tells how it ended.
 
-mode "script"   the editor: filename train.py, the page's inputs become the run's settings
+mode "script"   the editor: filename train.py, the page's inputs become the run's settings, its other files the package's modules
 mode "console"  one console entry: the last expression's value is shown and kept in `_`; an unfinished entry is sent back
 mode "call"     `tinygpt.run`: the last expression's value is returned as JSON
 
@@ -26,9 +26,13 @@ _complete = codeop.CommandCompiler()
 _complete.compiler.flags |= FLAGS
 
 
-async def run(source, mode, settings):
-    """JSON {ok, status, result, shown, error, line, device}; status is finished, stopped, error or incomplete. device: in use now."""
-    outcome = dict(ok=False, status="error", result=None, shown=None, error=None, line=None)
+async def run(source, mode, options):
+    """JSON {ok, status, result, shown, error, file, line, device}; status is finished, stopped, error or incomplete. device: in use now.
+
+    options, of a script: JSON {settings, files: the editor's other files, paused: stop before the first step, resume: go on with the run
+    before}.
+    """
+    outcome = dict(ok=False, status="error", result=None, shown=None, error=None, file=None, line=None)
     filename = EDITOR if mode == "script" else "<%s %d>" % (mode, next(_numbers))
     try:
         if mode == "console" and unfinished(source):
@@ -36,7 +40,7 @@ async def run(source, mode, settings):
             return json.dumps(outcome)
         remember_source(filename, source)
         if mode == "script":
-            training.configure(json.loads(settings))
+            training.begin(**(json.loads(options) or {}))
         value = await waiting.as_task(_execute(source, filename, value_wanted=mode != "script"))
         outcome.update(ok=True, status="finished")
         if mode == "call":
@@ -47,17 +51,23 @@ async def run(source, mode, settings):
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError):  # a Stop while it awaited
             error = KeyboardInterrupt().with_traceback(error.__traceback__)
-        text, line = describe(error)
-        outcome.update(status="stopped", error=text, line=line)
+        outcome.update(_described(error), status="stopped")
     except SystemExit as error:
         if error.code in (None, 0):
             outcome.update(ok=True, status="finished")
         else:
             outcome.update(error="SystemExit: %s" % error.code)
     except BaseException as error:
-        outcome["error"], outcome["line"] = describe(error)
+        outcome.update(_described(error))
+    training.end()
     outcome["device"] = training.device()
     return json.dumps(outcome)
+
+
+def _described(error):
+    text, place = describe(error)
+    file, line = place or (None, None)
+    return {"error": text, "file": file, "line": line}
 
 
 def interrupt():

@@ -5,11 +5,13 @@ The device that the user chooses reaches a running loop through shared memory (`
 """
 
 import json
+import signal
 import sys
 import traceback
 
 import tinygpt_host as host
 
+from . import requests
 from .output import TRAINING
 
 _device = None
@@ -25,6 +27,8 @@ def start(extension, missing):
 
         loop.set_sink(send)
         loop.set_wanted(host.wanted)
+        loop.set_visitor(requests.visit)
+        signal.signal(signal.SIGUSR1, requests.signalled)
         if extension:
             _device = tinygpt.set_device("wasm")
             state.update(loop.describe_device(_device))
@@ -61,8 +65,14 @@ def send(message):
     host.write(TRAINING, message)
 
 
+def running():
+    """True while a loop trains (or is paused)."""
+    loop = sys.modules.get("tinygpt.loop")
+    return bool(loop and loop.running)
+
+
 def configure(settings):
-    """The page's inputs before a run: {preset, steps, lr, batch_size, seed, corpus, threads}."""
+    """The page's inputs: {preset, steps, lr, batch_size, seed, corpus, threads}."""
     if not settings:
         return
     from tinygpt import loop
@@ -71,3 +81,23 @@ def configure(settings):
     if _device is not None and threads and threads != _device.threads:
         _device.set_threads(threads)
     loop.set_settings(settings)
+
+
+def begin(settings=None, files=None, paused=False, resume=False):
+    """Before the editor's code is executed."""
+    from tinygpt import loop
+
+    from . import editing
+
+    configure(settings)
+    if files:
+        editing.use(files)
+    requests.begin(paused)
+    loop.set_resume(loop.current if resume else None)
+
+
+def end():
+    """After any source."""
+    loop = sys.modules.get("tinygpt.loop")
+    if loop:
+        loop.set_resume(None)

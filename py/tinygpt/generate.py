@@ -7,8 +7,9 @@ kept and run again as the prompt (positions are absolute, so old keys cannot sli
 
 from array import array
 
+from . import program
 from .compiled import compile
-from .creation import tensor
+from .creation import like, tensor
 from .model import Cache
 from .ops import random
 from .readings import Readings
@@ -53,7 +54,10 @@ class evaluating:
 
 
 class Decoder:
-    """The cache and the captured decoding step of one model; kept between calls so that a sample does not capture again."""
+    """The cache and the captured decoding step of one model; kept between calls so that a sample does not capture again.
+
+    Each way to run has a second form, `watched`, which also leaves the logits [1, V] that the token was drawn from in `logits`.
+    """
 
     def __init__(self, model):
         self.model = model
@@ -65,36 +69,46 @@ class Decoder:
         self.step = compile(self._step)
         self.prompt = compile(self._prompt)
         self.lengths = set()  # of the prompts run so far: only one that comes back is worth recording
+        self.logits = None
 
-    def _draw(self, logits):
-        V = logits.shape[-1]
-        return random.sample(logits.view(-1, V)[-1:], self.settings, self.generator)
+    def _draw(self, logits, watched):
+        last = logits.view(-1, logits.shape[-1])[-1:]
+        if watched:
+            if self.logits is None:
+                self.logits = like(last)
+            program.copy(self.logits, last)
+        return random.sample(last, self.settings, self.generator)
 
-    def _step(self):
+    def _step(self, watched=False):
         """Runs the token at `position`, draws the next one and moves on."""
-        drawn = self._draw(self.model(self.token, cache=self.cache))
+        drawn = self._draw(self.model(self.token, cache=self.cache), watched)
         self.token.copy_(drawn.view(1, 1))
         self.cache.position.add_(1)
         return drawn
 
-    def _prompt(self, ids):
+    def _prompt(self, ids, watched=False):
         """Runs ids [1, T] into the empty cache and draws the token after them."""
         self.cache.position.fill_(0)
-        drawn = self._draw(self.model(ids, cache=self.cache))
+        drawn = self._draw(self.model(ids, cache=self.cache), watched)
         self.token.copy_(drawn.view(1, 1))
         self.cache.position.fill_(ids.shape[1])
         return drawn
 
-    def prefill(self, ids):
-        """Runs a prompt into the empty cache and draws the first token. One token is a decoding step."""
+    def prefill(self, ids, *watched):
+        """Runs a prompt into the empty cache and draws the first token. One token is a decoding step. watched: True, or nothing."""
         ids = list(ids)
         if len(ids) == 1:
             self.cache.position.fill_(0)
             self.token.copy_bytes_(array("i", ids))
-            return self.step()
+            return self.step(*watched)
         run = self.prompt if len(ids) in self.lengths else self._prompt
         self.lengths.add(len(ids))
-        return run(tensor([ids], dtype=int32, device=self.token.device))
+        return run(tensor([ids], dtype=int32, device=self.token.device), *watched)
+
+    def read_logits(self):
+        """A Reading of `logits`: their bytes, float32, as they are now."""
+        x = self.logits
+        return x.device.read_later(x._storage.handle, x.numel() * 4, x._offset * 4)
 
 
 def decoder_of(model):
@@ -106,11 +120,12 @@ def decoder_of(model):
     return decoder
 
 
-def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0, seed=None):
+def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0, seed=None, with_logits=False):
     """Yields up to max_new_tokens token ids (ints) that continue `prompt` (a non-empty sequence of ids), each as it is decoded.
 
     temperature 0 takes the most probable token; top_k > 0 and top_p < 1 restrict the choice (kernels.sample). seed: of this text's own
-    random stream; None draws one from the default generator. Training is not disturbed.
+    random stream; None draws one from the default generator. Training is not disturbed. with_logits: yields pairs instead, the id and
+    the model's logits it was drawn from, array("f") of V numbers (before temperature, top_k and top_p).
     """
     prompt = list(prompt)
     if not prompt:
@@ -127,6 +142,7 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0,
     ids = prompt
     position = 0  # tokens in the cache; 0: the prompt must be run (again)
     made = 0
+    watched = (True,) if with_logits else ()
     under_way = Readings(AHEAD if decoder.token.device.waits else 0)
     while made < max_new_tokens or under_way:
         if position >= context or decoder.__dict__.get("owner") is not stream:  # or another text used the decoder between two tokens
@@ -142,16 +158,19 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0,
                         decoder.settings.copy_bytes_(_floats(temperature, top_k, top_p))
                     if len(ids) > context:
                         ids = ids[-max(1, context // 2) :]
-                    arrived = under_way.push(decoder.prefill(ids)) + under_way.drain()  # the first token comes as soon as it can
+                    drawn = decoder.prefill(ids, *watched)
+                    # The first token comes as soon as it can.
+                    arrived = under_way.push(drawn, decoder.read_logits() if watched else None) + under_way.drain()
                     position = len(ids)
                 else:
-                    arrived = under_way.push(decoder.step())
+                    drawn = decoder.step(*watched)
+                    arrived = under_way.push(drawn, decoder.read_logits() if watched else None)
                     position += 1
             stream["offset"] = decoder.generator.offset
             made += 1
-        for _, token in arrived:
+        for logits, token in arrived:
             ids.append(token)
-            yield token
+            yield (token, array("f", logits.bytes())) if watched else token
 
 
 def _floats(temperature, top_k, top_p):

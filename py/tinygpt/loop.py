@@ -38,8 +38,10 @@ _sink = None
 _settings = {}
 _wanted = None
 _visitor = None
+_resume = None
 _collected = None  # a list while `collect` executes a source: what it would run goes there
 current = None  # the Run of the last `run(train)`
+running = 0  # Runs under way
 
 
 class _Replaced(BaseException):
@@ -53,10 +55,11 @@ class Version:
     """Code that a run may go on with. train: its function. undo(): puts back what making it has changed (edited modules, say).
 
     tell(error, notes): called once, when it is known whether it runs: error is None or the exception, notes what did not carry over.
+    describe(error): what the message about a failure says besides, {"line": ..., ...}.
     """
 
-    def __init__(self, train, undo=lambda: None, tell=lambda error, notes: None):
-        self.train, self.undo, self._tell = train, undo, tell
+    def __init__(self, train, undo=lambda: None, tell=lambda error, notes: None, describe=lambda error: {}):
+        self.train, self.undo, self._tell, self.describe = train, undo, tell, describe
 
     def tell(self, error, notes):
         tell, self._tell = self._tell, None
@@ -121,6 +124,12 @@ def set_visitor(function):
     """`function(run)` is called at every step boundary: the host's turn to answer questions, to pause, to bring edited code."""
     global _visitor
     _visitor = function
+
+
+def set_resume(run):
+    """The next `run(train)` goes on with this Run; None: it begins a new one."""
+    global _resume
+    _resume = run
 
 
 def choose_device(choice):
@@ -267,7 +276,8 @@ class Run:
             self._change_to(before.version)
         self._before = None
         failed.tell(error, self._notes)
-        self.send(type="reverted", step=self.step, error=_first_upper(error), arrived=arrived)
+        about = {"error": _first_upper(error), **failed.describe(error)}
+        self.send(type="reverted", step=self.step, arrived=arrived, **about)
         return True
 
     # ---- devices ----
@@ -493,10 +503,11 @@ def run(train, name="run", resume=None):
     with what is kept as it was at the last copy, and goes on from there. A `resume` that another function made goes on with this one, which
     makes its own objects and takes over what those had learned.
     """
-    global current
+    global current, running, _resume
     if _collected is not None:
         _collected.append(train)
         return None
+    resume, _resume = resume or _resume, None
     current = this = resume or Run(name)
     if this.version is None or not this.kept:
         this.version = Version(train)
@@ -506,6 +517,7 @@ def run(train, name="run", resume=None):
         this._random = stream
     this._before = None
     reason = "error"
+    running += 1
     try:
         while not _done(this):
             pass
@@ -514,6 +526,7 @@ def run(train, name="run", resume=None):
         reason = "stopped"
         raise
     finally:
+        running -= 1
         try:
             this.drain()
         except TrainingError as error:

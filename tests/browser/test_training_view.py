@@ -29,9 +29,92 @@ def test_the_numbers_the_chart_and_the_samples_show_the_loops_messages(tab):
     tab.page.wait_for_function("() => document.getElementById('number-eta').textContent === 'done'")
     assert tab.text("#number-loss") == "2.000" and tab.text("#number-val") == "3.000"
     assert tab.text("#number-step") == "10,000" and tab.text("#number-steps") == "of 10,000" and tab.text("#number-speed") == "102k"
-    assert "367k parameters" in tab.text("#facts") and "41.2 MB planned" in tab.text("#facts")
+    assert tab.text("#number-bits") == "2.89 bits/byte" and tab.text("#number-val-step") == "step 9,000"
+    assert tab.text("#number-batch") == "1,024/step"
+    facts = tab.text("#facts")
+    for part in ("small: 367k parameters", "wasm, 2 threads, f32", "10.0 ms a step", "41.2 MB planned", "lr 3e-4"):
+        assert part in facts, facts
     assert tab.text("#sample-text").rstrip("\n") == "step 10,000\nROMEO:\né💡<b>"
     assert tab.page.is_visible("#chart canvas")
+
+
+MESSAGE = """
+from tinygpt import loop
+import json
+def send(**message): loop._sink(json.dumps(message))
+def start(step=0, **more):
+    send(type="start", name="run", preset="small", parameters=367000, steps=100, batch_tokens=1024, step=step, device="wasm",
+         build="wasm32", threads=1, precision="f32", vocab_size=256, **more)
+"""
+
+
+def test_every_number_is_there_from_the_first_step_and_the_clock_rests_in_a_pause(browser, server):
+    tab = Tab(browser, server)
+    tab.value(MESSAGE + "start()\nsend(type='step', step=0, loss=5.545, lr=3e-4, ms=20.0)")
+    tab.page.wait_for_function("() => document.getElementById('number-loss').textContent === '5.545'")
+    assert tab.text("#number-speed") == "51.2k" and tab.text("#number-step") == "1" and tab.text("#number-steps") == "of 100"
+    assert tab.text("#number-bits") == "8.00 bits/byte" and tab.text("#number-eta") == "about 2 s"
+    assert "elapsed" in tab.text("#number-elapsed")
+    assert tab.text("#meaning").startswith("It guesses blindly")
+    tab.value("send(type='eval', step=1, val_loss=5.5)\nsend(type='paused', step=1)")
+    tab.page.wait_for_function("() => document.getElementById('number-eta').textContent === 'paused'")
+    assert tab.text("#number-speed") == "51.2k", "an evaluation is no training"
+    before = tab.text("#number-elapsed")
+    tab.page.wait_for_timeout(2200)
+    tab.value("send(type='step', step=1, loss=5.5, lr=3e-4, ms=20.0)")
+    tab.page.wait_for_timeout(300)
+    assert tab.text("#number-elapsed") == before
+    tab.value("send(type='resumed', step=2)")
+    tab.page.wait_for_function("before => document.getElementById('number-elapsed').textContent !== before", arg=before)
+    assert tab.text("#number-eta") == "about 2 s"
+    tab.close()
+
+
+def test_a_screen_reader_hears_the_loss_at_most_every_ten_seconds_and_the_end(browser, server):
+    tab = Tab(browser, server)
+    tab.page.evaluate("""() => {
+        window.said = [];
+        const region = document.querySelector("#progress [aria-live=polite]");
+        new MutationObserver(() => said.push(region.textContent)).observe(region, {childList: true});
+    }""")
+    step = "send(type='step', step=i, loss=3.0, lr=1e-3, ms=60.0)"
+    tab.value(MESSAGE + "start()\nimport time\nfor i in range(50):\n    %s; time.sleep(0.06)" % step)
+    assert tab.page.evaluate("said") == []
+    tab.value("send(type='finish', step=50, reason='stopped')")
+    tab.page.wait_for_function("() => said.length")
+    assert tab.page.evaluate("said") == ["Training stopped. Step 50 of 100, loss 3.00."]
+    tab.close()
+
+
+def test_a_run_that_goes_on_keeps_its_curve_and_a_new_one_begins_another(browser, server):
+    tab = Tab(browser, server)
+    tab.value(MESSAGE + "start()\nfor i in range(10): send(type='step', step=i, loss=3.0, lr=1e-3, ms=60.0)")
+    tab.value("start(step=10)")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.locator("#chart .runs li").count() == 1
+    tab.value("start(run='second')")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.locator("#chart .runs li").count() == 2
+    assert [node.input_value() for node in tab.page.locator("#chart .run-name").all()] == ["second", "run 1"]
+    tab.close()
+
+
+def test_each_number_explains_itself_in_place(tab):
+    buttons = tab.page.locator("#numbers button.what")
+    assert [button.get_attribute("aria-label") for button in buttons.all()] == [
+        name + ": what is this?" for name in ("Loss", "Validation", "Step", "Tokens/s", "Time left")
+    ]
+    buttons.first.focus()
+    tab.page.keyboard.press("Enter")
+    text = tab.page.locator(".what-text:popover-open")
+    assert "bits per byte" in text.inner_text()
+    at, under = text.bounding_box(), buttons.first.bounding_box()
+    assert abs(at["x"] - under["x"]) < 9 and 0 <= at["y"] - under["y"] - under["height"] < 12, "beside what it explains"
+    tab.page.keyboard.press("Escape")
+    assert text.count() == 0 and buttons.first.evaluate("node => node === document.activeElement")
+    tab.page.locator("#facts button.what", has_text="planned").click()
+    assert "memory" in text.inner_text()
+    tab.page.keyboard.press("Escape")
 
 
 def test_ten_thousand_points_draw_within_a_frame(tab):
@@ -55,11 +138,11 @@ def test_ten_thousand_points_draw_within_a_frame(tab):
 
 def test_thinning_keeps_every_extreme(tab):
     kept = tab.page.evaluate("""async () => {
-        const { thinned } = await import("/app/chart.js");
+        const { thinned } = await import("/app/runs.js");
         const xs = Array.from({length: 10000}, (_, i) => i), ys = xs.map(() => 1);
         ys[4321] = 9; ys[77] = -9;
-        const [x, y] = thinned(xs, ys, 300);
-        return {n: x.length, high: x[y.indexOf(9)], low: x[y.indexOf(-9)], last: x.at(-1), sorted: x.every((v, i) => !i || v > x[i - 1])};
+        const kept = thinned(xs, ys, 300), find = (value) => kept.find(i => ys[i] === value);
+        return {n: kept.length, high: find(9), low: find(-9), last: kept.at(-1), sorted: kept.every((v, i) => !i || v > kept[i - 1])};
     }""")
     assert kept["n"] <= 601 and kept["high"] == 4321 and kept["low"] == 77 and kept["last"] == 9999 and kept["sorted"]
 

@@ -1,0 +1,191 @@
+// Run control: start, pause, one step, resume, stop, reset, and Apply, which lets the edited code take over from the code that runs. The buttons
+// and `window.tinygpt` call the same functions.
+//
+// A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle (nothing to go on with), stopped (a run that
+// could go on), running, paused, stopping. Emits "phase" as a CustomEvent.
+
+import { duration } from "./words.js";
+
+export class Controls extends EventTarget {
+  // settings(): the inputs' values. status(text, kind), error(traceback): where sentences and tracebacks go.
+  constructor({ session, editor, settings, status, error, training }) {
+    super();
+    Object.assign(this, { session, editor, settings, status, error, training });
+    this.phase = "idle";
+    this.run = 0; // number of the run
+    this.active = false; // the editor's code is in the worker
+    this.goesOn = false; // there is a run that could be resumed
+    this.changedText = ""; // the edit that is on its way, for the mark on the chart
+    session.addEventListener("state", ({ detail: { state } }) => {
+      if (state === "stopping" && this.active) this.enter("stopping");
+      else if (state === "booting") this.goesOn = false;
+    });
+    session.addEventListener("training", ({ detail }) => detail.forEach((message) => this["on_" + message.type]?.(message)));
+  }
+
+  enter(phase) {
+    this.phase = phase;
+    this.dispatchEvent(new CustomEvent("phase", { detail: { phase } }));
+  }
+
+  // ---- a whole run ----
+
+  start({ paused = false } = {}) {
+    this.run++;
+    return this.execute({ paused, resume: false });
+  }
+
+  async execute({ paused = false, resume = false }) {
+    if (this.active || this.session.state !== "ready") return { ok: false, error: "something else runs" };
+    const { editor } = this;
+    const files = editor.files;
+    editor.clearError();
+    this.active = true;
+    this.goesOn = false;
+    editor.setRunning(files);
+    this.inUse = files;
+    this.status(resume ? "Going on" : "Running train.py");
+    this.enter("running");
+    const begun = performance.now();
+    const outcome = await this.session.run(files["train.py"], { mode: "script", options: { settings: this.settings(), files, paused, resume } });
+    const took = duration((performance.now() - begun) / 1000);
+    this.active = false;
+    if (outcome.error && outcome.status !== "stopped") this.error(outcome.error);
+    if (outcome.status === "finished") this.status(`Finished in ${took}`, "good");
+    else if (outcome.status === "stopped") this.status(`Stopped after ${took}; variables are kept`);
+    else this.showError(outcome);
+    editor.setRunning(null);
+    this.enter(this.goesOn ? "stopped" : "idle");
+    return { ok: outcome.ok, error: outcome.error };
+  }
+
+  showError({ error, file, line }, introduction = "") {
+    const last = error.trim().split("\n").at(-1);
+    const where = line ? `${file && file !== "train.py" ? file + ", line" : "Line"} ${line}: ` : "";
+    this.status(introduction + where + last, "bad");
+    if (line) this.editor.markError(line, last, file ?? "train.py");
+  }
+
+  stop() {
+    this.session.interrupt();
+  }
+
+  // Forgets what was trained; a run that is under way is stopped first.
+  async reset() {
+    if (this.active) {
+      this.stop();
+      while (this.active) await new Promise((resume) => setTimeout(resume, 20));
+    }
+    await this.session.request("reset");
+    this.goesOn = false;
+    this.training.forget?.();
+    this.status("Reset: the next run starts from new weights");
+    this.enter("idle");
+  }
+
+  // A model came from a file: it is what a resumed run goes on with.
+  imported() {
+    this.goesOn = true;
+    this.enter("stopped");
+  }
+
+  // ---- between two steps ----
+
+  async pause() {
+    if (this.phase !== "running") return;
+    if (this.goesOn) await this.session.request("pause");
+    else if (!this.session.pauseAnywhere()) this.status("This code has no step boundary (run.steps), and this page cannot pause it anywhere else", "bad");
+  }
+
+  // Goes on: a paused loop from where it waits, a stopped run from its last step, with the editor's code.
+  async resume() {
+    if (this.phase === "paused") await this.session.request("resume");
+    else if (this.phase === "stopped") return this.execute({ resume: true });
+  }
+
+  async step() {
+    if (this.phase === "paused") await this.session.request("step");
+    else if (this.phase === "running") await this.pause();
+    else if (this.phase === "stopped") this.execute({ resume: true, paused: true });
+    else if (this.phase === "idle") this.start({ paused: true });
+  }
+
+  // The edited code takes over at the next step boundary. Resolves to {ok, error}.
+  async apply() {
+    const { editor } = this;
+    const files = editor.files;
+    if (!this.active) {
+      try {
+        await this.session.request("apply", { files });
+        return { ok: true, error: null };
+      } catch (error) {
+        this.showError({ error: error.message, file: error.file, line: error.line });
+        return { ok: false, error: error.traceback ?? error.message };
+      }
+    }
+    const before = this.inUse;
+    this.status("Applying at the next step");
+    editor.clearError();
+    this.changedText = changed(before, files);
+    this.inUse = files;
+    this.before = before;
+    const attempt = (this.attempt = { error: null });
+    try {
+      const { step, notes } = await this.session.request("apply", { files, settings: this.settings() });
+      if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
+      editor.setRunning(files);
+      this.status(`Applied at step ${step.toLocaleString("en")}${notes.length ? ": " + notes.join("; ") : ""}`, "good");
+      return { ok: true, error: null };
+    } catch (error) {
+      this.inUse = before;
+      this.error(error.traceback ?? error.message);
+      this.showError({ error: error.message, file: error.file, line: error.line }, "Not applied, training goes on with the code before. ");
+      return { ok: false, error: error.traceback ?? error.message };
+    }
+  }
+
+  // ---- what the loop says ----
+
+  on_start() {
+    this.goesOn = true;
+  }
+
+  on_paused({ step }) {
+    this.status(step === null ? "Paused" : `Paused before step ${step.toLocaleString("en")}`);
+    this.enter("paused");
+  }
+
+  on_resumed() {
+    this.status("Running train.py");
+    this.enter("running");
+  }
+
+  on_applied(message) {
+    message.text = this.changedText; // for the mark on the chart, which is drawn after this
+  }
+
+  // A version that had been running failed: the one before goes on.
+  on_reverted({ arrived, error, traceback, file, line, step }) {
+    if (!arrived) return; // the answer to `apply` says it
+    if (this.attempt) this.attempt.error = traceback;
+    this.inUse = this.before;
+    this.editor.setRunning(this.before);
+    this.error(traceback);
+    this.showError({ error, file, line }, `The edited code failed; the code before goes on from step ${step.toLocaleString("en")}. `);
+  }
+}
+
+// The first line that an edit brings (or takes away), for the mark on the chart.
+export function changed(before, after) {
+  for (const [name, text] of Object.entries(after)) {
+    if (text === before[name]) continue;
+    const lines = text.split("\n"), old = (before[name] ?? "").split("\n");
+    let first = 0;
+    while (lines[first] === old[first]) first++;
+    // A line that was taken out: the new text goes on with what came after it.
+    const gone = old.length > lines.length && lines[first] === old[first + old.length - lines.length];
+    const line = (gone ? "− " + old[first] : lines[first] ?? "").trim() || "an empty line";
+    return name === "train.py" ? line : `${name}: ${line}`;
+  }
+  return "the same code again";
+}

@@ -1,0 +1,116 @@
+// Completion and hover, answered by the interpreter that trains (app/session/completing.py): names, attributes and signatures are those of
+// the objects that are really there. Without an answer in time the words of the document are offered.
+
+import {
+  EditorView, Prec, StateEffect, StateField, autocompletion, completeAnyWord, hoverTooltip, keymap, localCompletionSource, showTooltip,
+  startCompletion,
+} from "../../public/vendor/editor.js";
+import { place } from "./asking.js";
+import { inText } from "./language.js";
+
+const IDENTIFIER = /[\p{L}\p{N}_]*$/u;
+
+function source(asking, file) {
+  let late = null; // {doc, pos, answer}: came when the words of the document were offered already
+  return async (context) => {
+    const { state, pos } = context;
+    const word = context.matchBefore(IDENTIFIER) ?? { from: pos, text: "" };
+    const afterDot = state.sliceDoc(word.from - 1, word.from) === ".";
+    if ((!word.text && !afterDot && !context.explicit) || /^\d/.test(word.text) || inText(state, pos)) return null;
+    const isLate = late?.doc === state.doc && late.pos === pos;
+    const answer = isLate ? late.answer : await asking.ask("complete", { source: state.doc.toString(), ...place(state, pos), file });
+    late = null;
+    if (context.aborted) return null;
+    if (answer) {
+      if (!answer.options.length) return null;
+      // A list for the first letter holds for the letters after it: no question per key.
+      return { from: word.from, options: answer.options.map(option), validFor: IDENTIFIER };
+    }
+    // Steps of a large model take longer than one waits for a list. Who then waits at the same place gets it after all.
+    const { view } = context;
+    asking.open.get("complete")?.then((answer) => {
+      if (!answer || view?.state.doc !== state.doc || view.state.selection.main.head !== pos) return;
+      late = { doc: state.doc, pos, answer };
+      startCompletion(view);
+    });
+    return afterDot ? null : localCompletionSource(context) ?? completeAnyWord(context);
+  };
+}
+
+function option({ label, type, detail, info, boost = 0 }) {
+  return { label, type: type === "module" ? "namespace" : type, boost, detail: detail && shortened(detail, 56), info: info || (detail?.length > 56 ? detail : undefined) };
+}
+
+const shortened = (text, length) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
+
+// The words on the chosen name stand beside the list, or where there is no room above or below it: never over it.
+function besideList(view, list, chosen, info, space) {
+  const [right, left] = [space.right - list.right, list.left - space.left];
+  if (Math.max(right, left) > 260) {
+    const width = Math.min(340, Math.max(right, left) - 12);
+    return { style: `${right > 260 ? "left" : "right"}: 100%; top: ${chosen.top - list.top}px; max-width: ${width}px`, class: "cm-beside" };
+  }
+  const above = list.bottom <= (view.coordsAtPos(view.state.selection.main.head)?.top ?? 0) + 4; // the list is over the cursor's line
+  return { style: `${above ? "bottom" : "top"}: 100%; left: 0; max-width: ${Math.max(240, list.right - list.left)}px`, class: "cm-beyond" };
+}
+
+// ---- hover ----
+
+function box({ label, signature, type, value, doc }) {
+  const dom = document.createElement("div");
+  dom.className = "cm-describe";
+  const code = dom.appendChild(document.createElement("code"));
+  code.textContent = label + (signature ?? "");
+  const small = [type, value].filter(Boolean).join(" · ");
+  if (small) {
+    const kind = dom.appendChild(document.createElement("span"));
+    kind.textContent = small;
+  }
+  if (doc) {
+    const text = dom.appendChild(document.createElement("p"));
+    text.textContent = doc;
+  }
+  return dom;
+}
+
+async function described(asking, file, state, pos) {
+  const line = state.doc.lineAt(pos);
+  const at = pos - line.from;
+  const before = IDENTIFIER.exec(line.text.slice(0, at))[0].length;
+  const after = /^[\p{L}\p{N}_]*/u.exec(line.text.slice(at))[0].length;
+  if (!(before + after) || inText(state, pos)) return null;
+  const [from, to] = [pos - before, pos + after];
+  if (/^\d/.test(state.sliceDoc(from, to))) return null;
+  const answer = await asking.ask("describe", { source: state.doc.toString(), ...place(state, from), file }, 2000);
+  return answer && { pos: from, end: to, above: true, create: () => ({ dom: box(answer) }) };
+}
+
+// The same for the keyboard: Ctrl/Cmd+I describes what is at the cursor, until the cursor moves or Escape.
+const atCursor = StateEffect.define();
+const cursorTooltip = StateField.define({
+  create: () => null,
+  update(tooltip, transaction) {
+    if (transaction.docChanged || transaction.selection) tooltip = null;
+    for (const effect of transaction.effects) if (effect.is(atCursor)) tooltip = effect.value;
+    return tooltip;
+  },
+  provide: (field) => showTooltip.from(field),
+});
+
+export function interpreterHelp(asking, file) {
+  const describeHere = (view) => {
+    const { state } = view;
+    described(asking, file, state, state.selection.main.head).then((tooltip) => {
+      if (!tooltip || view.state.doc !== state.doc || !view.state.selection.eq(state.selection)) return;
+      view.dispatch({ effects: [atCursor.of(tooltip), EditorView.announce.of(tooltip.create().dom.innerText)] });
+    });
+    return true;
+  };
+  const close = (view) => view.state.field(cursorTooltip) !== null && (view.dispatch({ effects: atCursor.of(null) }), true);
+  return [
+    autocompletion({ override: [source(asking, file)], maxRenderedOptions: 60, positionInfo: besideList }),
+    hoverTooltip((view, pos) => described(asking, file, view.state, pos), { hoverTime: 350, hideOnChange: true }),
+    cursorTooltip,
+    Prec.high(keymap.of([{ key: "Mod-i", run: describeHere, preventDefault: true }, { key: "Escape", run: close }])),
+  ];
+}

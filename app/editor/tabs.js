@@ -1,0 +1,64 @@
+// The files as a tablist: arrow keys, Home and End move between them; a dot says that a file differs from the code that runs.
+
+export class Tabs {
+  // panel: the element that the tabs control. choose(name) is called for a tab that the user takes.
+  constructor(parent, panel, choose) {
+    this.panel = panel;
+    this.choose = choose;
+    this.tabs = new Map();
+    this.list = parent.appendChild(document.createElement("div"));
+    this.list.className = "tabs";
+    this.list.setAttribute("role", "tablist");
+    this.list.setAttribute("aria-label", "Files");
+    this.list.addEventListener("keydown", (event) => this.key(event));
+    panel.setAttribute("role", "tabpanel");
+    panel.id ||= "editor-file";
+  }
+
+  // names: in order; the first of them is chosen where `shown` is none of them.
+  show(names, shown) {
+    this.list.replaceChildren();
+    this.tabs = new Map(names.map((name) => [name, this.add(name)]));
+    this.select(shown);
+  }
+
+  add(name) {
+    const tab = this.list.appendChild(document.createElement("button"));
+    tab.type = "button";
+    tab.id = "tab-" + name.replace(/\W/g, "-");
+    tab.dataset.file = name;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", this.panel.id);
+    tab.append(name, document.createElement("i"));
+    const words = tab.appendChild(document.createElement("span"));
+    words.className = "hidden-words";
+    tab.addEventListener("click", () => this.choose(name));
+    return tab;
+  }
+
+  select(name) {
+    for (const [other, tab] of this.tabs) {
+      tab.setAttribute("aria-selected", String(other === name));
+      tab.tabIndex = other === name ? 0 : -1;
+      if (other === name) this.panel.setAttribute("aria-labelledby", tab.id);
+    }
+  }
+
+  mark(name, changed) {
+    const tab = this.tabs.get(name);
+    if (!tab || tab.classList.contains("changed") === changed) return;
+    tab.classList.toggle("changed", changed);
+    tab.title = changed ? `${name}: edited, not the code that runs` : "";
+    tab.querySelector(".hidden-words").textContent = changed ? ", edited" : "";
+  }
+
+  key(event) {
+    const names = [...this.tabs.keys()];
+    const at = names.indexOf(event.target.dataset?.file);
+    const to = { ArrowRight: (at + 1) % names.length, ArrowLeft: (at + names.length - 1) % names.length, Home: 0, End: names.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    this.choose(names[to], { keepFocus: true });
+    this.tabs.get(names[to]).focus();
+  }
+}

@@ -1,0 +1,44 @@
+// `window.tinygpt`: what the buttons do, for tests, for automation, and for pages that embed this one (docs/embed.md).
+
+export function hooks({ session, editor, controls, training, generate }) {
+  return {
+    get ready() {
+      return session.ready;
+    },
+    get graphics() {
+      return session.graphics;
+    },
+    async run(source) {
+      const { ok, stdout, result, error } = await session.run(source);
+      return { ok, stdout, result, error };
+    },
+    interrupt: () => session.interrupt(),
+    source: () => editor.text,
+    start: () => controls.start(),
+    pause: () => controls.pause(),
+    step: () => controls.step(),
+    resume: () => controls.resume(),
+    stop: () => controls.stop(),
+    reset: () => controls.reset(),
+    async apply(source) {
+      if (source !== undefined) editor.text = source;
+      return controls.apply();
+    },
+    state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state(), step: training.run?.done ?? 0 }),
+    history: () => training.history(),
+    async exportModel({ optimizer = true } = {}) {
+      return new Blob([await session.request("export", { optimizer })], { type: "application/octet-stream" });
+    },
+    async importModel(blob) {
+      const url = URL.createObjectURL(blob);
+      try {
+        const about = await session.request("import", { url });
+        controls.imported();
+        return about;
+      } finally {
+        URL.revokeObjectURL(url);
+      }
+    },
+    generate: (options) => generate().generate(options),
+  };
+}

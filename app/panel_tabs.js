@@ -1,0 +1,53 @@
+// The panels at the lower right: one tab each, of which one is shown. A panel hears when it is shown or hidden: `panel.shown(true | false)`.
+
+export class PanelTabs {
+  constructor(list, parent) {
+    Object.assign(this, { list, parent, panels: new Map(), current: null });
+    list.setAttribute("role", "tablist");
+    list.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // make(element): the panel, which fills the element.
+  add(name, title, make) {
+    const tab = this.list.appendChild(document.createElement("button"));
+    Object.assign(tab, { type: "button", id: "tab-" + name, textContent: title, className: "tab" });
+    const element = document.getElementById(name) ?? this.parent.appendChild(Object.assign(document.createElement("div"), { id: name }));
+    for (const [key, value] of Object.entries({ role: "tab", "aria-controls": name })) tab.setAttribute(key, value);
+    element.setAttribute("role", "tabpanel");
+    element.setAttribute("aria-labelledby", tab.id);
+    element.classList.add("panel");
+    this.panels.set(name, { tab, element, panel: make(element) });
+    tab.addEventListener("click", () => this.show(name));
+    this.draw();
+    return this.panels.get(name).panel;
+  }
+
+  show(name) {
+    const before = this.current;
+    this.current = name;
+    this.draw();
+    if (before !== name) {
+      this.panels.get(before)?.panel?.shown?.(false);
+      this.panels.get(name).panel?.shown?.(true);
+    }
+  }
+
+  draw() {
+    this.current ??= this.panels.keys().next().value;
+    for (const [name, { tab, element }] of this.panels) {
+      tab.setAttribute("aria-selected", String(name === this.current));
+      tab.tabIndex = name === this.current ? 0 : -1;
+      element.hidden = name !== this.current;
+    }
+  }
+
+  key(event) {
+    const names = [...this.panels.keys()];
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const to = step ? names[(names.indexOf(this.current) + step + names.length) % names.length] : { Home: names[0], End: names.at(-1) }[event.key];
+    if (!to) return;
+    event.preventDefault();
+    this.show(to);
+    this.panels.get(to).tab.focus();
+  }
+}

@@ -1,0 +1,126 @@
+"""Text for the page, token by token: each goes out the moment it is decoded, with the ten tokens that were likeliest in its place.
+
+The model is the one that trains, or the one that was trained or loaded last (`the_model`). A request stops within a token when the page no
+longer wants the answer. Nothing is drawn from the training's random stream.
+"""
+
+import secrets
+import time
+from heapq import nlargest
+
+from .requests import handles, stop_wanted
+
+NO_MODEL = "There is no model yet: run train.py, or load the Shakespeare model."
+SEEDS = 1_000_000  # a seed that somebody may want to read and type again
+MOST_TOKENS = 100_000
+LIKELIEST = 10
+
+
+def the_model():
+    """(model, tokenizer, Run) that the page's questions are about. RuntimeError with a sentence where there is none."""
+    from tinygpt import loop
+    from tinygpt.tokenizer import ByteTokenizer
+
+    run = loop.current
+    model = run.kept.get("model") if run is not None else None
+    if model is None:
+        raise RuntimeError(NO_MODEL)
+    data = run.kept.get("data")
+    tokenizer = run.kept.get("tokenizer") or getattr(data, "tokenizer", None) or getattr(run, "tokenizer", None)  # the last: of a file
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
+    if tokenizer is None:
+        if vocabulary != ByteTokenizer.vocab_size:
+            raise RuntimeError("The run keeps no tokenizer: keep the Dataset with run.keep(\"data\", ...), so that text can become tokens.")
+        tokenizer = ByteTokenizer()
+    if vocabulary is not None and tokenizer.vocab_size > vocabulary:
+        raise RuntimeError("The tokenizer has %d tokens and the model knows %d of them." % (tokenizer.vocab_size, vocabulary))
+    return model, tokenizer, run
+
+
+def token_text(tokenizer, token):
+    """One token as text of its own: a byte that is only a part of a character as 0xC3."""
+    if token >= tokenizer.vocab_size:  # the head may be wider than the tokenizer
+        return "<%d>" % token
+    text = tokenizer.decode([token])
+    return "0x%02X" % token if text == "\ufffd" and tokenizer.kind == "bytes" else text
+
+
+def number(args, name, label, default, low, high, kind=float):
+    """args[name] as a number in [low, high], `default` where it is absent or null. ValueError names the input as the page does."""
+    value = args.get(name)
+    if value is None:
+        return default
+    exact = type(value) is int or type(value) is float and (kind is float or value.is_integer())
+    if not exact or not low <= value <= high:
+        raise ValueError("The %s is %r: give a %snumber from %g to %g." % (label, value, "whole " if kind is int else "", low, high))
+    return kind(value)
+
+
+@handles("generate")
+def generate(args, part):
+    """args: prompt, tokens, temperature, top_k, top_p, seed; TrainConfig's defaults where absent, a fresh seed.
+
+    Parts: {id, text, probability, top: [[text, probability] x 10], ms: since the start}; text is "" while a UTF-8 character is only half
+    there. probability and top are the model's at this temperature, before top-k and top-p.
+    Returns {tokens, text: what was left in the decoder, stopped, seed, seconds, first_token_ms, tokens_per_s: after the first token, step:
+    of the run}.
+    """
+    from tinygpt import generate as generation
+    from tinygpt.config import TrainConfig
+    from tinygpt.inspect import token_probabilities
+    from tinygpt.tokenizer import StreamDecoder
+
+    started = time.perf_counter()
+    defaults = TrainConfig()
+    model, tokenizer, run = the_model()
+    missing = [name for name in ("config", "tok_emb", "blocks") if not hasattr(model, name)]
+    if missing:
+        raise RuntimeError("Text comes from the GPT's blocks through a key/value cache; this model has no %s." % ", no ".join(missing))
+    tokens = number(args, "tokens", "length", defaults.sample_tokens, 1, MOST_TOKENS, int)
+    temperature = number(args, "temperature", "temperature", defaults.temperature, 0, 100)
+    top_k = number(args, "top_k", "top-k", defaults.top_k, 0, 1_000_000, int)
+    top_p = number(args, "top_p", "top-p", defaults.top_p, 0, 1)
+    if top_p == 0:
+        raise ValueError("The top-p is 0, which leaves no token to choose from: give a number above 0, up to 1.")
+    seed = number(args, "seed", "seed", None, 0, 2**53 - 1, int)
+    seed = secrets.randbelow(SEEDS) if seed is None else seed
+    prompt = args.get("prompt", "\n")
+    if not prompt:
+        raise ValueError("The prompt is empty: write at least one character, a new line for instance.")
+
+    names = {}
+    stream = StreamDecoder(tokenizer)
+    made, first, last = 0, None, started
+    words = generation.generate(
+        model, tokenizer.encode(prompt), tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, with_logits=True
+    )
+    stopped = False
+    try:
+        for token, logits in words:
+            last = time.perf_counter()
+            first = first or last
+            made += 1
+            chances = token_probabilities(logits, temperature)
+            top = []
+            for i in nlargest(LIKELIEST, range(len(chances)), key=chances.__getitem__):
+                if i not in names:
+                    names[i] = token_text(tokenizer, i)
+                top.append([names[i], round(chances[i], 5)])
+            text = stream.push(token) if token < tokenizer.vocab_size else token_text(tokenizer, token)
+            part({"id": token, "text": text, "probability": round(chances[token], 5), "top": top, "ms": round((last - started) * 1e3, 2)})
+            if stop_wanted():
+                stopped = True
+                break
+    finally:
+        words.close()
+    after_first = last - first
+    return {
+        "tokens": made,
+        "text": stream.flush(),
+        "stopped": stopped,
+        "seed": seed,
+        "seconds": round(last - started, 4),
+        "first_token_ms": round((first - started) * 1e3, 2),
+        "tokens_per_s": round((made - 1) / after_first, 1) if after_first > 0 else None,
+        "step": run.step,
+    }

@@ -1,0 +1,231 @@
+"""Code that changes while it trains, in the page: Apply, pause, step, resume, stop, reset; what fails leaves the run alive."""
+
+import pytest
+
+from tests.browser.conftest import Tab
+
+pytestmark = [pytest.mark.browser]
+QUICK = {"preset": "tiny", "corpus": "stdlib"}
+
+
+@pytest.fixture(scope="module")
+def tab(browser, server):
+    tab = Tab(browser, server)
+    yield tab
+    assert tab.complaints == []
+    tab.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(tab):
+    yield
+    if tab.page.evaluate("() => tinygpt.state().running"):
+        tab.page.evaluate("() => tinygpt.stop()")
+    wait(tab, "() => !tinygpt.state().running")
+    tab.page.evaluate("() => tinygpt.reset()")
+    tab.page.click("#editor [role=tab]:has-text('train.py')")
+
+
+ORIGINAL = {}
+
+
+def wait(tab, condition, arg=None):
+    tab.page.wait_for_function(condition, arg=arg)
+
+
+def steps(tab, n):
+    wait(tab, "n => tinygpt.state().step >= n", n)
+
+
+def start(tab, steps_=100_000, change=lambda source: source):
+    """Starts train.py on the tiny preset, with a click; returns its source."""
+    if not ORIGINAL:
+        ORIGINAL["text"] = tab.page.evaluate("() => tinygpt.source()")
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", str(steps_))
+    source = change(ORIGINAL["text"].replace("config.sample_interval", "0").replace("config.eval_interval", "0"))
+    tab.write(source)
+    tab.page.click("#run")
+    steps(tab, 3)
+    return source
+
+
+def history(tab):
+    return tab.page.evaluate("() => tinygpt.history()")
+
+
+def edit(tab, source):
+    """Types the source into the editor and applies it by the keyboard; returns the status line."""
+    tab.write(source)
+    tab.page.keyboard.press("Control+Enter")
+    wait(tab, "() => /^(Applied|Not applied|The edited)/.test(document.getElementById('status').textContent)")
+    return tab.text("#status")
+
+
+def test_an_edited_learning_rate_holds_from_the_next_step_and_all_else_goes_on(tab):
+    source = start(tab)
+    line = edit(tab, source.replace("lr = schedule.apply(optimizer, i, config)", "lr = schedule.apply(optimizer, i, config) * 0 + 0.005"))
+    assert line.startswith("Applied at step ")
+    at = int(line.split()[3].replace(",", "").rstrip(":"))
+    steps(tab, at + 5)
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+    logged = history(tab)
+    assert [s["step"] for s in logged] == list(range(len(logged)))
+    assert all(s["lr"] == 3e-4 for s in logged[:at]) and all(s["lr"] == 0.005 for s in logged[at:]) and len(logged) > at + 4
+    assert abs(logged[at]["loss"] - logged[at - 1]["loss"]) < 0.6
+
+
+def test_a_model_with_one_more_layer_takes_over_what_fits_and_says_so(tab):
+    source = start(tab)
+    larger = source.replace('shape, config = run.settings(preset="small")', 'shape, config = run.settings(preset="small")\n    '
+                            'from dataclasses import replace\n    shape = replace(shape, layers=3)')  # fmt: skip
+    assert larger != source
+    line = edit(tab, larger)
+    assert line.startswith("Applied at step") and "blocks.2 (" in line and "starts new" in line
+    at = int(line.split()[3].replace(",", "").rstrip(":"))
+    steps(tab, at + 3)
+    tab.page.click("#pause")
+    wait(tab, "() => tinygpt.state().paused")
+    assert tab.page.evaluate("() => tinygpt.state().step") >= at + 3
+
+
+def test_model_py_is_edited_the_same_way(tab):
+    start(tab)
+    tab.page.click("#editor [role=tab]:has-text('model.py')")
+    model = tab.page.evaluate("() => fetch('py/model.py').then(answer => answer.text())")
+    assert "F.gelu" in model
+    line = edit(tab, model.replace("F.gelu", "F.relu"))
+    assert line.startswith("Applied at step")
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    steps(tab, at + 3)
+    tab.page.click("#editor [role=tab]:has-text('model.py')")
+    broken = model.replace("def forward(self, x", "def forward(self, y", 1)
+    assert broken != model
+    edit(tab, broken)
+    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    line = tab.text("#status")
+    assert line.startswith("The edited code failed; the code before goes on from step") and "model.py, line" in line and "NameError" in line
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    steps(tab, at + 3)
+    tab.write(model)
+    assert edit(tab, model).startswith("Applied")
+    tab.page.click("#editor [role=tab]:has-text('train.py')")
+
+
+@pytest.mark.parametrize("fault, words", [("def train(run)", "SyntaxError"), ("ZERO", "ZeroDivisionError"), ("LOOP", "NameError")])
+def test_an_error_in_the_edited_code_leaves_the_run_on_the_last_good_code(tab, fault, words):
+    source = start(tab)
+    edits = {
+        "def train(run)": source.replace("def train(run):", "def train(run)"),
+        "ZERO": source.replace("tinygpt.manual_seed(config.seed)", "1 / 0"),
+        "LOOP": source.replace("loss, norm = step()", "loss, norm = setp()"),
+    }
+    before = tab.page.evaluate("() => tinygpt.state().step")
+    tab.write(edits[fault])
+    tab.page.keyboard.press("Control+Enter")
+    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    line = tab.text("#status")
+    assert words in line and "Line " in line or "line" in line, line
+    assert words in tab.text("#console-output")
+    assert tab.page.locator("#editor .cm-error-line").count() == 1
+    steps(tab, before + 10)
+    answer = tab.page.evaluate("source => tinygpt.apply(source)", source)
+    assert answer == {"ok": True, "error": None}
+    steps(tab, tab.page.evaluate("() => tinygpt.state().step") + 3)
+
+
+def test_pause_step_and_resume(tab):
+    start(tab)
+    tab.page.click("#pause")
+    wait(tab, "() => tinygpt.state().paused")
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate("() => tinygpt.state().step") == at and tab.text("#pause") == "Resume"
+    assert tab.text("#status").startswith("Paused before step")
+    for n in (1, 2):
+        tab.page.click("#step")
+        wait(tab, "n => tinygpt.state().step === n", at + n)
+        tab.page.wait_for_timeout(100)
+        assert tab.page.evaluate("() => tinygpt.state().step") == at + n
+    tab.page.click("#pause")
+    steps(tab, at + 6)
+    assert tab.text("#pause") == "Pause"
+
+
+def test_a_paused_run_takes_an_edit_and_waits_on(tab):
+    source = start(tab)
+    tab.page.click("#pause")
+    wait(tab, "() => tinygpt.state().paused")
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    line = edit(tab, source.replace("loss, norm = step()", "loss, norm = step()  # edited"))
+    assert line == "Applied at step %s" % format(at, ",")
+    wait(tab, "() => tinygpt.state().paused")
+    assert tab.page.evaluate("() => tinygpt.state().step") == at
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+
+
+def test_a_stopped_run_is_resumed_from_its_step_and_reset_forgets_it(tab):
+    start(tab)
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    tab.page.fill("#setting-steps", str(at + 50))
+    tab.page.click("#pause")
+    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    logged = history(tab)
+    assert [s["step"] for s in logged] == list(range(at + 50)) and tab.page.evaluate("() => tinygpt.state().step") == at + 50
+    tab.page.click("#reset")
+    wait(tab, "() => document.body.dataset.phase === 'idle'")
+    assert tab.page.is_disabled("#pause")
+    assert tab.value("from tinygpt import loop\nloop.current is None")
+
+
+def test_a_run_can_begin_with_one_step(tab):
+    start(tab, 200)
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+    tab.page.evaluate("() => tinygpt.reset()")
+    tab.page.click("#step")
+    wait(tab, "() => tinygpt.state().paused")
+    assert history(tab) == []
+    tab.page.click("#step")
+    wait(tab, "() => tinygpt.history().length === 1")
+
+
+def test_the_model_travels_out_of_the_page_and_back(tab):
+    start(tab, 40)
+    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    about = tab.page.evaluate("""async () => {
+        const blob = await tinygpt.exportModel({optimizer: true});
+        window.kept = blob;
+        return blob.size;
+    }""")
+    assert about > 3 * 4 * 60_000
+    tab.page.evaluate("() => tinygpt.reset()")
+    back = tab.page.evaluate("() => tinygpt.importModel(kept)")
+    assert back["step"] == 40 and back["optimizer"] and back["config"]["layers"] == 2
+    tab.page.fill("#setting-steps", "60")
+    tab.page.click("#pause")
+    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.page.evaluate("() => tinygpt.state().step") == 60
+    broken = tab.page.evaluate("() => tinygpt.importModel(kept.slice(0, 5000)).then(() => 'taken', (error) => error.message)")
+    assert "taken" not in broken and len(broken) > 20
+
+
+def test_code_without_steps_is_paused_wherever_it_is(tab):
+    start(tab, 5)
+    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.page.evaluate("() => tinygpt.reset()")
+    tab.write("n = 0\nwhile True:\n    n += 1\n")
+    tab.page.click("#run")
+    wait(tab, "() => !document.getElementById('pause').disabled && document.getElementById('pause').textContent === 'Pause'")
+    tab.page.click("#pause")
+    wait(tab, "() => tinygpt.state().paused")
+    assert tab.text("#status") == "Paused"
+    tab.page.click("#pause")
+    wait(tab, "() => !tinygpt.state().paused")
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+    assert tab.value("n") > 0 and "KeyboardInterrupt" not in tab.text("#status")
