@@ -8,7 +8,7 @@ import uPlot from "../public/vendor/uplot/uPlot.esm.js";
 import { Flags } from "./chart_flags.js";
 import { dashes, lowerBound, Runs, thinned } from "./runs.js";
 
-const REST = 150; // ms between two drawings
+const REST = 250; // ms between two drawings
 const SHARE = 40; // and this many times what the last one took, at most 2.5 % of the page's thread;
 const LONGEST_REST = 1000; // ms, but never longer
 const SERIES = { loss: "Training", validation: "Validation", lr: "Learning rate", norm: "Gradient norm" };
@@ -101,15 +101,13 @@ export class LossChart {
 
   drawSoon() {
     if (this.timer) return;
-    const rest = this.drawnAt + Math.min(Math.max(REST, SHARE * this.cost), LONGEST_REST) - performance.now();
-    this.timer = setTimeout(() => (this.frame = requestAnimationFrame(() => this.draw())), Math.max(0, rest));
+    this.timer = atBeat(() => this.draw(), this.drawnAt + Math.min(SHARE * this.cost, LONGEST_REST));
   }
 
   draw() {
     this.drawnAt = performance.now();
-    clearTimeout(this.timer);
-    cancelAnimationFrame(this.frame);
-    this.timer = 0;
+    this.timer?.cancel();
+    this.timer = null;
     const run = this.runs.current, earlier = this.runs.earlier();
     const any = [run, ...earlier].some((one) => one && (one.steps.length || one.evalSteps.length));
     this.parent.classList.toggle("drawn", any);
@@ -149,8 +147,11 @@ export class LossChart {
   place = (step) => (this.log ? Math.log10(step + 1) : step);
   unplace = (x) => (this.log ? 10 ** x - 1 : x);
 
+  stepAt = (x) => stepNumber(this.unplace(x));
+
   end() {
-    const last = Math.max(10, ...[this.runs.current, ...this.earlier].map((run) => (run ? Math.max(run.steps.at(-1) ?? 0, run.evalSteps.at(-1) ?? 0) : 0)));
+    const shown = [this.runs.current, ...this.earlier].filter(Boolean);
+    const last = Math.max(10, ...shown.flatMap((run) => [run.steps.at(-1) ?? 0, run.evalSteps.at(-1) ?? 0]));
     const size = 10 ** Math.floor(Math.log10(last));
     const round = ROUND.find((factor) => factor * size >= last) * size;
     const planned = this.runs.current?.facts.steps ?? 0;
@@ -179,18 +180,18 @@ export class LossChart {
     const colour = (name) => style.getPropertyValue(name).trim();
     const font = "12px " + getComputedStyle(document.body).fontFamily;
     const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-    const side = (scale, show, stroke) => ({ ...axis, scale, side: 1, stroke, show, size: 52, grid: { show: false }, space: 40, values: (_, marks) => marks.map(shortNumber) });
+    const right = { ...axis, side: 1, size: 52, space: 40, grid: { show: false }, values: (_, marks) => marks.map(shortNumber) };
     const wide = this.field.clientWidth >= 480;
+    const line = { spanGaps: true, points: { show: false } };
     const grey = this.earlier.flatMap((run) => {
-      const alpha = this.runs.pointed === run ? 1 : 0.55, stroke = colour("--muted");
+      const [alpha, width] = this.runs.pointed === run ? [1, 2] : [0.55, 1.25], stroke = colour("--muted");
       const dots = { show: true, size: 7, width: 1.5, stroke, fill: colour("--panel") };
       return [
-        { stroke, alpha, width: this.runs.pointed === run ? 2 : 1.25, dash: dashes(this.runs, run), spanGaps: true, points: { show: false }, show: this.visible.loss },
+        { ...line, stroke, alpha, width, dash: dashes(this.runs, run), show: this.visible.loss },
         { stroke, alpha, paths: () => null, points: dots, show: this.visible.validation },
       ];
     });
     const [train, orange, purple] = ["--train", "--validation", "--keyword"].map(colour);
-    const line = { spanGaps: true, points: { show: false } };
     this.colours = { muted: colour("--muted"), panel: colour("--panel"), font };
     this.plot = new uPlot({
       ...this.size(),
@@ -201,9 +202,10 @@ export class LossChart {
         norm: { range: (_, low, high) => [0, (high || 1) * 1.1] },
       },
       axes: [
-        { ...axis, size: 28, splits: this.log ? () => this.decades() : undefined, values: (_, marks) => marks.map((mark) => stepNumber(this.unplace(mark))) },
+        { ...axis, size: 28, splits: this.log ? () => this.decades() : undefined, values: (_, marks) => marks.map(this.stepAt) },
         { ...axis, size: 40, space: 28, values: (_, marks) => marks.map((mark) => String(+mark.toFixed(3))) },
-        side("lr", this.visible.lr && wide, colour("--muted")), side("norm", this.visible.norm && wide, purple),
+        { ...right, scale: "lr", show: this.visible.lr && wide },
+        { ...right, scale: "norm", show: this.visible.norm && wide, stroke: purple },
       ],
       legend: { show: false },
       padding: [8, wide && (this.visible.lr || this.visible.norm) ? 8 : 24, 0, 0],
@@ -215,7 +217,7 @@ export class LossChart {
       },
       hooks: {
         setSelect: [(plot) => this.selected(plot)],
-        setCursor: [({ cursor }) => this.read(cursor.left < 0 ? null : Math.round(this.unplace(this.plot?.posToVal(cursor.left, "x") ?? 0)))],
+        setCursor: [(plot) => this.read(plot.cursor.left < 0 ? null : Math.round(this.unplace(plot.posToVal(plot.cursor.left, "x"))))],
         draw: [(plot) => this.drawOver(plot)],
         setSize: [() => this.plot && this.drawSoon()],
       },
@@ -239,7 +241,8 @@ export class LossChart {
   // The losses in view; in the whole run the references too, ln V only where the losses come near it.
   heights(low, high) {
     if (low === null) [low, high] = [0, 1];
-    if (!this.zoom) for (const { value } of this.references().filter(({ near }) => !near || high > 0.7 * near)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    const wanted = this.zoom ? [] : this.references().filter(({ near }) => !near || high > 0.7 * near).map(({ value }) => value);
+    [low, high] = [Math.min(low, ...wanted), Math.max(high, ...wanted)];
     const pad = (high - low) * 0.06 || 0.1, named = (edge) => !this.zoom && this.references().some(({ value }) => Math.abs(value - edge) < pad * 1.5);
     return [low - (named(low) ? 2.5 : 1) * pad, high + (named(high) ? 2.5 : 1) * pad]; // room for the name of a line
   }
@@ -291,13 +294,11 @@ export class LossChart {
 
   // Places of the steps 0, 1, 2, 5, 10, ... of the logarithmic view.
   decades() {
-    const [low, high] = this.edges, narrow = this.field.clientWidth < 480, places = [];
-    if (this.unplace(high) - this.unplace(low) < 10 * this.unplace(low)) return Array.from({ length: 5 }, (_, i) => low + ((i + 0.5) / 5) * (high - low));
-    for (const step of [0, ...Array.from({ length: 8 }, (_, i) => (narrow ? [1] : [1, 2, 5]).map((digit) => digit * 10 ** i)).flat()]) {
-      const x = this.place(step);
-      if (x >= low && x <= high) places.push(x);
-    }
-    return places;
+    const [low, high] = this.edges, narrow = this.field.clientWidth < 480;
+    if (this.unplace(high) < 11 * this.unplace(low)) return [0.1, 0.3, 0.5, 0.7, 0.9].map((share) => low + share * (high - low)); // zoomed in
+    const digits = narrow ? [1] : [1, 2, 5];
+    const steps = [0, ...[1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7].flatMap((decade) => digits.map((digit) => digit * decade))];
+    return steps.map(this.place).filter((x) => x >= low && x <= high);
   }
 
   // ---- zoom and readout ----
@@ -312,14 +313,16 @@ export class LossChart {
 
   // Pixels of the step nearest to `left`: the line under the pointer stands on a step.
   snapped(left) {
-    const { plot } = this, step = Math.round(this.unplace(plot.posToVal(left, "x")));
+    const { plot } = this;
+    const step = Math.round(this.unplace(plot.posToVal(left, "x")));
     return Math.min(Math.max(0, plot.valToPos(this.place(Math.max(0, step)), "x")), plot.over.clientWidth);
   }
 
   // Over the plot lies a slider: the step whose values are read.
   makeReadable(over) {
     over.tabIndex = 0;
-    for (const [name, value] of Object.entries({ role: "slider", "aria-label": "Step whose values are read", "aria-valuemin": 0 })) over.setAttribute(name, value);
+    const about = { role: "slider", "aria-label": "Step whose values are read", "aria-valuemin": 0 };
+    for (const [name, value] of Object.entries(about)) over.setAttribute(name, value);
     this.say(null);
     over.addEventListener("keydown", (event) => {
       const [low, high] = this.edges.map((edge) => Math.round(this.unplace(edge)));
@@ -349,7 +352,8 @@ export class LossChart {
     if (i >= 0) {
       rows.push(["loss", "Training", run.losses[i].toFixed(3)]);
       const e = nearest(run.evalSteps, at);
-      if (e >= 0) rows.push(["validation", "Validation", run.evalLosses[e].toFixed(3) + (run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e].toLocaleString("en")}`)]);
+      const where = run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e]?.toLocaleString("en")}`;
+      if (e >= 0) rows.push(["validation", "Validation", run.evalLosses[e].toFixed(3) + where]);
       if (run.lrs[i] !== null) rows.push(["lr", "Learning rate", shortNumber(run.lrs[i])]);
       if (run.norms[i] !== null) rows.push(["norm", "Gradient norm", run.norms[i].toPrecision(3)]);
     }
@@ -381,6 +385,15 @@ export class LossChart {
     over.setAttribute("aria-valuenow", step ?? 0);
     over.setAttribute("aria-valuetext", text);
   }
+}
+
+// Calls `draw` in the frame of the next beat, `earliest` (ms) or later. What changes while a model trains changes at the same beats: the
+// numbers and the chart cost the page one frame then, and the rest of the time it is idle.
+export function atBeat(draw, earliest = 0) {
+  const now = performance.now(), begun = Math.max(now + 1, earliest);
+  let frame = 0;
+  const timer = setTimeout(() => (frame = requestAnimationFrame(draw)), Math.ceil(begun / REST) * REST - now);
+  return { cancel: () => (clearTimeout(timer), cancelAnimationFrame(frame)) };
 }
 
 // ---- small parts ----

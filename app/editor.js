@@ -179,7 +179,9 @@ export class Editor {
   revert() {
     const { doc } = this.view.state;
     const base = this.base(this.shown).toString();
-    const changes = diff(doc.toString(), base).map(({ fromA, toA, fromB, toB }) => ({ from: fromA, to: toA, insert: textOf(base.slice(fromB, toB)) }));
+    const changes = diff(doc.toString(), base).map(
+      ({ fromA, toA, fromB, toB }) => ({ from: fromA, to: toA, insert: textOf(base.slice(fromB, toB)) }),
+    );
     if (changes.length) this.view.dispatch({ changes, annotations: isolateHistory.of("full"), userEvent: "revert" });
   }
 

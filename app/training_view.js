@@ -6,14 +6,13 @@
 // note {text}   device {device, build, threads, precision}   finish {step, reason}
 // A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
 
-import { LossChart, shortNumber } from "./chart.js";
+import { atBeat, LossChart, shortNumber } from "./chart.js";
 import { bitsPerToken, isBytes, meaning, WORDS } from "./meaning.js";
 import { PressureChip } from "./pressure.js";
 import { Runs, RunsPanel } from "./runs.js";
 
 const KEEP = 20_000; // characters of samples kept on the page
 const WINDOW = 20; // steps whose median time gives the speed
-const REST = 100; // ms between two updates of the numbers
 const SENTENCE = 2000; // ms between two updates of the sentence: time to read it
 const SAID = 10_000; // ms between two announcements to a screen reader
 const ENDS = { done: "done", stopped: "stopped", error: "error" };
@@ -30,10 +29,7 @@ export class TrainingView {
   }
 
   receive(messages) {
-    const pre = this.part("sample-text");
-    const bottom = messages.some(({ type }) => type === "sample") && pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
     for (const message of messages) this["on_" + message.type]?.(message);
-    if (bottom) pre.scrollTop = pre.scrollHeight;
     this.showSoon();
   }
 
@@ -62,8 +58,8 @@ export class TrainingView {
 
   on_start(message) {
     const again = this.run && (message.step > 0 || (message.run && message.run === this.run.run && !this.run.reason));
-    this.run = { loss: null, val: null, valStep: null, planned: 0, times: [], spent: 0, counted: 0, ...(again && this.run), ...message, done: message.step, reason: null, paused: false };
-    this.run.times = [];
+    const fresh = { loss: null, val: null, valStep: null, planned: 0, spent: 0, counted: 0 };
+    this.run = { ...fresh, ...(again && this.run), ...message, times: [], done: message.step, reason: null, paused: false };
     if (!again) {
       this.clock = { ran: 0, since: null };
       this.saidAt = performance.now();
@@ -124,6 +120,14 @@ export class TrainingView {
 
   on_sample({ text }) {
     this.sampleNode?.append(text);
+    if (this.follows) this.scrolling ??= requestAnimationFrame(() => this.scroll());
+  }
+
+  // Once a frame: asking for the height after every token would lay the page out for each.
+  scroll() {
+    this.scrolling = null;
+    const pre = this.part("sample-text");
+    pre.scrollTop = pre.scrollHeight;
   }
 
   on_sample_end() {
@@ -180,8 +184,11 @@ export class TrainingView {
   // Adds to the page's numbers what belongs to each: a text on what it is, and a second line.
   build() {
     const cells = {
-      loss: ["number-loss", "Loss", "number-bits"], val: ["number-val", "Validation", "number-val-step"], step: ["number-step", "Step", "number-steps"],
-      speed: ["number-speed", "Tokens/s", "number-batch"], eta: ["number-eta", "Time left", "number-elapsed"],
+      loss: ["number-loss", "Loss", "number-bits"],
+      val: ["number-val", "Validation", "number-val-step"],
+      step: ["number-step", "Step", "number-steps"],
+      speed: ["number-speed", "Tokens/s", "number-batch"],
+      eta: ["number-eta", "Time left", "number-elapsed"],
     };
     for (const [word, [id, label, second]] of Object.entries(cells)) {
       const cell = this.part(id).parentElement, term = cell.querySelector("dt");
@@ -213,6 +220,14 @@ export class TrainingView {
     this.said.ariaLive = "polite";
     row.after(this.said);
     this.buildRuns();
+    const pre = this.part("sample-text");
+    this.follows = true; // the end of the samples, unless the reader has gone back in them
+    let top = 0;
+    pre.addEventListener("scroll", () => {
+      if (pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40) this.follows = true;
+      else if (pre.scrollTop < top) this.follows = false;
+      top = pre.scrollTop;
+    }, { passive: true });
   }
 
   // The list of runs, behind a button of the chart's legend.
@@ -228,15 +243,12 @@ export class TrainingView {
     });
   }
 
-  // At most ten times a second: that is as much as can be read.
   showSoon() {
-    if (this.waiting) return;
-    this.waiting = setTimeout(() => requestAnimationFrame(() => this.show()), Math.max(0, (this.shownAt ?? -REST) + REST - performance.now()));
+    this.waiting ??= atBeat(() => this.show());
   }
 
   show() {
-    this.waiting = 0;
-    this.shownAt = performance.now();
+    this.waiting = null;
     const run = this.run;
     if (!run) return;
     const put = (node, text) => {
@@ -252,11 +264,13 @@ export class TrainingView {
     set("number-steps", `of ${run.steps.toLocaleString("en")}`);
     set("number-speed", ms ? compact(this.speed()) : "–");
     set("number-batch", `${run.batch_tokens.toLocaleString("en")}/step`);
-    set("number-eta", run.reason ? ENDS[run.reason] ?? "–" : run.paused ? "paused" : ms ? "about " + duration(this.left() / 1000) : "–");
+    const left = run.paused ? "paused" : ms ? "about " + duration(this.left() / 1000) : "–";
+    set("number-eta", run.reason ? ENDS[run.reason] ?? "–" : left);
     set("number-elapsed", `${clockTime(this.elapsed() / 1000)} elapsed`);
+    const threads = run.threads === 1 ? "1 thread" : `${run.threads} threads`;
     const facts = {
       model: `${run.preset}: ${compact(run.parameters)} parameters`,
-      device: [run.device, run.device !== "webgpu" && (run.threads === 1 ? "1 thread" : `${run.threads} threads`), run.precision ?? "f32"].filter(Boolean).join(", "),
+      device: [run.device, run.device !== "webgpu" && threads, run.precision ?? "f32"].filter(Boolean).join(", "),
       ms: ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
       planned: run.planned && `${bytes(run.planned)} planned`,
       lr: typeof run.lr === "number" && `lr ${shortNumber(run.lr)}`,

@@ -1,4 +1,4 @@
-"""The editor's questions (app/session/completing.py), asked natively: completion, description and problems, without running the source."""
+"""The editor's questions (app/session/completing.py and checking.py), asked natively; the source is never run."""
 
 import sys
 import time
@@ -24,8 +24,9 @@ def completing():
     requests.handles = lambda name: lambda function: function
     before = set(sys.modules)
     sys.modules.update({"session_without_page": package, "session_without_page.requests": requests})
-    from session_without_page import completing
+    from session_without_page import checking, completing
 
+    completing.check = checking.check
     yield completing
     for name in set(sys.modules) - before:
         if name.startswith("session_without_page"):

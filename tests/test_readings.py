@@ -161,7 +161,7 @@ def test_the_first_token_comes_before_a_second_is_asked_for_and_then_eight_are_u
         next(text)
         replays.append(gpu.replays)
     assert replays[0] == 0 and model._decoder.step.captures == 1
-    # The prompt's one token was the recorded step. The second was waited for when eight more were under way; each further one costs a replay.
+    # The prompt's one token was the recorded step. The second was waited for when eight more were under way; each further costs a replay.
     assert replays[1:31] == list(range(9, 39)) and replays[31:] == [39] * 3
 
 

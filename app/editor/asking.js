@@ -1,8 +1,8 @@
 // Questions to the running interpreter that the editor never waits for.
 //
-// While a model trains, Python answers between two steps; in one long call it does not answer at all. So a question has a patience: when that
-// is over the editor goes on without (null); what comes later is of use only where nothing has been typed since. While a question of one kind is unanswered no other of that
-// kind is sent: a busy Python is not buried in them.
+// While a model trains, Python answers between two steps; in one long call it does not answer at all. So a question has a patience: when
+// that is over the editor goes on without (null); what comes later is of use only where nothing has been typed since. While a question of
+// one kind is unanswered no other of that kind is sent: a busy Python is not buried in them.
 
 export class Asking {
   constructor(session) {

@@ -8,6 +8,7 @@ import {
 import { place } from "./asking.js";
 import { inText } from "./language.js";
 
+const LONG = 56; // characters of a signature in the list
 const IDENTIFIER = /[\p{L}\p{N}_]*$/u;
 
 function source(asking, file) {
@@ -38,10 +39,12 @@ function source(asking, file) {
 }
 
 function option({ label, type, detail, info, boost = 0 }) {
-  return { label, type: type === "module" ? "namespace" : type, boost, detail: detail && shortened(detail, 56), info: info || (detail?.length > 56 ? detail : undefined) };
+  const long = detail?.length > LONG;
+  return {
+    label, type: type === "module" ? "namespace" : type, boost,
+    detail: long ? detail.slice(0, LONG - 1) + "…" : detail, info: info || (long ? detail : undefined),
+  };
 }
-
-const shortened = (text, length) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
 
 // The words on the chosen name stand beside the list, or where there is no room above or below it: never over it.
 function besideList(view, list, chosen, info, space) {

@@ -1,5 +1,5 @@
 // What is wrong with the code, shown in it: the line where the last run failed, and what Python says while one types (the handler "check" of
-// app/session/completing.py, 400 ms after the last key).
+// app/session/checking.py, 400 ms after the last key).
 
 import { Decoration, EditorView, StateEffect, StateField, ViewPlugin, lintGutter, setDiagnostics } from "../../public/vendor/editor.js";
 import { position } from "./asking.js";

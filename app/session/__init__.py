@@ -1,7 +1,8 @@
 """Python's side of the page: one interpreter that the editor, the console and `tinygpt.run` share.
 
 `start` is called once by app/python_start.js, `run` for every source, `interrupt` when a Stop finds Python waiting; where nothing runs,
-`use_device` when the user chooses a device and `serve_idle` when the page asks something. The server packs this folder as the package `tinygpt_session`.
+`use_device` when the user chooses a device and `serve_idle` when the page asks something. The server packs this folder as the package
+`tinygpt_session`.
 
 output.py    text to the page
 running.py   compiles and runs one source in the `__main__` namespace

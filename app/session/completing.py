@@ -1,4 +1,4 @@
-"""The editor's questions: what can stand at the cursor (complete), what is this (describe), what is wrong (check).
+"""The editor's questions: what can stand at the cursor (complete) and what is this (describe); what is wrong asks checking.py.
 
 A place is {source, line, column, file}: lines from 1, columns in characters from 0. The answers come from the interpreter that runs: real
 modules, real objects, the running loop's variables (inferring.py), and never from running anything. Nothing here raises: an editor that
@@ -6,7 +6,6 @@ gets no answer goes on without.
 
 complete  {options: [{label, type, detail, info, boost}]}: type is function, class, module, variable or keyword; detail the signature
 describe  {label, type, signature, value, doc} or null
-check     [{line, column, end_column, message, severity}]: what the compiler says, and names that are defined nowhere
 """
 
 import ast
@@ -14,46 +13,29 @@ import builtins
 import keyword
 import re
 import sys
-import warnings
-
-import __main__
 
 from . import known
+from .checking import quietly
 from .inferring import UNKNOWN, Source, Value, module
 from .requests import handles
-from .scopes import HERE, find_here, scope_at, scopes_of, tree_of, undefined_names
+from .scopes import HERE, find_here, scope_at, scopes_of, tree_of
 
 WORD = re.compile(r"\w*$")
 FROM_IMPORT = re.compile(r"\s*from\s+(\.*)([\w.]*)\s+import\s+\(?[\w\s,]*$")
 IMPORT = re.compile(r"\s*(?:from\s+(\.*)|import\s+(?:[\w.]+(?:\s+as\s+\w+)?,\s*)*)([\w.]*)$")
 CHAIN = re.compile(r"[\w.]*$")
 SOFT = ("match", "case", "type")
-ALWAYS = frozenset("__name__ __file__ __doc__ __class__ __builtins__ __package__ __spec__ __annotations__ __debug__".split())
 _details = {}  # (id of a function or class, bound) -> (it, type, signature, first line): long lists are described at once
 
 
 @handles("complete")
 def complete(args, part=None):
-    return _quietly({"options": []}, _complete, args)
+    return quietly({"options": []}, _complete, args)
 
 
 @handles("describe")
 def describe(args, part=None):
-    return _quietly(None, _describe, args)
-
-
-@handles("check")
-def check(args, part=None):
-    return _quietly([], _check, args["source"], args.get("file", "train.py"))
-
-
-def _quietly(otherwise, function, *args):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the source; `check` tells them
-            return function(*args)
-    except Exception:
-        return otherwise
+    return quietly(None, _describe, args)
 
 
 # ---- at the cursor ----
@@ -298,10 +280,7 @@ def _meant(place, word, node):
         statement = place.parents[-1]
         return source.imported(node, statement if isinstance(statement, ast.ImportFrom) else None)
     if isinstance(node, ast.keyword):
-        call = place.parents[-1]
-        name = ast.unparse(call.func) if isinstance(call, ast.Call) else "call"
-        value = source.infer(node.value, scope)
-        return value if value.kind == "instance" else Value("parameter") if name else None
+        return Value("parameter")
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         inner = next((s for s in scope.inner if s.node is node), scope)
         return Value("source class" if isinstance(node, ast.ClassDef) else "source function", (node, inner))
@@ -316,58 +295,3 @@ def _meant(place, word, node):
         live = source.frame_locals(scope)
         return Value("live", live[word]) if word in live and (found is None or found is UNKNOWN) else found
     return None
-
-
-# ---- what is wrong ----
-
-
-def _check(source, file):
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    problems, lines = [], source.split("\n")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            tree = compile(source, file, "exec", ast.PyCF_ONLY_AST | flags, dont_inherit=True)
-            compile(tree, file, "exec", flags, dont_inherit=True)
-        except SyntaxError as error:
-            return [_syntax_problem(error, lines)]
-        except ValueError as error:  # a null character
-            return [dict(line=1, column=0, end_column=len(lines[0]), message=str(error), severity="error")]
-    for warning in told:
-        if issubclass(warning.category, SyntaxWarning):
-            problems.append(_whole_line(warning.lineno, lines, str(warning.message), "warning"))
-    live = __main__.__dict__ if file == "train.py" else {}
-
-    def exists(name):
-        return name in ALWAYS or name in builtins.__dict__ or name in live
-
-    for node in undefined_names(scopes_of(tree), exists):
-        text = lines[node.lineno - 1]
-        column = len(text.encode()[: node.col_offset].decode(errors="ignore"))
-        place = dict(line=node.lineno, column=column, end_column=column + len(node.id))
-        problems.append({**place, "message": "%s is not defined" % node.id, "severity": "warning"})
-    return problems[:50]
-
-
-def _syntax_problem(error, lines):
-    line = min(max(1, error.lineno or 1), len(lines))
-    text = lines[line - 1]
-    column = (error.offset or 0) - 1
-    if column < 0:
-        return _whole_line(line, lines, error.msg, "error")
-    end = error.end_offset - 1 if error.end_lineno == error.lineno and (error.end_offset or 0) > 0 else len(text)
-    column = min(column, len(text))
-    if "was never closed" in error.msg:
-        end = column + 1
-    return dict(line=line, column=column, end_column=max(min(end, len(text)), column), message=_sentence(error.msg), severity="error")
-
-
-def _whole_line(number, lines, message, severity):
-    number = min(max(1, number or 1), len(lines))
-    text = lines[number - 1]
-    column = len(text) - len(text.lstrip())
-    return dict(line=number, column=column, end_column=len(text), message=_sentence(message), severity=severity)
-
-
-def _sentence(text):
-    return text[:1].upper() + text[1:]

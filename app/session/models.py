@@ -1,12 +1,13 @@
 """The model being trained as a file (docs/format.md), and back: what `tinygpt.exportModel` and `importModel` ask for."""
 
+import tinygpt_host as host
+
 from . import requests
 
 
 @requests.handles("export", deferred=True)
 def export(args, answer):
     """{optimizer: with moments and step counts}: the bytes of a .tinygpt file of the current run."""
-    import tinygpt_host as host
     from tinygpt import checkpoint, loop
     from tinygpt.ops import random
 

@@ -1,0 +1,143 @@
+"""The page as a whole: what the first look shows, the two ways in, text from the model, a look inside, and what a screen reader gets."""
+
+import json
+import pathlib
+
+import pytest
+
+from tests.browser.conftest import Tab
+
+pytestmark = [pytest.mark.browser]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def tab(browser, server):
+    tab = Tab(browser, server)
+    yield tab
+    assert tab.complaints == []
+    tab.close()
+
+
+def wait(tab, condition, arg=None):
+    tab.page.wait_for_function(condition, arg=arg)
+
+
+def trained(tab, steps=60):
+    """A tiny model after some steps, from the inputs and the Run button."""
+    if tab.page.evaluate("() => tinygpt.state().step") == steps:
+        return
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", str(steps))
+    tab.page.click("#run")
+    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+
+
+def test_the_first_look_shows_the_code_run_and_the_chart_without_scrolling(tab):
+    for selector in ("#editor .cm-content", "#run", "#chart", "#load-model", "#train-own", "#number-loss", "#panel-tabs", "#console-input"):
+        box = tab.page.locator(selector).bounding_box()
+        assert box and box["y"] >= 0 and box["y"] < 900 and box["x"] + min(box["width"], 100) <= 1440, selector
+    editor, chart, run = [tab.page.locator(s).bounding_box() for s in ("#editor", "#chart", "#run")]
+    assert editor["height"] > 300 and chart["height"] > 150 and run["y"] + run["height"] <= 900
+    assert tab.page.evaluate("() => document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth")
+    assert tab.page.locator("dialog[open], [role=dialog]").count() == 0
+
+
+def test_without_a_shipped_model_the_button_says_so(tab):
+    if json.loads((ROOT / "public/models/models.json").read_text()):
+        return  # then the next test has it
+    tab.page.click("#load-model")
+    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    assert "ships no trained model yet" in tab.text("#status") and "Train your own" in tab.text("#status")
+
+
+def test_training_ones_own_tells_how_long_it_takes_here(tab):
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", "20000")
+    tab.page.click("#train-own")
+    wait(tab, "() => document.getElementById('status').textContent.includes('measured')")
+    line = tab.text("#status")
+    assert line.startswith("20,000 steps of tiny take about ") and line.endswith(" ms a step")
+    assert tab.page.get_attribute("#tab-samples", "aria-selected") == "true"
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+    assert tab.page.evaluate("() => tinygpt.state().tokens_per_s") > 100
+
+
+def test_text_appears_token_by_token_while_it_is_decoded(tab):
+    trained(tab)
+    times = tab.page.evaluate("""async () => {
+        const shown = [];
+        const onToken = () => shown.push([performance.now(), document.getElementById('generate').textContent.length]);
+        const answer = await tinygpt.generate({prompt: "ROMEO:", tokens: 150, temperature: 0.8, seed: 3, onToken});
+        return {shown, end: performance.now(), answer};
+    }""")
+    assert len(times["shown"]) == 150 and times["answer"]["tokens"] == 150 and len(times["answer"]["text"]) > 50
+    first, last = times["shown"][0][0], times["shown"][-1][0]
+    assert last - first > 0 and times["end"] >= last
+    lengths = [length for _, length in times["shown"]]
+    assert lengths[75] > lengths[1], "the page grows meanwhile"
+    again = tab.page.evaluate("() => tinygpt.generate({prompt: 'ROMEO:', tokens: 150, temperature: 0.8, seed: 3})")
+    assert again["text"] == times["answer"]["text"]
+
+
+def test_text_is_written_between_the_steps_of_a_training_run(tab):
+    tab.page.fill("#setting-steps", "100000")
+    tab.page.click("#run")
+    wait(tab, "() => tinygpt.state().step > 5")
+    answer = tab.page.evaluate("() => tinygpt.generate({prompt: 'A', tokens: 20, seed: 1})")
+    assert answer["tokens"] == 20
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    wait(tab, "n => tinygpt.state().step > n + 3", at)
+    tab.page.click("#stop")
+    wait(tab, "() => !tinygpt.state().running")
+
+
+def test_the_generate_panel_by_hand(tab):
+    trained(tab)
+    tab.page.click("#tab-generate")
+    panel = tab.page.locator("#generate")
+    panel.get_by_role("button", name="Generate").click()
+    wait(tab, "() => /tokens\\/s/.test(document.getElementById('generate').textContent)")
+    assert "first token" in panel.inner_text().lower()
+
+
+def test_a_look_inside(tab):
+    trained(tab)
+    tab.page.click("#tab-inside")
+    wait(tab, "() => document.querySelectorAll('#inside canvas').length > 0")
+    assert tab.page.locator("#inside canvas").first.is_visible()
+
+
+PAIRS = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) => violations.map((v) =>
+    v.id + ": " + v.nodes.map((node) => node.target.join(" ") + " " + (node.any[0]?.message ?? node.all[0]?.message ?? "")).join(" | ")))"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_that_an_automated_check_finds_keeps_people_out(browser, server, theme):
+    tab = Tab(browser, server, color_scheme=theme)
+    tab.page.add_script_tag(path=str(ROOT / "node_modules/axe-core/axe.min.js"))
+    assert tab.page.evaluate(PAIRS) == []
+    trained(tab)
+    for name in ("samples", "generate", "inside"):
+        tab.page.click("#tab-" + name)
+        tab.page.wait_for_timeout(300)
+        assert tab.page.evaluate(PAIRS) == [], name
+    tab.close()
+
+
+def test_the_shipped_model_is_loaded_and_writes_at_once(browser, server):
+    tab = Tab(browser, server)
+    trained(tab)
+    data = bytes(tab.page.evaluate("async () => [...new Uint8Array(await (await tinygpt.exportModel({optimizer: false})).arrayBuffer())]"))
+    shipped = [{"name": "shakespeare", "title": "The Shakespeare model", "file": "shakespeare.tinygpt", "bytes": len(data), "val_loss": 1.5}]
+    tab.context.route("**/public/models/models.json", lambda route: route.fulfill(json=shipped))
+    tab.context.route("**/public/models/shakespeare.tinygpt", lambda route: route.fulfill(body=data))
+    tab.page.reload()
+    tab.ready()
+    tab.page.click("#load-model")
+    wait(tab, "() => document.getElementById('status').textContent.includes('is loaded')")
+    assert tab.page.get_attribute("#tab-generate", "aria-selected") == "true"
+    wait(tab, "() => document.getElementById('generate').textContent.length > 200")
+    assert tab.complaints == []
+    tab.close()
