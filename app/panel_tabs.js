@@ -1,4 +1,4 @@
-// The panels at the lower right: one tab each, of which one is shown. A panel hears when it is shown or hidden: `panel.shown(true | false)`.
+// The panels at the lower right: one tab each, of which one is shown.
 
 export class PanelTabs {
   constructor(list, parent) {
@@ -16,20 +16,15 @@ export class PanelTabs {
     element.setAttribute("role", "tabpanel");
     element.setAttribute("aria-labelledby", tab.id);
     element.classList.add("panel");
-    this.panels.set(name, { tab, element, panel: make(element) });
+    this.panels.set(name, { tab, element });
     tab.addEventListener("click", () => this.show(name));
     this.draw();
-    return this.panels.get(name).panel;
+    return make(element);
   }
 
   show(name) {
-    const before = this.current;
     this.current = name;
     this.draw();
-    if (before !== name) {
-      this.panels.get(before)?.panel?.shown?.(false);
-      this.panels.get(name).panel?.shown?.(true);
-    }
   }
 
   draw() {

@@ -10,6 +10,7 @@ import { atBeat, LossChart, shortNumber } from "./chart.js";
 import { bitsPerToken, isBytes, meaning, WORDS } from "./meaning.js";
 import { PressureChip } from "./pressure.js";
 import { Runs, RunsPanel } from "./runs.js";
+import { bytes, compact, duration } from "./words.js";
 
 const KEEP = 20_000; // characters of samples kept on the page
 const WINDOW = 20; // steps whose median time gives the speed
@@ -234,7 +235,7 @@ export class TrainingView {
   buildRuns() {
     const button = this.chart.button("Runs", () => this.runs.changed(), "Show, rename and remove this page's runs");
     const panel = popover(button, "div", "runs-popover");
-    panel.ariaLabel = "Runs";
+    Object.assign(panel, { role: "group", ariaLabel: "Runs" });
     this.chart.parent.append(panel);
     new RunsPanel(panel, { runs: this.runs });
     this.runs.addEventListener("change", () => {
@@ -330,22 +331,6 @@ function popover(button, tag, className) {
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[sorted.length >> 1] : 0;
-}
-
-export function compact(number) {
-  for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (number >= size) return (number / size).toFixed(number >= 100 * size ? 0 : number >= 10 * size ? 1 : 2) + unit;
-  }
-  return number.toFixed(0);
-}
-
-export function bytes(number) {
-  return number >= 1e9 ? (number / 1e9).toFixed(2) + " GB" : number >= 1e6 ? (number / 1e6).toFixed(1) + " MB" : (number / 1e3).toFixed(0) + " kB";
-}
-
-export function duration(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 // 1:05, 1:02:03

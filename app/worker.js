@@ -45,6 +45,7 @@ async function boot({ channel, inbox: requests, signal: buffer, extension, choic
       return signal !== null;
     },
     wanted: takeWish,
+    interrupt: () => void (signal && Atomics.store(signal, 0, STOP)),
     isolated: signal !== null,
     asked: () => (signal ? Atomics.load(signal, ASKED) !== 0 : asked.length > 0),
     // JSON list of the requests that have come.

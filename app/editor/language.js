@@ -40,7 +40,7 @@ export const pythonLanguage = () => [
 export const tabKeys = [{ key: "Tab", run: acceptCompletion }, indentWithTab];
 
 export const label = (name) =>
-  EditorView.contentAttributes.of({ "aria-label": `${name}, Python code. Tab indents. To leave the editor, press Escape, then Tab.` });
+  EditorView.contentAttributes.of({ "aria-label": `${name}, Python code. Tab indents. To leave the editor, press Escape, then Tab.`, tabindex: "0" });
 
 // Whether a position is in a comment or in the text of a string.
 export function inText(state, position) {

@@ -10,6 +10,7 @@ requests.py  what the page asks while code runs or idles; pause, step, resume
 editing.py   edited code takes over from the code that runs
 models.py    the model as a file, and back
 generating.py, inside.py   text from the model, and what is in it
+completing.py, checking.py  what the editor asks: completions, hover, problems (inferring.py, known.py, scopes.py)
 results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line
 waiting.py   `time.sleep` and `run_sync` that a Stop ends
@@ -24,7 +25,7 @@ from .requests import serve_idle
 from .running import interrupt, run
 from .training import use_device
 
-ASKED = ("editing", "models", "generating", "inside")  # modules that register what the page may ask
+ASKED = ("editing", "models", "generating", "inside", "completing")  # modules that register what the page may ask
 __all__ = ["interrupt", "run", "serve_idle", "start", "use_device"]
 
 

@@ -5,6 +5,7 @@ therefore waits in JavaScript on the same flag, and what is awaited is a task th
 """
 
 import asyncio
+import signal
 import time
 
 import pyodide.ffi
@@ -71,7 +72,18 @@ def stop():
         _tasks[-1].cancel()
 
 
+def interrupted(number, frame):
+    """The handler of a Stop. An exception out of a finalizer is printed and forgotten, so there the Stop is put back: it comes again."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            host.interrupt()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
 def install():
+    signal.signal(signal.SIGINT, interrupted)
     time.sleep = sleep
     sleep.__module__ = "time"
     run_sync.direct = _run_sync  # for a device that ends its own waits: it need not go through the event loop's task queue

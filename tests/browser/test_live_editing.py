@@ -214,6 +214,19 @@ def test_the_model_travels_out_of_the_page_and_back(tab):
     assert "taken" not in broken and len(broken) > 20
 
 
+def test_a_stop_that_finds_python_in_a_finalizer_is_not_lost(tab):
+    took = tab.page.evaluate("""async () => {
+        const end = tinygpt.run("class Slow:\\n    def __del__(self):\\n        for _ in range(3000): pass\\nn = 0\\nwhile True:\\n    n += 1\\n    Slow()\\n");
+        await new Promise((resume) => setTimeout(resume, 300));
+        const begun = performance.now();
+        tinygpt.interrupt();
+        const answer = await end;
+        return [performance.now() - begun, answer.error];
+    }""")
+    assert took[1].endswith("KeyboardInterrupt") and took[0] < 1000, took
+    assert tab.value("n") > 10
+
+
 def test_code_without_steps_is_paused_wherever_it_is(tab):
     start(tab, 5)
     wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
