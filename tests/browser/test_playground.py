@@ -105,8 +105,15 @@ def test_the_generate_panel_by_hand(tab):
 def test_a_look_inside(tab):
     trained(tab)
     tab.page.click("#tab-inside")
-    wait(tab, "() => document.querySelectorAll('#inside canvas').length > 0")
-    assert tab.page.locator("#inside canvas").first.is_visible()
+    panel = tab.page.locator("#inside")
+    panel.get_by_role("button", name="Look", exact=True).click()
+    wait(tab, "() => document.querySelector('#inside .attention-small')?.checkVisibility()")
+    assert panel.locator(".attention-small").count() == 2 * 3, "a map for each of tiny's heads"
+    assert "on average" in panel.inner_text()
+    panel.get_by_role("tab", name="Logit lens").click()
+    wait(tab, "() => document.querySelectorAll('#inside table td').length > 20")
+    panel.get_by_role("tab", name="Weights and gradients").click()
+    wait(tab, "() => document.getElementById('inside').textContent.includes('blocks.1.mlp')")
 
 
 PAIRS = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) => violations.map((v) =>
