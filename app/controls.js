@@ -161,7 +161,7 @@ export class Controls extends EventTarget {
   }
 
   on_applied(message) {
-    message.text = this.changedText; // for the mark on the chart, which is drawn after this
+    message.text ??= this.changedText; // for the mark on the chart, which is drawn after this
   }
 
   // A version that had been running failed: the one before goes on.

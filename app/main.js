@@ -26,7 +26,9 @@ const console_ = new Console(part("console-output"), part("console-input"), {
   run: (source) => session.run(source, { mode: "console" }),
   interrupt: () => session.interrupt(),
 });
-const training = new TrainingView({ note: (text) => console_.notice(text), device: (facts) => showDevice(facts) });
+const training = new TrainingView({
+  note: (text) => console_.notice(text), device: (facts) => showDevice(facts), settings: () => settings?.values() ?? {},
+});
 const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
 if (askedFor(asked)) choice.touched = true;
 const controls = new Controls({
@@ -97,7 +99,10 @@ for (const [id, press] of Object.entries({
   apply: () => controls.apply(),
   diff: () => showDiff(part("diff").getAttribute("aria-pressed") !== "true"),
   revert: () => editor.revert(),
-  restart: () => session.restart("Python was restarted."),
+  restart: () => {
+    training.ended();
+    session.restart("Python was restarted.");
+  },
 })) {
   part(id).addEventListener("click", async () => {
     try {

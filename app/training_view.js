@@ -1,6 +1,6 @@
 // What a training run shows: numbers, chart, facts and samples, from the messages of tinygpt.loop.
 //
-// start {run?, preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, corpus?}
+// start {name, preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, goes_on}
 // step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss}   sample_start {step}   sample {text}   sample_end
 // applied {step, text}   reverted {step, error, line, arrived}   paused {step}   resumed {step}
 // note {text}   device {device, build, threads, precision}   finish {step, reason}
@@ -50,6 +50,14 @@ export class TrainingView {
     return { step, loss, val_loss, lr, device, tokens_per_s: this.speed(), run: this.runs.current?.name ?? null };
   }
 
+  // The run is forgotten: its curve stays, the numbers wait for the next one.
+  forget() {
+    this.run = null;
+    for (const id of ["loss", "val", "step", "speed", "eta"]) this.part("number-" + id).textContent = "–";
+    for (const id of ["bits", "val-step", "steps", "batch", "elapsed"]) this.part("number-" + id).textContent = "";
+    this.sentence.textContent = "";
+  }
+
   // The run has ended without a message: Python was restarted.
   ended(reason = "stopped") {
     if (this.run && !this.run.reason) this.receive([{ type: "finish", step: this.run.done, reason }]);
@@ -58,7 +66,7 @@ export class TrainingView {
   // ---- the loop's messages ----
 
   on_start(message) {
-    const again = this.run && (message.step > 0 || (message.run && message.run === this.run.run && !this.run.reason));
+    const again = this.run && (message.goes_on ?? message.step > 0);
     const fresh = { loss: null, val: null, valStep: null, planned: 0, spent: 0, counted: 0 };
     this.run = { ...fresh, ...(again && this.run), ...message, times: [], done: message.step, reason: null, paused: false };
     if (!again) {

@@ -121,9 +121,9 @@ def signalled(number, frame):
     global _run_for
     from . import training
 
-    if training.running() or _current:
-        return  # the boundary will see to it
     _run_for = 0
+    if training.running() or _current:
+        return  # the next boundary waits
     host.write(TRAINING, json.dumps({"type": "paused", "step": None}))
     while _run_for == 0:
         _rest()

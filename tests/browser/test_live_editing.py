@@ -215,14 +215,18 @@ def test_the_model_travels_out_of_the_page_and_back(tab):
 
 
 def test_a_stop_that_finds_python_in_a_finalizer_is_not_lost(tab):
-    took = tab.page.evaluate("""async () => {
-        const end = tinygpt.run("class Slow:\\n    def __del__(self):\\n        for _ in range(3000): pass\\nn = 0\\nwhile True:\\n    n += 1\\n    Slow()\\n");
-        await new Promise((resume) => setTimeout(resume, 300));
-        const begun = performance.now();
-        tinygpt.interrupt();
-        const answer = await end;
-        return [performance.now() - begun, answer.error];
-    }""")
+    source = "class Slow:\n    def __del__(self):\n        for _ in range(3000): pass\nn = 0\nwhile True:\n    n += 1\n    Slow()\n"
+    took = tab.page.evaluate(
+        """async (source) => {
+            const end = tinygpt.run(source);
+            await new Promise((resume) => setTimeout(resume, 300));
+            const begun = performance.now();
+            tinygpt.interrupt();
+            const answer = await end;
+            return [performance.now() - begun, answer.error];
+        }""",
+        source,
+    )
     assert took[1].endswith("KeyboardInterrupt") and took[0] < 1000, took
     assert tab.value("n") > 10
 
