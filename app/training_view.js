@@ -110,6 +110,7 @@ export class TrainingView {
 
   on_paused() {
     if (this.run) this.run.paused = true;
+    this.sentenceAt = -Infinity;
     this.goOn(false);
   }
 
