@@ -13,6 +13,7 @@ import { GeneratePanel } from "./panels/generate.js";
 import { InsidePanel } from "./panels/inside.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
+import { Tour } from "./tour.js";
 import { TrainingView } from "./training_view.js";
 import { bytes } from "./words.js";
 
@@ -207,6 +208,8 @@ part("theme").addEventListener("click", () => {
   localStorage.setItem("theme", document.documentElement.dataset.theme);
   training.chart.restyle();
 });
+
+new Tour(part("tour"));
 
 // ---- what the page starts with ----
 

@@ -121,6 +121,26 @@ PAIRS = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "w
     v.id + ": " + v.nodes.map((node) => node.target.join(" ") + " " + (node.any[0]?.message ?? node.all[0]?.message ?? "")).join(" | ")))"""
 
 
+@pytest.mark.parametrize("width, height", [(1440, 900), (1024, 768), (390, 844)])
+def test_the_tour_shows_every_part_and_can_be_left(browser, server, width, height):
+    tab = Tab(browser, server, viewport={"width": width, "height": height})
+    assert tab.page.locator("#tour-card").count() == 0, "nothing starts by itself"
+    tab.page.click("#tour")
+    titles = []
+    while tab.page.is_visible("#tour-card"):
+        box = tab.page.locator("#tour-card").bounding_box()
+        assert box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
+        assert tab.page.locator(".toured").count() == 1
+        titles.append(tab.text("#tour-card h2"))
+        tab.page.locator("#tour-card button.primary").click()
+    assert len(titles) == len(set(titles)) == 8 and tab.page.locator(".toured").count() == 0
+    tab.page.click("#tour")
+    tab.page.keyboard.press("Escape")
+    assert not tab.page.is_visible("#tour-card") and tab.page.evaluate("() => document.activeElement.id") == "tour"
+    assert tab.complaints == []
+    tab.close()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_that_an_automated_check_finds_keeps_people_out(browser, server, theme):
     tab = Tab(browser, server, color_scheme=theme)
