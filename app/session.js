@@ -12,6 +12,7 @@
 import { ANSWER, ChannelReader, ChannelWriter, newChannel, NOTICE, REQUEST, STDOUT, TRAINING } from "./channel.js";
 import { CHOICES } from "./device_choice.js";
 
+const FRAME = 16, CALM = 100; // ms from the first unread text to the reading of all
 const STOP = 2, PAUSE = 10; // SIGINT and SIGUSR1, as in worker.js
 const STOP_PATIENCE = 3000; // ms after which a Stop that did not take hold is told to the user
 
@@ -77,9 +78,10 @@ export class Session extends EventTarget {
 
   drainSoon() {
     if (this.drainTimer) return;
-    // Once a frame is often enough; timers of a hidden page are slowed down, so there the ring is read at once.
+    // Once a frame is often enough, and steps of a training run are drawn more seldom than that; timers of a hidden page are slowed down, so there
+    // the ring is read at once.
     if (document.hidden) this.drain();
-    else this.drainTimer = setTimeout(() => this.drain(), 16);
+    else this.drainTimer = setTimeout(() => this.drain(), this.calm && !this.asked.size ? CALM : FRAME);
   }
 
   drain() {
@@ -90,6 +92,7 @@ export class Session extends EventTarget {
 
   deliver(records) {
     const messages = [], answers = [];
+    this.calm = records.length > 0 && records.every(([recordKind, text]) => recordKind === TRAINING && text.startsWith('{"type": "step"'));
     let kind = 0, text = "";
     const flush = () => {
       if (!text) return;
@@ -138,6 +141,10 @@ export class Session extends EventTarget {
     promise.number = id; // for `cancel`
     this.unsent.push({ id, name, args });
     this.send();
+    if (this.drainTimer) {
+      clearTimeout(this.drainTimer); // somebody waits for an answer now
+      this.drainTimer = setTimeout(() => this.drain(), FRAME);
+    }
     return promise;
   }
 

@@ -246,3 +246,19 @@ def test_code_without_steps_is_paused_wherever_it_is(tab):
     tab.page.click("#stop")
     wait(tab, "() => !tinygpt.state().running")
     assert tab.value("n") > 0 and "KeyboardInterrupt" not in tab.text("#status")
+
+
+def test_without_isolation_edits_and_pauses_reach_a_running_loop_too(browser, server_without_isolation):
+    tab = Tab(browser, server_without_isolation)
+    source = start(tab)
+    line = edit(tab, source.replace("lr = schedule.apply(optimizer, i, config)", "lr = schedule.apply(optimizer, i, config) * 0 + 0.004"))
+    assert line.startswith("Applied at step ")
+    tab.page.click("#pause")
+    wait(tab, "() => tinygpt.state().paused")
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    tab.page.click("#step")
+    wait(tab, "n => tinygpt.state().step === n", at + 1)
+    tab.page.click("#pause")
+    wait(tab, "n => tinygpt.state().step > n", at + 5)
+    assert history(tab)[-1]["lr"] == 0.004
+    tab.close()
