@@ -51,7 +51,7 @@ export class Controls extends EventTarget {
     const took = duration((performance.now() - begun) / 1000);
     this.active = false;
     if (outcome.error && outcome.status !== "stopped") this.error(outcome.error);
-    if (outcome.status === "finished") this.status(`Finished in ${took}`, "good");
+    if (outcome.status === "finished") this.status(`Finished in ${took}${this.goesOn ? ". Write with it under Generate, or raise Steps and press Resume" : ""}`, "good");
     else if (outcome.status === "stopped") this.status(`Stopped after ${took}; variables are kept`);
     else this.showError(outcome);
     editor.setRunning(null);

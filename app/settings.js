@@ -1,7 +1,7 @@
 // The inputs above the editor. What they start with comes from config.py (py/defaults.json); what the user changed overrides the
 // loop's own settings in the next run, and only that: so an edit of train.py is never overruled by an input nobody touched.
 
-const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus"];
+const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval"];
 
 export class Settings {
   constructor(defaults, corpora) {

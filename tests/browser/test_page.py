@@ -49,7 +49,7 @@ def test_the_page_says_how_far_the_start_is(browser, server):
 
 def test_the_inputs_start_with_the_defaults_of_config_py(tab):
     standard = config.TrainConfig()
-    for name in ("steps", "lr", "batch_size", "seed"):
+    for name in ("steps", "lr", "batch_size", "seed", "sample_interval"):
         assert float(tab.page.input_value("#setting-" + name)) == getattr(standard, name), name
     assert tab.page.input_value("#setting-corpus") == standard.corpus
     preset = tab.page.input_value("#setting-preset")
