@@ -38,7 +38,8 @@ def test_a_thousand_prints_a_second_leave_the_page_responsive(tab):
         const tasks = [0];
         new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({type: "longtask"});
         const source = "import time\\nend = time.monotonic() + 10\\nn = 0\\nwhile time.monotonic() < end:\\n"
-            + "    for _ in range(10):\\n        n += 1\\n        print('line', n, 'of what a person prints in a loop')\\n    time.sleep(0.01)\\nn";
+            + "    for _ in range(10):\\n        n += 1\\n        print('line', n, 'of what a person prints in a loop')\\n"
+            + "    time.sleep(0.01)\\nn";
         const {result} = await tinygpt.run(source);
         return [Math.max(...tasks), result];
     }""")
