@@ -12,6 +12,7 @@ Every answer carries the headers that make the page cross-origin isolated: threa
 """
 
 import argparse
+import gzip
 import hashlib
 import http.server
 import io
@@ -19,6 +20,7 @@ import json
 import re
 import runpy
 import sys
+import threading
 import urllib.parse
 import webbrowser
 from pathlib import Path
@@ -40,6 +42,30 @@ TYPES = {
     ".whl": "application/octet-stream", ".py": "text/x-python; charset=utf-8", ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml", ".png": "image/png", ".tinygpt": "application/octet-stream",
 }  # fmt: skip
+
+
+PACKED = (".html", ".css", ".js", ".mjs", ".json", ".wasm", ".py", ".svg")  # sent as gzip: texts are read in pieces, the rest is compressed
+_packed = {}  # ETag -> gzip of what it names
+RUNTIME = "/public/vendor/pyodide/pyodide.asm.wasm"  # half a second of compression: done before somebody asks
+
+
+def packed(etag, stream):
+    """The gzip of a stream, made once. Its ETag names its contents."""
+    if etag not in _packed:
+        _packed[etag] = gzip.compress(stream.read(), 6, mtime=0)
+    return _packed[etag]
+
+
+def named(file):
+    """The ETag of a file."""
+    stat = file.stat()
+    return '"%x-%x"' % (stat.st_mtime_ns, stat.st_size)
+
+
+def pack_runtime():
+    if file := served_file(RUNTIME):
+        with file.open("rb") as stream:
+            packed(named(file), stream)
 
 
 def defaults():
@@ -82,8 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._send_made(path, *MADE[path])
         elif file := served_file(path):
             with file.open("rb") as stream:
-                stat = file.stat()
-                self._send(file.suffix, '"%x-%x"' % (stat.st_mtime_ns, stat.st_size), stat.st_size, stream)
+                self._send(file.suffix, named(file), file.stat().st_size, stream)
         else:
             self._text(404, "there is no %s here\n" % path)
 
@@ -104,6 +129,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", etag)
             self.end_headers()
             return
+        gzipped = suffix in PACKED and "Range" not in self.headers and "gzip" in self.headers.get("Accept-Encoding", "")
+        if gzipped:
+            content = packed(etag, stream)
+            size, stream = len(content), io.BytesIO(content)
         start, end, status = 0, size, 200
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked:
@@ -114,6 +143,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", TYPES[suffix])
         self.send_header("Content-Length", str(end - start))
+        if gzipped:
+            self.send_header("Content-Encoding", "gzip")
+        if suffix in PACKED:
+            self.send_header("Vary", "Accept-Encoding")
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", etag)
         if asked:
@@ -173,6 +206,7 @@ def main():
         server = Server(("127.0.0.1", options.port), Handler)
     except (OSError, OverflowError) as error:
         sys.exit("port %d cannot be used (%s); choose another with --port, or --port 0 for any free one" % (options.port, error))
+    threading.Thread(target=pack_runtime, daemon=True).start()
     url = "http://127.0.0.1:%d/" % server.server_address[1]
     print("Serving on " + url, flush=True)
     if not options.no_open:

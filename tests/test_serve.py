@@ -1,5 +1,6 @@
 """The server: only what it should serve, with the headers and types the page needs; set-up that says what is wrong."""
 
+import gzip
 import http.client
 import io
 import json
@@ -116,6 +117,18 @@ def test_ranges(port):
     answer, content = get(port, "/app/main.js", Range="bytes=100-")
     assert answer.status == 206 and content == whole[100:]
     assert get(port, "/app/main.js", Range="bytes=%d-" % len(whole))[0].status == 416
+
+
+def test_what_compresses_is_sent_as_gzip_to_who_takes_it(port):
+    plain, text = get(port, "/app/main.js")
+    answer, content = get(port, "/app/main.js", Accept_Encoding="gzip, br")
+    assert answer.status == 200 and answer.headers["Content-Encoding"] == "gzip" and plain.headers["Content-Encoding"] is None
+    assert gzip.decompress(content) == text and len(content) < len(text) / 2
+    assert answer.headers["ETag"] == plain.headers["ETag"] and answer.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert get(port, "/app/main.js", Accept_Encoding="gzip", If_None_Match=plain.headers["ETag"])[0].status == 304
+    part, piece = get(port, "/app/main.js", Accept_Encoding="gzip", Range="bytes=10-19")
+    assert part.status == 206 and piece == text[10:20] and part.headers["Content-Encoding"] is None
+    assert get(port, "/py/tinygpt.zip", Accept_Encoding="gzip")[0].headers["Content-Encoding"] is None, "it is compressed already"
 
 
 def test_head_has_no_body(port):
