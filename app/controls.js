@@ -6,6 +6,8 @@
 
 import { duration } from "./words.js";
 
+const GRAPHICS_PATIENCE = 1500; // ms
+
 export class Controls extends EventTarget {
   // settings(): the inputs' values. status(text, kind), error(traceback): where sentences and tracebacks go.
   constructor({ session, editor, settings, status, error, training }) {
@@ -44,8 +46,9 @@ export class Controls extends EventTarget {
     this.goesOn = false;
     editor.setRunning(files);
     this.inUse = files;
-    this.status(resume ? "Going on" : "Running train.py");
     this.enter("running");
+    await this.graphicsSoon();
+    this.status(resume ? "Going on" : "Running train.py");
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], { mode: "script", options: { settings: this.settings(), files, paused, resume } });
     const took = duration((performance.now() - begun) / 1000);
@@ -57,6 +60,13 @@ export class Controls extends EventTarget {
     editor.setRunning(null);
     this.enter(this.goesOn ? "stopped" : "idle");
     return { ok: outcome.ok, error: outcome.error };
+  }
+
+  // Once Python runs, the worker cannot take a GPU that is still being opened: a run pressed in the first moments waits a little for it.
+  async graphicsSoon() {
+    const status = setTimeout(() => this.status("Opening the GPU"), 100);
+    await Promise.race([this.session.graphics, new Promise((resume) => setTimeout(resume, GRAPHICS_PATIENCE))]);
+    clearTimeout(status);
   }
 
   showError({ error, file, line }, introduction = "") {

@@ -97,7 +97,8 @@ def begin(settings=None, files=None, paused=False, resume=False):
 
 
 def end():
-    """After any source."""
+    """After any source: the next one neither waits nor goes on by what was asked of this one."""
+    requests.begin()
     loop = sys.modules.get("tinygpt.loop")
     if loop:
         loop.set_resume(None)

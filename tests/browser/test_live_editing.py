@@ -164,6 +164,7 @@ def test_a_paused_run_takes_an_edit_and_waits_on(tab):
     assert tab.page.evaluate("() => tinygpt.state().step") == at
     tab.page.click("#stop")
     wait(tab, "() => !tinygpt.state().running")
+    assert tab.value("from tinygpt import loop\nfor i in loop.Run().steps(3): pass\ni") == 2, "a loop from elsewhere does not wait"
 
 
 def test_a_stopped_run_is_resumed_from_its_step_and_reset_forgets_it(tab):
