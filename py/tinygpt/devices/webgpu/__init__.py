@@ -333,7 +333,7 @@ class WebGpuDevice(Device):
                 None if r is None else Operand(i, 0, extent[spec.name], _letter(kernel, spec, params), r)
                 for i, (spec, r) in enumerate(zip(kernel.buffers, residues))
             ]
-            added = dict.fromkeys(OPTIONS.get(kernel.name, ()))
+            added = dict.fromkeys(plan.OPTIONS.get(kernel.name, ()))
             for name, value in extra.items():
                 added[name] = Operand(name, 0, value[1], value[2], value[0][1] % 16) if isinstance(value, tuple) else value
             found = self._plans[key] = plan.make(self, kernel, params, operands, added, scalar)
@@ -436,12 +436,6 @@ class WebGpuDevice(Device):
         return [(index, label, statistics.median(r[i] for r in rounds) * 1e-9) for i, (index, label) in enumerate(loaded.labels)]
 
 
-# What fuse.py may add: present in every plan, None by default.
-OPTIONS = {
-    "matmul": ("sums", "norm_x", "norm_weight", "norm_bias", "norm_eps", "norm_kind"),
-    "adamw": ("clip_norm", "max_norm"),
-    "attention_decode": ("k_new", "v_new", "k_b", "v_b"),
-}
 
 
 def _letter(kernel, spec, params):

@@ -15,6 +15,13 @@ ALIGN = 256  # bytes: what every WebGPU device takes as a binding's offset
 MOST_GROUPS = 65535  # workgroups in one dimension of a dispatch
 PLANS = {}  # kernel name -> plan function
 
+# What fuse.py may add: there for every plan, None by default.
+OPTIONS = {
+    "matmul": ("sums", "norm_x", "norm_weight", "norm_bias", "norm_eps", "norm_kind"),
+    "adamw": ("clip_norm", "max_norm"),
+    "attention_decode": ("k_new", "v_new", "k_b", "v_b"),
+}
+
 Dispatch = namedtuple("Dispatch", "shader defines groups operands params label")  # operands: ((Field, Operand), ...) of those given
 Deferred = namedtuple("Deferred", "out part splits n accumulate")  # out[i] (+)= sum over s of part[s * n + i]
 

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from .... import kernels
-from ..plan import PLANS, kernel
+from ..plan import OPTIONS, PLANS, kernel
 
 FEW = 16  # rows of x up to which w is read once for every four of them
 
@@ -34,7 +34,8 @@ def _through_float(d, p, b):
     d.run("quantized.dequantize", -(-n // 256), dict(out=w, w=b.w, scale=b.scale), dict(n=n, K=p.K), reads=True)
     sizes = dict(batch=1, M=p.M, N=p.N, K=p.K, ta=0, tb=1, lda=p.K, ldb=p.K, ldc=p.N, sa=0, sb=0, sc=0)
     params = kernels.matmul.Params(**sizes, alpha=1.0, beta=0.0, epilogue=0 if b.bias is None else kernels.BIAS)
-    PLANS["matmul"](d, params, SimpleNamespace(out=b.out, a=b.x, b=w, bias=b.bias, residual=None, pre=None, sums=None))
+    options = dict.fromkeys(OPTIONS["matmul"])
+    PLANS["matmul"](d, params, SimpleNamespace(out=b.out, a=b.x, b=w, bias=b.bias, residual=None, pre=None, **options))
 
 
 @kernel("quantize_int8")
