@@ -143,6 +143,8 @@ session.addEventListener("stage", ({ detail: { name, loaded } }) => {
 });
 
 session.addEventListener("ready", ({ detail: { device } }) => {
+  // The first completion makes Python read what it answers from: better now than at the first key.
+  setTimeout(() => session.request("complete", { source: "import tinygpt\ntinygpt.", line: 2, column: 8, file: "train.py" }).catch(() => {}), 300);
   part("boot").hidden = true;
   surroundings = [device.isolated ? "isolated" : "not isolated", "Python " + device.python];
   showDevice(device);
