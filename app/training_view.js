@@ -1,6 +1,6 @@
 // What a training run shows: numbers, chart, facts and samples, from the messages of tinygpt.loop.
 //
-// start {name, preset, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, goes_on}
+// start {name, preset, corpus, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, goes_on}
 // step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss}   sample_start {step}   sample {text}   sample_end
 // applied {step, text}   reverted {step, error, line, arrived}   paused {step}   resumed {step}
 // note {text}   device {device, build, threads, precision}   finish {step, reason}

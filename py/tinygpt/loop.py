@@ -383,6 +383,7 @@ class Run:
             batch_tokens=config.batch_size * model.config.context,
             vocab_size=model.config.vocab_size,
             step=self.step,
+            corpus=getattr(self.kept.get("data"), "corpus", None),
             goes_on=self.version is not None and (self._carried is not None or self.step > 0),
             **describe_device(),
         )
