@@ -14,7 +14,6 @@ export class Controls extends EventTarget {
     super();
     Object.assign(this, { session, editor, settings, status, error, training });
     this.phase = "idle";
-    this.run = 0; // number of the run
     this.active = false; // the editor's code is in the worker
     this.goesOn = false; // there is a run that could be resumed
     this.changedText = ""; // the edit that is on its way, for the mark on the chart
@@ -33,7 +32,6 @@ export class Controls extends EventTarget {
   // ---- a whole run ----
 
   start({ paused = false } = {}) {
-    this.run++;
     return this.execute({ paused, resume: false });
   }
 
@@ -88,15 +86,22 @@ export class Controls extends EventTarget {
     }
     await this.session.request("reset");
     this.goesOn = false;
-    this.training.forget?.();
+    this.training.forget();
     this.status("Reset: the next run starts from new weights");
     this.enter("idle");
   }
 
-  // A model came from a file: it is what a resumed run goes on with.
-  imported() {
-    this.goesOn = true;
-    this.enter("stopped");
+  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds.
+  async importModel(blob) {
+    const url = URL.createObjectURL(blob);
+    try {
+      const about = await this.session.request("import", { url });
+      this.goesOn = true;
+      this.enter("stopped");
+      return about;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
   }
 
   // ---- between two steps ----

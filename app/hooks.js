@@ -24,21 +24,12 @@ export function hooks({ session, editor, controls, training, generate }) {
       if (source !== undefined) editor.text = source;
       return controls.apply();
     },
-    state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state(), step: training.run?.done ?? 0 }),
+    state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state() }),
     history: () => training.history(),
     async exportModel({ optimizer = true } = {}) {
       return new Blob([await session.request("export", { optimizer })], { type: "application/octet-stream" });
     },
-    async importModel(blob) {
-      const url = URL.createObjectURL(blob);
-      try {
-        const about = await session.request("import", { url });
-        controls.imported();
-        return about;
-      } finally {
-        URL.revokeObjectURL(url);
-      }
-    },
+    importModel: (blob) => controls.importModel(blob),
     generate: (options) => generate().generate(options),
   };
 }

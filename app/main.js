@@ -15,7 +15,7 @@ import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { Tour } from "./tour.js";
 import { TrainingView } from "./training_view.js";
-import { bytes } from "./words.js";
+import { bytes, sentence } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 // For tests and comparisons: ?variant= and ?threads= choose the extension's build and threads, ?device= and ?precision= the device.
@@ -198,8 +198,6 @@ function banner(text) {
   part("banner").hidden = !text;
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".");
-
 // ---- light and dark: the system's choice unless the user took one ----
 
 const chosen = localStorage.getItem("theme");
@@ -208,7 +206,6 @@ part("theme").addEventListener("click", () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.documentElement.dataset.theme = dark === "dark" ? "light" : "dark";
   localStorage.setItem("theme", document.documentElement.dataset.theme);
-  training.chart.restyle();
 });
 
 new Tour(part("tour"));

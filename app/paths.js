@@ -2,17 +2,17 @@
 //
 // Which models are shipped says public/models/models.json: [{name, title, file, bytes, val_loss}].
 
+import { PROMPT } from "./panels/generate.js";
 import { bytes, duration } from "./words.js";
 
 const MEASURED = 2000; // ms of steps before the estimate is told
-const PROMPT = "ROMEO:\n";
 
 export class Paths {
   // generate(): the Generate panel. show(name): brings a panel to the front.
   constructor({ session, controls, training, generate, show, status, models }) {
-    Object.assign(this, { session, controls, training, generate, show, status, models });
+    Object.assign(this, { controls, training, generate, show, status, models });
     session.addEventListener("training", ({ detail }) => detail.forEach((message) => message.type === "start" && this.began(message)));
-    training.chart?.setReference?.(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
+    training.chart.setReference(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
   }
 
   get shipped() {
@@ -32,13 +32,7 @@ export class Paths {
     this.status(`Loading ${model.title}: ${bytes(model.bytes)}`);
     const answer = await fetch("public/models/" + model.file);
     if (!answer.ok) throw new Error(`The model could not be fetched (${answer.status}): reload the page, or train your own.`);
-    const url = URL.createObjectURL(await answer.blob());
-    try {
-      await this.session.request("import", { url });
-    } finally {
-      URL.revokeObjectURL(url);
-    }
-    this.controls.imported();
+    await this.controls.importModel(await answer.blob());
     this.status(`${model.title} is loaded: it writes below`, "good");
     this.show("generate");
     await this.generate().generate({ prompt: PROMPT });

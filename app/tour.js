@@ -1,6 +1,8 @@
 // A short tour of the page: one card after another beside the part it explains. Nothing is blocked meanwhile; Escape or "Leave" ends it. It starts
 // when somebody asks for it, never by itself.
 
+import { element } from "./panels/tokens.js";
+
 const STOPS = [
   ["#editor", "This is the whole training loop", "Python, running in this tab. It makes a small GPT, reads a batch of text, measures how wrong the model's guesses are (the loss) and improves its weights, step after step. Nothing is sent to a server."],
   ["#settings", "What a run starts with", "A size of model (preset), how many steps, the learning rate, the text to learn from. What you change here overrides train.py, and only that."],
@@ -28,20 +30,14 @@ export class Tour {
   }
 
   build() {
-    const make = (tag, properties, ...children) => {
-      const node = Object.assign(document.createElement(tag), properties);
-      node.append(...children);
-      return node;
-    };
-    this.title = make("h2", { id: "tour-title" });
-    this.text = make("p", {});
-    this.count = make("span", { className: "tour-count" });
-    this.back = make("button", { type: "button", textContent: "Back", onclick: () => this.go(this.at - 1) });
-    this.next = make("button", { type: "button", className: "primary", onclick: () => this.go(this.at + 1) });
-    this.leave = make("button", { type: "button", className: "quiet", textContent: "Leave", onclick: () => this.end() });
-    const row = make("div", { className: "tour-row" }, this.count, this.leave, this.back, this.next);
-    this.card = make("section", { id: "tour-card", tabIndex: -1 }, this.title, this.text, row);
-    this.card.setAttribute("aria-labelledby", "tour-title");
+    this.title = element("h2", { id: "tour-title" });
+    this.text = element("p");
+    this.count = element("span", { class: "tour-count" });
+    this.back = element("button", { type: "button", textContent: "Back", onclick: () => this.go(this.at - 1) });
+    this.next = element("button", { type: "button", class: "primary", onclick: () => this.go(this.at + 1) });
+    this.leave = element("button", { type: "button", class: "quiet", textContent: "Leave", onclick: () => this.end() });
+    const row = element("div", { class: "tour-row" }, this.count, this.leave, this.back, this.next);
+    this.card = element("section", { id: "tour-card", tabIndex: -1, "aria-labelledby": "tour-title" }, this.title, this.text, row);
     this.card.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
     document.body.append(this.card);
   }

@@ -46,7 +46,7 @@ export class TrainingView {
   }
 
   state() {
-    const { step = null, loss = null, val: val_loss = null, lr = null, device = null } = this.run ?? {};
+    const { done: step = 0, loss = null, val: val_loss = null, lr = null, device = null } = this.run ?? {};
     return { step, loss, val_loss, lr, device, tokens_per_s: this.speed(), run: this.runs.current?.name ?? null };
   }
 

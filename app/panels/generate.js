@@ -8,9 +8,10 @@
 // onToken({id, text, probability, top: [[text, probability] x 10]}) is called for each token as it arrives. Hovering a token, or going to it
 // with the arrow keys, shows what else was likely there.
 
-import { element, Likeliest, percent, sentence, spoken, visible } from "./tokens.js";
+import { sentence } from "../words.js";
+import { element, Likeliest, percent, spoken, visible } from "./tokens.js";
 
-const PROMPT = "ROMEO:\n";
+export const PROMPT = "ROMEO:\n";
 const BUSY = 600; // ms without a token after which the panel says what it waits for
 const INPUTS = [
   // name, label, attributes, what it is

@@ -11,7 +11,8 @@
 import { AttentionView } from "./inside/attention.js";
 import { LensView } from "./inside/lens.js";
 import { WeightsView } from "./inside/weights.js";
-import { element, Likeliest, sentence } from "./tokens.js";
+import { sentence } from "../words.js";
+import { element, Likeliest } from "./tokens.js";
 
 const REFRESH = 3000;
 const PROMPT = "What light through yonder";

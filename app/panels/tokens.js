@@ -12,9 +12,6 @@ export const percent = (p) => (p == null ? "–" : p >= 0.0995 ? `${(100 * p).to
 // "The first 12 tokens are left out: ..." for a prompt that was cut, or "".
 export const cutNote = ({ cut, limit }) => (cut ? `The first ${cut} tokens are left out: the last ${limit} are shown.` : "");
 
-// An error's message as a sentence of the page.
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".");
-
 export const element = (tag, properties = {}, ...children) => {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

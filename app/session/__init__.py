@@ -19,13 +19,11 @@ training.py  the inputs of the page to `tinygpt.loop`, its messages back; the de
 """
 
 import json
-from importlib import import_module
 
 from .requests import serve_idle
 from .running import interrupt, run
 from .training import use_device
 
-ASKED = ("editing", "models", "generating", "inside", "completing")  # modules that register what the page may ask
 __all__ = ["interrupt", "run", "serve_idle", "start", "use_device"]
 
 
@@ -36,7 +34,5 @@ def start(settings):
     settings = json.loads(settings)
     output.install()
     waiting.install()
-    for name in ASKED:
-        import_module("." + name, __package__)
     wheels.install(settings["wheels"], settings["base"])
     return json.dumps(training.start(settings["extension"], settings["missing"] if "missing" in settings else None))

@@ -114,8 +114,7 @@ def version(files, tell):
 def described(error):
     """{error, traceback, file, line} for the page."""
     text, place = describe(error)
-    file, line = place or (None, None)
-    return {"error": text.splitlines()[-1], "traceback": text, "file": file, "line": line}
+    return {"error": text.splitlines()[-1], "traceback": text, **place}
 
 
 @requests.handles("apply", deferred=True)

@@ -36,11 +36,11 @@ class _Stack(traceback.StackSummary):
 
 
 def describe(error):
-    """(traceback text, where in the editor's files: (file, line), or None)."""
+    """(traceback text, where in the editor's files it happened: {file, line}, both None where it did not)."""
     sys.last_exc, sys.last_type, sys.last_value, sys.last_traceback = error, type(error), error, error.__traceback__
     summary = traceback.TracebackException.from_exception(error, compact=True)
     _clean(summary)
-    return "".join(summary.format()).rstrip("\n"), _place(error)
+    return "".join(summary.format()).rstrip("\n"), dict(zip(("file", "line"), _place(error) or (None, None)))
 
 
 def _clean(summary):

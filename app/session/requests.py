@@ -9,14 +9,17 @@ import json
 import sys
 import time
 import traceback
+from importlib import import_module
 
 import tinygpt_host as host
 
 from .output import ANSWER, TRAINING
 
 HANDLERS = {}
+FEATURES = ("editing", "models", "generating", "inside", "completing")  # modules with handlers, imported at the first question
 LATER = object()  # what a handler returns that will answer later, through the Answer it was given
 PAUSE_LOOK = 100  # ms between two looks for requests while the loop is paused
+ISOLATED = bool(host.isolated)
 TURN_SECONDS = 0.05  # between two turns of the worker's event loop where requests come as messages
 
 _run_for = None  # steps until the loop pauses; None: it does not
@@ -43,8 +46,7 @@ class Answer:
         from .errors import describe
 
         trace, place = describe(error)
-        file, line = place or (None, None)
-        host.write(ANSWER, json.dumps({"id": self.number, "ok": False, "error": text, "traceback": trace, "file": file, "line": line}))
+        host.write(ANSWER, json.dumps({"id": self.number, "ok": False, "error": text, "traceback": trace, **place}))
 
 
 def handles(name, deferred=False):
@@ -60,6 +62,8 @@ def handles(name, deferred=False):
 def serve():
     """Answers everything that was asked. Called where nothing runs, and at step boundaries."""
     global _current
+    for name in FEATURES:
+        import_module("." + name, __package__)
     while host.asked():
         for request in json.loads(host.requests()):
             answer = Answer(request["id"])
@@ -156,7 +160,7 @@ def _rest():
 def _turn(ms=0):
     """Where the page cannot write into shared memory, its messages arrive when Python lets the worker's event loop turn."""
     global _turned
-    if host.isolated or not ms and time.perf_counter() - _turned < TURN_SECONDS:
+    if ISOLATED or not ms and time.perf_counter() - _turned < TURN_SECONDS:
         return
     from pyodide.ffi import can_run_sync, run_sync
 

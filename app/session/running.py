@@ -66,8 +66,7 @@ async def run(source, mode, options):
 
 def _described(error):
     text, place = describe(error)
-    file, line = place or (None, None)
-    return {"error": text, "file": file, "line": line}
+    return {"error": text, **place}
 
 
 def interrupt():

@@ -39,6 +39,10 @@ class Tab:
         assert answer["ok"], answer["error"]
         return answer["result"]
 
+    def wait(self, condition, arg=None):
+        """Until the condition (JavaScript, of `arg`) holds."""
+        self.page.wait_for_function(condition, arg=arg)
+
     def text(self, selector):
         return self.page.inner_text(selector)
 

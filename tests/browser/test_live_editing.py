@@ -21,7 +21,7 @@ def fresh(tab):
     yield
     if tab.page.evaluate("() => tinygpt.state().running"):
         tab.page.evaluate("() => tinygpt.stop()")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     tab.page.evaluate("() => tinygpt.reset()")
     tab.page.click("#editor [role=tab]:has-text('train.py')")
 
@@ -29,12 +29,8 @@ def fresh(tab):
 ORIGINAL = {}
 
 
-def wait(tab, condition, arg=None):
-    tab.page.wait_for_function(condition, arg=arg)
-
-
 def steps(tab, n):
-    wait(tab, "n => tinygpt.state().step >= n", n)
+    tab.wait("n => tinygpt.state().step >= n", n)
 
 
 def start(tab, steps_=100_000, change=lambda source: source):
@@ -58,7 +54,7 @@ def edit(tab, source):
     """Types the source into the editor and applies it by the keyboard; returns the status line."""
     tab.write(source)
     tab.page.keyboard.press("Control+Enter")
-    wait(tab, "() => /^(Applied|Not applied|The edited)/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^(Applied|Not applied|The edited)/.test(document.getElementById('status').textContent)")
     return tab.text("#status")
 
 
@@ -69,7 +65,7 @@ def test_an_edited_learning_rate_holds_from_the_next_step_and_all_else_goes_on(t
     at = int(line.split()[3].replace(",", "").rstrip(":"))
     steps(tab, at + 5)
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     logged = history(tab)
     assert [s["step"] for s in logged] == list(range(len(logged)))
     assert all(s["lr"] == 3e-4 for s in logged[:at]) and all(s["lr"] == 0.005 for s in logged[at:]) and len(logged) > at + 4
@@ -86,7 +82,7 @@ def test_a_model_with_one_more_layer_takes_over_what_fits_and_says_so(tab):
     at = int(line.split()[3].replace(",", "").rstrip(":"))
     steps(tab, at + 3)
     tab.page.click("#pause")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     assert tab.page.evaluate("() => tinygpt.state().step") >= at + 3
 
 
@@ -103,7 +99,7 @@ def test_model_py_is_edited_the_same_way(tab):
     broken = model.replace("def forward(self, x", "def forward(self, y", 1)
     assert broken != model
     edit(tab, broken)
-    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    tab.wait("() => document.getElementById('status').className === 'bad'")
     line = tab.text("#status")
     assert line.startswith("The edited code failed; the code before goes on from step") and "model.py, line" in line and "NameError" in line
     at = tab.page.evaluate("() => tinygpt.state().step")
@@ -124,7 +120,7 @@ def test_an_error_in_the_edited_code_leaves_the_run_on_the_last_good_code(tab, f
     before = tab.page.evaluate("() => tinygpt.state().step")
     tab.write(edits[fault])
     tab.page.keyboard.press("Control+Enter")
-    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    tab.wait("() => document.getElementById('status').className === 'bad'")
     line = tab.text("#status")
     assert words in line and "Line " in line or "line" in line, line
     assert words in tab.text("#console-output")
@@ -138,14 +134,14 @@ def test_an_error_in_the_edited_code_leaves_the_run_on_the_last_good_code(tab, f
 def test_pause_step_and_resume(tab):
     start(tab)
     tab.page.click("#pause")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     at = tab.page.evaluate("() => tinygpt.state().step")
     tab.page.wait_for_timeout(300)
     assert tab.page.evaluate("() => tinygpt.state().step") == at and tab.text("#pause") == "Resume"
     assert tab.text("#status").startswith("Paused before step")
     for n in (1, 2):
         tab.page.click("#step")
-        wait(tab, "n => tinygpt.state().step === n", at + n)
+        tab.wait("n => tinygpt.state().step === n", at + n)
         tab.page.wait_for_timeout(100)
         assert tab.page.evaluate("() => tinygpt.state().step") == at + n
     tab.page.click("#pause")
@@ -156,29 +152,29 @@ def test_pause_step_and_resume(tab):
 def test_a_paused_run_takes_an_edit_and_waits_on(tab):
     source = start(tab)
     tab.page.click("#pause")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     at = tab.page.evaluate("() => tinygpt.state().step")
     line = edit(tab, source.replace("loss, norm = step()", "loss, norm = step()  # edited"))
     assert line == "Applied at step %s" % format(at, ",")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     assert tab.page.evaluate("() => tinygpt.state().step") == at
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     assert tab.value("from tinygpt import loop\nfor i in loop.Run().steps(3): pass\ni") == 2, "a loop from elsewhere does not wait"
 
 
 def test_a_stopped_run_is_resumed_from_its_step_and_reset_forgets_it(tab):
     start(tab)
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     at = tab.page.evaluate("() => tinygpt.state().step")
     tab.page.fill("#setting-steps", str(at + 50))
     tab.page.click("#pause")
-    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
     logged = history(tab)
     assert [s["step"] for s in logged] == list(range(at + 50)) and tab.page.evaluate("() => tinygpt.state().step") == at + 50
     tab.page.click("#reset")
-    wait(tab, "() => document.body.dataset.phase === 'idle'")
+    tab.wait("() => document.body.dataset.phase === 'idle'")
     assert tab.page.is_disabled("#pause")
     assert tab.value("from tinygpt import loop\nloop.current is None")
 
@@ -186,18 +182,18 @@ def test_a_stopped_run_is_resumed_from_its_step_and_reset_forgets_it(tab):
 def test_a_run_can_begin_with_one_step(tab):
     start(tab, 200)
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     tab.page.evaluate("() => tinygpt.reset()")
     tab.page.click("#step")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     assert history(tab) == []
     tab.page.click("#step")
-    wait(tab, "() => tinygpt.history().length === 1")
+    tab.wait("() => tinygpt.history().length === 1")
 
 
 def test_the_model_travels_out_of_the_page_and_back(tab):
     start(tab, 40)
-    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
     about = tab.page.evaluate("""async () => {
         const blob = await tinygpt.exportModel({optimizer: true});
         window.kept = blob;
@@ -209,7 +205,7 @@ def test_the_model_travels_out_of_the_page_and_back(tab):
     assert back["step"] == 40 and back["optimizer"] and back["config"]["layers"] == 2
     tab.page.fill("#setting-steps", "60")
     tab.page.click("#pause")
-    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
     assert tab.page.evaluate("() => tinygpt.state().step") == 60
     broken = tab.page.evaluate("() => tinygpt.importModel(kept.slice(0, 5000)).then(() => 'taken', (error) => error.message)")
     assert "taken" not in broken and len(broken) > 20
@@ -234,18 +230,18 @@ def test_a_stop_that_finds_python_in_a_finalizer_is_not_lost(tab):
 
 def test_code_without_steps_is_paused_wherever_it_is(tab):
     start(tab, 5)
-    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
     tab.page.evaluate("() => tinygpt.reset()")
     tab.write("n = 0\nwhile True:\n    n += 1\n")
     tab.page.click("#run")
-    wait(tab, "() => !document.getElementById('pause').disabled && document.getElementById('pause').textContent === 'Pause'")
+    tab.wait("() => !document.getElementById('pause').disabled && document.getElementById('pause').textContent === 'Pause'")
     tab.page.click("#pause")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     assert tab.text("#status") == "Paused"
     tab.page.click("#pause")
-    wait(tab, "() => !tinygpt.state().paused")
+    tab.wait("() => !tinygpt.state().paused")
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     assert tab.value("n") > 0 and "KeyboardInterrupt" not in tab.text("#status")
 
 
@@ -255,11 +251,11 @@ def test_without_isolation_edits_and_pauses_reach_a_running_loop_too(browser, se
     line = edit(tab, source.replace("lr = schedule.apply(optimizer, i, config)", "lr = schedule.apply(optimizer, i, config) * 0 + 0.004"))
     assert line.startswith("Applied at step ")
     tab.page.click("#pause")
-    wait(tab, "() => tinygpt.state().paused")
+    tab.wait("() => tinygpt.state().paused")
     at = tab.page.evaluate("() => tinygpt.state().step")
     tab.page.click("#step")
-    wait(tab, "n => tinygpt.state().step === n", at + 1)
+    tab.wait("n => tinygpt.state().step === n", at + 1)
     tab.page.click("#pause")
-    wait(tab, "n => tinygpt.state().step > n", at + 5)
+    tab.wait("n => tinygpt.state().step > n", at + 5)
     assert history(tab)[-1]["lr"] == 0.004
     tab.close()

@@ -8,10 +8,6 @@ pytestmark = [pytest.mark.browser]
 MEGABYTE = 1e6
 
 
-def wait(tab, condition, arg=None):
-    tab.page.wait_for_function(condition, arg=arg)
-
-
 @pytest.fixture
 def tab(browser, server):
     tab = Tab(browser, server)
@@ -56,14 +52,14 @@ def test_the_page_thread_is_idle_while_the_model_trains(tab):
 
     tab.page.fill("#setting-steps", "100000")
     tab.page.click("#run")
-    wait(tab, "() => tinygpt.state().step > 10")
+    tab.wait("() => tinygpt.state().step > 10")
     shares = []
     for _ in range(3):
         before = busy()
         tab.page.wait_for_timeout(4000)
         shares.append((busy() - before) / 4.0)
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     assert min(shares) < 0.05, shares
 
 
@@ -73,7 +69,7 @@ def test_many_runs_and_edits_leave_no_memory_behind(tab):
     used = []
     for i in range(12):
         tab.page.click("#run")
-        wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+        tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
         if i in (3, 11):
             tab.page.evaluate("() => tinygpt.reset()")
             used.append(tab.value("import gc, tinygpt\n_ = gc.collect()\n[tinygpt.get_device().in_use(), len(gc.get_objects())]"))

@@ -19,10 +19,6 @@ def tab(browser, server):
     tab.close()
 
 
-def wait(tab, condition, arg=None):
-    tab.page.wait_for_function(condition, arg=arg)
-
-
 def trained(tab, steps=60):
     """A tiny model after some steps, from the inputs and the Run button."""
     if tab.page.evaluate("() => tinygpt.state().step") == steps:
@@ -30,7 +26,7 @@ def trained(tab, steps=60):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-steps", str(steps))
     tab.page.click("#run")
-    wait(tab, "() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
 
 
 def test_the_first_look_shows_the_code_run_and_the_chart_without_scrolling(tab):
@@ -48,7 +44,7 @@ def test_without_a_shipped_model_the_button_says_so(tab):
     if json.loads((ROOT / "public/models/models.json").read_text()):
         return  # then the next test has it
     tab.page.click("#load-model")
-    wait(tab, "() => document.getElementById('status').className === 'bad'")
+    tab.wait("() => document.getElementById('status').className === 'bad'")
     assert "ships no trained model yet" in tab.text("#status") and "Train your own" in tab.text("#status")
 
 
@@ -56,12 +52,12 @@ def test_training_ones_own_tells_how_long_it_takes_here(tab):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-steps", "20000")
     tab.page.click("#train-own")
-    wait(tab, "() => document.getElementById('status').textContent.includes('measured')")
+    tab.wait("() => document.getElementById('status').textContent.includes('measured')")
     line = tab.text("#status")
     assert line.startswith("20,000 steps of tiny take about ") and line.endswith(" ms a step")
     assert tab.page.get_attribute("#tab-samples", "aria-selected") == "true"
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
     assert tab.page.evaluate("() => tinygpt.state().tokens_per_s") > 100
 
 
@@ -85,13 +81,13 @@ def test_text_appears_token_by_token_while_it_is_decoded(tab):
 def test_text_is_written_between_the_steps_of_a_training_run(tab):
     tab.page.fill("#setting-steps", "100000")
     tab.page.click("#run")
-    wait(tab, "() => tinygpt.state().step > 5")
+    tab.wait("() => tinygpt.state().step > 5")
     answer = tab.page.evaluate("() => tinygpt.generate({prompt: 'A', tokens: 20, seed: 1})")
     assert answer["tokens"] == 20
     at = tab.page.evaluate("() => tinygpt.state().step")
-    wait(tab, "n => tinygpt.state().step > n + 3", at)
+    tab.wait("n => tinygpt.state().step > n + 3", at)
     tab.page.click("#stop")
-    wait(tab, "() => !tinygpt.state().running")
+    tab.wait("() => !tinygpt.state().running")
 
 
 def test_the_generate_panel_by_hand(tab):
@@ -99,7 +95,7 @@ def test_the_generate_panel_by_hand(tab):
     tab.page.click("#tab-generate")
     panel = tab.page.locator("#generate")
     panel.get_by_role("button", name="Generate").click()
-    wait(tab, "() => /tokens\\/s/.test(document.getElementById('generate').textContent)")
+    tab.wait("() => /tokens\\/s/.test(document.getElementById('generate').textContent)")
     assert "first token" in panel.inner_text().lower()
 
 
@@ -108,13 +104,13 @@ def test_a_look_inside(tab):
     tab.page.click("#tab-inside")
     panel = tab.page.locator("#inside")
     panel.get_by_role("button", name="Look", exact=True).click()
-    wait(tab, "() => document.querySelector('#inside .attention-small')?.checkVisibility()")
+    tab.wait("() => document.querySelector('#inside .attention-small')?.checkVisibility()")
     assert panel.locator(".attention-small").count() == 2 * 3, "a map for each of tiny's heads"
     assert "on average" in panel.inner_text()
     panel.get_by_role("tab", name="Logit lens").click()
-    wait(tab, "() => document.querySelectorAll('#inside table td').length > 20")
+    tab.wait("() => document.querySelectorAll('#inside table td').length > 20")
     panel.get_by_role("tab", name="Weights and gradients").click()
-    wait(tab, "() => document.getElementById('inside').textContent.includes('blocks.1.mlp')")
+    tab.wait("() => document.getElementById('inside').textContent.includes('blocks.1.mlp')")
 
 
 PAIRS = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) => violations.map((v) =>
@@ -165,8 +161,8 @@ def test_the_shipped_model_is_loaded_and_writes_at_once(browser, server):
     tab.page.reload()
     tab.ready()
     tab.page.click("#load-model")
-    wait(tab, "() => document.getElementById('status').textContent.includes('is loaded')")
+    tab.wait("() => document.getElementById('status').textContent.includes('is loaded')")
     assert tab.page.get_attribute("#tab-generate", "aria-selected") == "true"
-    wait(tab, "() => document.getElementById('generate').textContent.length > 200")
+    tab.wait("() => document.getElementById('generate').textContent.length > 200")
     assert tab.complaints == []
     tab.close()
