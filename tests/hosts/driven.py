@@ -1,8 +1,8 @@
 """The Chromium host where there is no Playwright: any browser that a command opens, driven over HTTP by a script in the page.
 
 TINYGPT_BROWSER names the command; the page's address is put at its end. This process serves the page itself (serve.py's handler, no
-set-up: public/vendor must be there) with one script more, which asks for sources, runs each through the page's own `tinygpt.run`, and
-posts the answers. `python3 -m tests.hosts.driven [variant]` speaks the other hosts' line protocol.
+set-up: public/vendor must be there) with one script more, which asks what to do and posts the answers: Python goes through the page's
+own `tinygpt.run`, JavaScript presses the page's buttons. `python3 -m tests.hosts.driven [variant]` speaks the other hosts' line protocol.
 """
 
 import json
@@ -31,33 +31,43 @@ try {
 } catch (error) {
   await post("/driver/answer", { ok: false, error: String(error) });
 }
+async function evaluate(script, argument) {
+  const result = await (0, eval)(`(${script})`)(argument);
+  if (!(result instanceof Blob)) return { ok: true, result: result ?? null };
+  await fetch("/driver/file", { method: "POST", body: result });
+  return { ok: true, result: result.size };
+}
 for (;;) {
   const answer = await fetch("/driver/next");
   if (answer.status !== 200) break;
-  await post("/driver/answer", await tinygpt.run(await answer.text()));
+  const { python, script, argument } = await answer.json();
+  await post("/driver/answer", python !== undefined ? await tinygpt.run(python)
+    : await evaluate(script, argument).catch((error) => ({ ok: false, error: String(error.stack ?? error) })));
 }
 </script></head>"""
 
 
 class Handler(server.Handler):
-    sources, answers = queue.Queue(), queue.Queue()
+    orders, answers, files = queue.Queue(), queue.Queue(), queue.Queue()
 
     def do_GET(self):
         path = self.path.partition("?")[0]
         if path == "/":
             self._content("text/html; charset=utf-8", (server.ROOT / "app" / "index.html").read_bytes().replace(b"</head>", SCRIPT, 1))
         elif path == "/driver/next":
-            source = self.sources.get()
-            self._content("text/plain; charset=utf-8", (source or "").encode(), 200 if source is not None else 204)
+            order = self.orders.get()
+            self._content("application/json", json.dumps(order).encode(), 200 if order else 204)
         else:
             super().do_GET()
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path == "/driver/answer":
-            self.answers.put(body)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/driver/file":
+            self.files.put(body)
+        elif self.path == "/driver/answer":
+            self.answers.put(json.loads(body))
         else:
-            print("page: %s" % body, file=sys.stderr, flush=True)
+            print("page: %s" % json.loads(body), file=sys.stderr, flush=True)
         self._content("text/plain", b"")
 
     def _content(self, kind, content, status=200):
@@ -95,11 +105,19 @@ class DrivenTab(Tab):
                     raise HostError("the browser ended or did not answer (status %s)" % self.browser.poll()) from None
 
     def _run(self, source):
-        Handler.sources.put(source)
+        Handler.orders.put({"python": source})
         return self._answer()
 
+    def evaluate(self, script, argument=None):
+        """What a JavaScript function of the page gives for an argument; of a Blob, its bytes."""
+        Handler.orders.put({"script": script, "argument": argument})
+        answer = self._answer()
+        if not answer["ok"]:
+            raise HostError("in the page: %s" % answer["error"])
+        return answer["result"] if Handler.files.empty() else Handler.files.get()
+
     def close(self):
-        Handler.sources.put(None)
+        Handler.orders.put(None)
         try:
             os.killpg(self.browser.pid, signal.SIGTERM)
             self.browser.wait(10)
