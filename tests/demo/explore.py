@@ -1,0 +1,76 @@
+"""Tries configurations for the shipped models and for the page's recommendations: short measured runs, each with its held-out loss.
+
+    python3 -m tests.demo.explore OUT.json [--only demo|recipes|NAME,...] [--device webgpu --host chromium --variant hardware]
+
+A configuration is a line of CONFIGURATIONS: name, the preset it starts from, what it changes in ModelConfig, in TrainConfig, and how to
+compute. Nothing is read from here by the product; the results are in public/models/shakespeare.md.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+
+from tests import hosts
+from tinygpt.config import PRESETS
+
+TEN_MILLION = {"layers": 6, "d_model": 384, "heads": 6, "context": 256, "bias": False}
+MODERN = {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "mlp_ratio": 3}
+LONG = {"batch_size": 64, "lr": 1e-3, "min_lr": 1e-4, "schedule": "cosine", "warmup_steps": 100, "beta2": 0.99}
+
+
+def recipe(preset, steps, lr, **more):
+    return ("%s-%d-%g" % (preset, steps, lr), preset, {}, {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **more}, {})
+
+
+CONFIGURATIONS = [
+    ("demo-plain", "massive", {**TEN_MILLION, "dropout": 0.2}, {**LONG, "steps": 5000}, {"precision": "matrix"}),
+    ("demo-modern", "massive", {**TEN_MILLION, **MODERN, "dropout": 0.25}, {**LONG, "steps": 4000}, {"precision": "matrix"}),
+    recipe("small", 25000, 1e-3),
+    recipe("small", 25000, 3e-3),
+    recipe("medium", 8000, 1e-3),
+    recipe("medium", 8000, 2e-3),
+    recipe("medium", 8000, 4e-3),
+    recipe("large", 2800, 1e-3),
+    recipe("large", 2800, 2e-3),
+    recipe("xl", 1800, 1e-3),
+]
+
+
+def explore(configuration, **where):
+    """The curve of one configuration; see tests/demo/host.py."""
+    name, preset, model, train, more = configuration
+    chosen = PRESETS[preset]
+    arguments = {"model": {**chosen.model.to_dict(), **model}, "train": {**chosen.train.to_dict(), **train}, **more}
+    arguments["model"]["kv_heads"] = 0
+    started = time.time()
+    result = hosts.value("from tests.demo import host\nhost.explore(**%r)" % arguments, **where)
+    return {"name": name, **arguments, **result, "wall_s": time.time() - started}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--device", default="webgpu")
+    parser.add_argument("--host", default="chromium")
+    parser.add_argument("--variant", default="hardware")
+    options = parser.parse_args()
+    chosen = options.only.split(",")
+    results = []
+    for configuration in CONFIGURATIONS:
+        name = configuration[0]
+        kind = "demo" if name.startswith("demo") else "recipes"
+        if options.only and name not in chosen and kind not in chosen:
+            continue
+        result = explore(configuration, host=options.host, device=options.device, variant=options.variant or None)
+        results.append(result)
+        options.out.write_text(json.dumps(results))
+        best = min(result["curve"], key=lambda point: point[2])
+        last = result["curve"][-1]
+        print("%-22s %5.2f M  %6.2f ms a step  best %.4f at step %d, last %.4f (training %.4f)  %.0f s" % (
+            name, result["parameters"] / 1e6, 1e3 * last[3] / last[0], best[2], best[0], last[2], last[1], result["wall_s"]), flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
