@@ -23,17 +23,38 @@ def recipe(preset, steps, lr, **more):
     return ("%s-%d-%g" % (preset, steps, lr), preset, {}, {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **more}, {})
 
 
+def demo(name, steps, dropout, options=(), **more):
+    train = {**LONG, "min_lr": 1e-5, "steps": steps, **more}
+    return ("demo-" + name, "massive", {**TEN_MILLION, "dropout": dropout, **dict(options)}, train, {"precision": "matrix"})
+
+
 CONFIGURATIONS = [
-    ("demo-plain", "massive", {**TEN_MILLION, "dropout": 0.2}, {**LONG, "steps": 5000}, {"precision": "matrix"}),
-    ("demo-modern", "massive", {**TEN_MILLION, **MODERN, "dropout": 0.25}, {**LONG, "steps": 4000}, {"precision": "matrix"}),
+    demo("plain-5000", 5000, 0.2, min_lr=1e-4),  # the public baby GPT's settings, but for its dropout on attention weights
+    demo("modern-4000", 4000, 0.25, MODERN, min_lr=1e-4),
+    demo("plain-2000-d3", 2000, 0.3),
+    demo("plain-2000-d4", 2000, 0.4),
+    demo("plain-2000-d4-wd1", 2000, 0.4, weight_decay=1.0),
+    demo("modern-2000-d4", 2000, 0.4, MODERN),
+    demo("plain-3000-d5", 3000, 0.5),
+    recipe("small", 4000, 3e-3),
+    recipe("small", 10000, 3e-3),
     recipe("small", 25000, 1e-3),
     recipe("small", 25000, 3e-3),
+    recipe("small", 25000, 6e-3),
+    recipe("medium", 1500, 4e-3),
+    recipe("medium", 4000, 4e-3),
     recipe("medium", 8000, 1e-3),
     recipe("medium", 8000, 2e-3),
     recipe("medium", 8000, 4e-3),
+    recipe("medium", 16000, 4e-3),
+    recipe("large", 1400, 3e-3),
     recipe("large", 2800, 1e-3),
     recipe("large", 2800, 2e-3),
+    recipe("large", 2800, 4e-3),
+    recipe("large", 6000, 3e-3),
     recipe("xl", 1800, 1e-3),
+    recipe("xl", 1800, 2e-3),
+    recipe("xl", 5000, 2e-3),
 ]
 
 
@@ -68,8 +89,8 @@ def main():
         options.out.write_text(json.dumps(results))
         best = min(result["curve"], key=lambda point: point[2])
         last = result["curve"][-1]
-        print("%-22s %5.2f M  %6.2f ms a step  best %.4f at step %d, last %.4f (training %.4f)  %.0f s" % (
-            name, result["parameters"] / 1e6, 1e3 * last[3] / last[0], best[2], best[0], last[2], last[1], result["wall_s"]), flush=True)  # fmt: skip
+        told = name, result["parameters"] / 1e6, 1e3 * last[3] / last[0], best[2], best[0], last[2], last[1], result["wall_s"]
+        print("%-22s %5.2f M  %6.2f ms a step  best %.4f at step %d, last %.4f (training %.4f)  %.0f s" % told, flush=True)
 
 
 if __name__ == "__main__":
