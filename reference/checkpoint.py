@@ -21,7 +21,10 @@ from tinygpt.checkpoint import (
     loaded_settings,
     loads,
     metadata,
+    read_file,
 )
+
+from .views import tensor
 
 STATE_KEYS = {"AdamW": {"m": "exp_avg", "v": "exp_avg_sq"}, "SGD": {"m": "momentum_buffer"}}
 
@@ -49,8 +52,8 @@ def save(path, model, optimizer=None, **state):
         told = {"kind": kind, "steps": steps, "groups": groups}
     tensors = {name: tensors[name].to("cpu", torch.float32).contiguous() for name in sorted(tensors)}
     digest = hashlib.sha256()
-    for tensor in tensors.values():
-        digest.update(memoryview(tensor.numpy()).cast("B"))
+    for value in tensors.values():
+        digest.update(memoryview(value.numpy()).cast("B"))
     told = metadata(model.config, optimizer=told, **state)
     told["header_sha256"] = tensorfile.header_digest(told, {name: ("F32", tuple(t.shape)) for name, t in tensors.items()})
     told["data_sha256"] = digest.hexdigest()
@@ -65,8 +68,7 @@ def save(path, model, optimizer=None, **state):
 
 def load(path):
     """A checked tinygpt.checkpoint.Checkpoint. CheckpointError says what is wrong with the file."""
-    with open(path, "rb") as file:
-        return loads(bytearray(file.read()))  # PyTorch wants memory that could be written
+    return loads(bytearray(read_file(path)))  # PyTorch wants memory that could be written
 
 
 @torch.no_grad()
@@ -74,12 +76,12 @@ def load_into(checkpoint, model, optimizer=None):
     """Copies a Checkpoint into a model and its optimizer. CheckpointError, before anything is written, where it does not fit."""
     parameters = dict(model.named_parameters())
     check_config(checkpoint.model_config, model.config)
-    check_tensors(checkpoint.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model")
+    check_tensors(checkpoint.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model", checkpoint.scales)
     if optimizer is not None:
         names = {p: name for name, p in parameters.items()}
         check_groups(checkpoint.optimizer, type(optimizer).__name__, [[names.get(p) for p in g["params"]] for g in optimizer.param_groups])
     for name, p in parameters.items():
-        p.copy_(tensor(checkpoint.model[name]))
+        p.copy_(tensor(checkpoint.model[name], checkpoint.scales.get(name)))
     if optimizer is not None:
         _load_optimizer(checkpoint, optimizer)
 
@@ -95,10 +97,3 @@ def _load_optimizer(checkpoint, optimizer):
                 state[index] = moments if saved["kind"] == "SGD" else {"step": torch.tensor(float(saved["steps"][name])), **moments}
             index += 1
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def tensor(view):
-    """A float32 tensor over a checkpoint's view, not copied."""
-    if not len(view.data):
-        return torch.empty(view.shape)
-    return torch.frombuffer(view.data, dtype=torch.float32).view(view.shape)

@@ -73,7 +73,21 @@ static void run_quantize_int8(const Slot* a, Team& team) {
   }
 }
 
+static void run_dequantize_int8(const Slot* a, Team& team) {
+  int64_t K = a[DEQUANTIZE_INT8_K].i;
+  Share s = share(a[DEQUANTIZE_INT8_N].i, team);
+  for (int64_t r = s.begin; r < s.end; r++) {
+    const int8_t* w = buffer<const int8_t>(a, DEQUANTIZE_INT8_w) + r * K;
+    float* out = buffer<float>(a, DEQUANTIZE_INT8_out) + r * K;
+    vf scale = vsplat(buffer<const float>(a, DEQUANTIZE_INT8_scale)[r]);
+    int64_t k = 0;
+    for (; k + VW <= K; k += VW) vstore(out + k, vmul(scale, vload_int8(w + k)));
+    for (; k < K; k++) out[k] = buffer<const float>(a, DEQUANTIZE_INT8_scale)[r] * w[k];
+  }
+}
+
 ENTRY(int8_matmul, [](const Slot* a) {
   return 50 + (double)a[INT8_MATMUL_M].i * (double)a[INT8_MATMUL_N].i * (2 + (double)a[INT8_MATMUL_K].i * 0.08);
 }, nullptr);
 ENTRY(quantize_int8, [](const Slot* a) { return 50 + (double)a[QUANTIZE_INT8_N].i * (10 + a[QUANTIZE_INT8_K].i * 2.0); }, nullptr);
+ENTRY(dequantize_int8, [](const Slot* a) { return 50 + (double)a[DEQUANTIZE_INT8_N].i * (4 + a[DEQUANTIZE_INT8_K].i * 0.3); }, nullptr);

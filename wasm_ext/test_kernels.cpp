@@ -27,7 +27,8 @@ static const Entry* entry_of(int64_t id) {
   switch (id) {
     CASE(fill, FILL) CASE(arange, ARANGE) CASE(copy, COPY) CASE(unary, UNARY) CASE(unary_backward, UNARY_BACKWARD) CASE(binary, BINARY)
     CASE(binary_scalar, BINARY_SCALAR) CASE(where, WHERE) CASE(tril, TRIL) CASE(reduce, REDUCE) CASE(global_norm, GLOBAL_NORM)
-    CASE(clip_scale, CLIP_SCALE) CASE(int8_matmul, INT8_MATMUL) CASE(quantize_int8, QUANTIZE_INT8) CASE(layer_norm, LAYER_NORM)
+    CASE(clip_scale, CLIP_SCALE) CASE(int8_matmul, INT8_MATMUL) CASE(quantize_int8, QUANTIZE_INT8) CASE(dequantize_int8, DEQUANTIZE_INT8)
+    CASE(layer_norm, LAYER_NORM)
     CASE(add_layer_norm, ADD_LAYER_NORM) CASE(layer_norm_backward, LAYER_NORM_BACKWARD) CASE(rms_norm, RMS_NORM)
     CASE(rms_norm_backward, RMS_NORM_BACKWARD) CASE(softmax, SOFTMAX) CASE(softmax_backward, SOFTMAX_BACKWARD)
     CASE(cross_entropy, CROSS_ENTROPY) CASE(embedding, EMBEDDING) CASE(embedding_backward, EMBEDDING_BACKWARD) CASE(rotary, ROTARY)

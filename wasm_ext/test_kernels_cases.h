@@ -272,5 +272,6 @@ static void int8_cases() {
     Data x = floats(9 * K, 0.02f);
     memset(x.bytes.data(), 0, K * 4);  // the first row is zero
     check("quantize_int8", KERNEL_QUANTIZE_INT8, 2, {bytes(9 * K), out_f(9), x}, {9, K}, 1e-9);
+    check("dequantize_int8", KERNEL_DEQUANTIZE_INT8, 1, {out_f(9 * K), bytes(9 * K), floats(9, 0.01f, 0.01f)}, {9, K}, 1e-9);
   }
 }

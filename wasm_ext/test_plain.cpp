@@ -206,6 +206,11 @@ void quantize_int8(const Slot* a) {
       buffer<int8_t>(a, QUANTIZE_INT8_w)[n * K + k] = (int8_t)std::max(-127.0f, std::min(127.0f, std::nearbyint(x[k] / scale)));
   }
 }
+void dequantize_int8(const Slot* a) {
+  I K = a[DEQUANTIZE_INT8_K].i;
+  for (I i = 0; i < a[DEQUANTIZE_INT8_N].i * K; i++)
+    F(a, DEQUANTIZE_INT8_out)[i] = F(a, DEQUANTIZE_INT8_scale)[i / K] * buffer<int8_t>(a, DEQUANTIZE_INT8_w)[i];
+}
 
 // ---- normalisation ---------------------------------------------------------------------------------------------------------
 
@@ -359,7 +364,8 @@ Plain* plain_kernel(int64_t id) {
     PLAIN_OF(fill, FILL) PLAIN_OF(arange, ARANGE) PLAIN_OF(copy, COPY) PLAIN_OF(unary, UNARY) PLAIN_OF(unary_backward, UNARY_BACKWARD)
     PLAIN_OF(binary, BINARY) PLAIN_OF(binary_scalar, BINARY_SCALAR) PLAIN_OF(where, WHERE) PLAIN_OF(tril, TRIL) PLAIN_OF(reduce, REDUCE)
     PLAIN_OF(global_norm, GLOBAL_NORM) PLAIN_OF(clip_scale, CLIP_SCALE) PLAIN_OF(int8_matmul, INT8_MATMUL)
-    PLAIN_OF(quantize_int8, QUANTIZE_INT8) PLAIN_OF(layer_norm, LAYER_NORM) PLAIN_OF(add_layer_norm, ADD_LAYER_NORM)
+    PLAIN_OF(quantize_int8, QUANTIZE_INT8) PLAIN_OF(dequantize_int8, DEQUANTIZE_INT8)
+    PLAIN_OF(layer_norm, LAYER_NORM) PLAIN_OF(add_layer_norm, ADD_LAYER_NORM)
     PLAIN_OF(layer_norm_backward, LAYER_NORM_BACKWARD) PLAIN_OF(rms_norm, RMS_NORM) PLAIN_OF(rms_norm_backward, RMS_NORM_BACKWARD)
     PLAIN_OF(softmax, SOFTMAX) PLAIN_OF(softmax_backward, SOFTMAX_BACKWARD) PLAIN_OF(cross_entropy, CROSS_ENTROPY)
     PLAIN_OF(embedding, EMBEDDING) PLAIN_OF(embedding_backward, EMBEDDING_BACKWARD) PLAIN_OF(rotary, ROTARY)

@@ -6,6 +6,7 @@ check has passed. The container is `tensorfile.py`; the fields are in docs/forma
 `reference/checkpoint.py` reads and writes the same in PyTorch.
 """
 
+import gzip
 import io
 import json
 import math
@@ -238,19 +239,22 @@ class Checkpoint:
     """A checked checkpoint. The tensors are views into the file's bytes.
 
     model_config, train_config (or None), tokenizer (or None), step, random, data, history; `model`: {parameter name: View};
-    `optimizer`: None or {"kind", "steps", "groups"} with `moments`: {letter: {parameter name: View}}.
+    `optimizer`: None or {"kind", "steps", "groups"} with `moments`: {letter: {parameter name: View}}. `scales`: {parameter name: View} of
+    the parameters whose View is int8; row n of such a parameter is its numbers times scales[n].
     """
 
     def __init__(self, told, views):
         parts = _Parts(told)
         self.__dict__.update(parts.__dict__)
         self.metadata = told
-        self.model, self.moments = {}, {letter: {} for letter in MOMENTS[self.optimizer["kind"]]} if self.optimizer else {}
+        self.model, self.scales, self.moments = {}, {}, {letter: {} for letter in MOMENTS[self.optimizer["kind"]]} if self.optimizer else {}
         for name, view in views.items():
             family, _, rest = name.partition(".")
             letter, _, parameter = rest.partition(".")
             if family == "model":
                 self.model[rest] = view
+            elif family == "scale":
+                self.scales[rest] = view
             elif family == "optimizer" and letter in self.moments:
                 self.moments[letter][parameter] = view
             else:
@@ -260,7 +264,7 @@ class Checkpoint:
                 "the checkpoint's settings say %.40s layers, but it holds only %d tensors" % (self.model_config.layers, len(self.model))
             )
         shapes = parameter_shapes(self.model_config)
-        check_tensors(self.model, shapes, "model")
+        check_tensors(self.model, shapes, "model", self.scales)
         if self.optimizer is not None:
             unknown = sorted(set(self.optimizer["steps"]) - set(shapes))
             if unknown:
@@ -277,8 +281,8 @@ class Checkpoint:
         """
         parameters = dict(model.named_parameters())
         check_config(self.model_config, getattr(model, "config", None))
-        check_tensors(self.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model")
-        writes = [(p, self.model[name]) for name, p in parameters.items()]
+        check_tensors(self.model, {name: tuple(p.shape) for name, p in parameters.items()}, "model", self.scales)
+        writes = [(p, self.model[name], self.scales.get(name)) for name, p in parameters.items()]
         if optimizer is not None:
             names = {id(p): name for name, p in parameters.items()}
             check_groups(
@@ -291,9 +295,12 @@ class Checkpoint:
                 {key: tuple(t.shape) for key, t in arrays.items()},
                 "optimizer",
             )
-            writes += [(t, self.moments[key[0]][key[2:]]) for key, t in arrays.items()]
-        for tensor, view in writes:
-            tensor.data.copy_bytes_(view.data)
+            writes += [(t, self.moments[key[0]][key[2:]], None) for key, t in arrays.items()]
+        for tensor, view, scale in writes:
+            if scale is None:
+                tensor.data.copy_bytes_(view.data)
+            else:
+                _dequantize(tensor.data, view, scale)
         if optimizer is not None:
             for group, saved in zip(optimizer.param_groups, self.optimizer["groups"]):
                 group.update(loaded_settings(group, saved))
@@ -302,6 +309,19 @@ class Checkpoint:
             from .state import state
 
             state.layout += 1  # a captured step grouped the parameters by their step counts; it captures again
+
+
+def _dequantize(out, view, scale):
+    """out = int8 numbers times their row's scale, on out's device."""
+    from . import kernels
+    from .creation import empty
+    from .program import launch
+    from .tensor import int8
+
+    rows = view.shape[0]
+    q = empty(view.shape, dtype=int8, device=out.device).copy_bytes_(view.data)
+    s = empty((rows,), device=out.device).copy_bytes_(scale.data)
+    launch(kernels.dequantize_int8, (out, q, s), (rows, out.numel() // rows))
 
 
 def check_config(saved, own):
@@ -335,7 +355,11 @@ def loaded_settings(group, saved):
     return {key: tuple(value) if key == "betas" else value for key, value in saved.items() if key != "params" and key in group}
 
 
-def check_tensors(views, shapes, what):
+def check_tensors(views, shapes, what, scales=None):
+    """CheckpointError unless `views` are float32 of these shapes. A matrix may be int8 where `scales` has a number for each of its rows."""
+    for name in scales or ():
+        if name not in views or views[name].dtype != "I8":
+            raise CheckpointError("the checkpoint has a scale for %.80r, which is not an int8 tensor of its model" % name)
     missing, unexpected = [n for n in shapes if n not in views], [n for n in views if n not in shapes]
     if missing or unexpected:
         wrong = (
@@ -346,6 +370,14 @@ def check_tensors(views, shapes, what):
         raise CheckpointError("the checkpoint's %s " % what + wrong % (len(missing or unexpected), (missing or unexpected)[0]))
     for name, shape in shapes.items():
         view = views[name]
+        if scales and view.dtype == "I8" and name in scales and len(shape) > 1 and view.shape == shape:
+            scale = scales[name]
+            if scale.dtype != "F32" or scale.shape != shape[:1]:
+                raise CheckpointError(
+                    "the checkpoint's scale.%.80s is %s %.60s where F32 %s is needed"
+                    % (name, scale.dtype, list(scale.shape), list(shape[:1]))
+                )
+            continue
         if view.dtype != "F32" or view.shape != shape:
             raise CheckpointError(
                 "the checkpoint's %s.%.80s is %s %.60s where F32 %s is needed" % (what, name, view.dtype, list(view.shape), list(shape))
@@ -364,8 +396,14 @@ def load(path):
     """A Checkpoint from a file (a path, or a binary file). CheckpointError says what is wrong with its contents."""
     if hasattr(path, "read"):
         return loads(path.read())
+    return loads(read_file(path))
+
+
+def read_file(path):
+    """The bytes of a file, unpacked where it is gzip (shipped models are)."""
     with open(path, "rb") as file:
-        return loads(file.read())
+        data = file.read()
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-__all__ = ["Checkpoint", "CheckpointError", "View", "dumps", "load", "loads", "parameter_shapes", "save"]
+__all__ = ["Checkpoint", "CheckpointError", "View", "dumps", "load", "loads", "parameter_shapes", "read_file", "save"]

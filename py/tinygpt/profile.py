@@ -162,6 +162,7 @@ FLOPS = {
     "matmul": lambda p: 2 * p.batch * p.M * p.N * p.K,
     "int8_matmul": lambda p: 2 * p.M * p.N * p.K,
     "quantize_int8": lambda p: 2 * p.N * p.K,
+    "dequantize_int8": lambda p: p.N * p.K,
     "layer_norm": lambda p: 8 * p.rows * p.C,
     "add_layer_norm": lambda p: 9 * p.rows * p.C,
     "layer_norm_backward": lambda p: 14 * p.rows * p.C,

@@ -4,6 +4,7 @@ As a program (`python3 -m tests.hosts.chromium [variant]`) it answers one JSON r
 synchronous interface allows one user in a process, and the browser tests are that user in pytest's.
 """
 
+import base64
 import json
 import os
 import socket
@@ -21,6 +22,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+EVALUATE = """async (argument) => {
+    const value = await (%s)(argument);
+    if (!(value instanceof Blob)) return {value: value ?? null};
+    const reader = new FileReader();
+    return new Promise((resolve) => (reader.onload = () => resolve({blob: reader.result}), reader.readAsDataURL(value)));
+}"""
 CHUNK = 2**22  # characters of base64 in one message to the page; a multiple of 4, so that each piece is whole
 
 
@@ -112,6 +119,11 @@ class Page(Tab):
 
     def _run(self, source):
         return self.page.evaluate("(source) => tinygpt.run(source)", source)
+
+    def evaluate(self, script, argument=None):
+        """What a JavaScript function of the page gives for an argument; of a Blob, its bytes."""
+        answer = self.page.evaluate(EVALUATE % script, argument)
+        return base64.b64decode(answer["blob"].partition(",")[2]) if "blob" in answer else answer["value"]
 
     def close(self):
         self.browser.close()

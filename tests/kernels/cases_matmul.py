@@ -96,5 +96,6 @@ for M, N, K in (
         case("int8_matmul", fills={"w": ["ints", -127, 128], "scale": ["positive", -4]}, absent=absent, M=M, N=N, K=K)
 for N, K in ((1, 1), (1, 3), (3, 17), (17, 65), (65, 1), (256, 384)):
     case("quantize_int8", N=N, K=K)
+    case("dequantize_int8", fills={"w": ["ints", -127, 128], "scale": ["positive", -4]}, N=N, K=K)
 case("quantize_int8", "zero rows", {"x": ["values", [0.0]]}, N=3, K=17)
 case("quantize_int8", "ties to even", {"x": ["values", [127.0, 0.5, 1.5, -0.5, -1.5, 2.5, -126.5]]}, N=5, K=7)

@@ -189,6 +189,10 @@ def quantize_int8(p, w, scale, x):
     w[:] = np.clip(np.rint(rows / scale[:, None]), -127, 127).astype(np.int8).ravel()
 
 
+def dequantize_int8(p, out, w, scale):
+    out[:] = (scale[:, None] * w.reshape(p.N, p.K)).ravel()
+
+
 # ---- normalisation ---------------------------------------------------------------------------------
 
 

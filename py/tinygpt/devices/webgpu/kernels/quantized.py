@@ -31,11 +31,21 @@ def _through_float(d, p, b):
     """w in float32, scaled, in scratch memory, then the product x w^T."""
     n = p.N * p.K
     w = d.scratch(n)
-    d.run("quantized.dequantize", -(-n // 256), dict(out=w, w=b.w, scale=b.scale), dict(n=n, K=p.K), reads=True)
+    _dequantize(d, n, p.K, dict(out=w, w=b.w, scale=b.scale))
     sizes = dict(batch=1, M=p.M, N=p.N, K=p.K, ta=0, tb=1, lda=p.K, ldb=p.K, ldc=p.N, sa=0, sb=0, sc=0)
     params = kernels.matmul.Params(**sizes, alpha=1.0, beta=0.0, epilogue=0 if b.bias is None else kernels.BIAS)
     options = dict.fromkeys(OPTIONS["matmul"])
     PLANS["matmul"](d, params, SimpleNamespace(out=b.out, a=b.x, b=w, bias=b.bias, residual=None, pre=None, **options))
+
+
+def _dequantize(d, n, K, buffers):
+    d.run("quantized.dequantize", -(-n // 256), buffers, dict(n=n, K=K), reads=True)
+
+
+@kernel("dequantize_int8")
+def dequantize_int8(d, p, b):
+    if p.N * p.K:
+        _dequantize(d, p.N * p.K, p.K, dict(out=b.out, w=b.w, scale=b.scale))
 
 
 @kernel("quantize_int8")
