@@ -73,7 +73,7 @@ def running():
 
 def configure(settings):
     """The page's inputs: {preset, steps, lr, batch_size, seed, corpus, threads}."""
-    if not settings:
+    if settings is None:
         return
     from tinygpt import loop
 

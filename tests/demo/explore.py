@@ -41,6 +41,8 @@ CONFIGURATIONS = [
     demo("rotary-2200-d3", 2200, 0.3, {"positions": "rotary"}),
     demo("rotary-2200-d4", 2200, 0.4, {"positions": "rotary"}),
     demo("modern-2200-d5", 2200, 0.5, MODERN),
+    demo("plain-3600-d3-b32", 3600, 0.3, batch_size=32, lr=8e-4),
+    demo("rotary-2800-d45", 2800, 0.45, {"positions": "rotary"}),
     recipe("small", 4000, 3e-3),
     recipe("small", 10000, 3e-3),
     recipe("small", 25000, 1e-3),

@@ -130,9 +130,9 @@ def smoke(page, recipe, out):
     print("smoke: trained, exported (%d bytes), imported again, wrote %r" % (len(data), text[:40]), flush=True)
 
 
-def best_of(path):
+def best_of(paths):
     """The name of the demo configuration with the lowest held-out loss in files that tests.demo.explore wrote."""
-    results = [r for r in json.loads(pathlib.Path(path).read_text()) if r["name"].startswith("demo")]
+    results = [r for path in paths for r in json.loads(path.read_text()) if r["name"].startswith("demo")]
     return min(results, key=lambda r: min(point[2] for point in r["curve"]))["name"]
 
 
@@ -141,7 +141,7 @@ def main():
     parser.add_argument("model", choices=("shakespeare", "stdlib"))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--configuration")
-    parser.add_argument("--explored", type=pathlib.Path)
+    parser.add_argument("--explored", type=pathlib.Path, nargs="+")
     parser.add_argument("--variant", help="the adapter that Playwright's Chromium gets (tests/hosts/adapters.py)")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
