@@ -4,6 +4,7 @@
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle (nothing to go on with), stopped (a run that
 // could go on), running, paused, stopping. Emits "phase" as a CustomEvent.
 
+import { unpacked } from "./models.js";
 import { duration } from "./words.js";
 
 const GRAPHICS_PATIENCE = 1500; // ms
@@ -92,10 +93,10 @@ export class Controls extends EventTarget {
   }
 
   // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds.
-  async importModel(blob) {
-    const url = URL.createObjectURL(blob);
+  async importModel(blob, name = "imported") {
+    const url = URL.createObjectURL(await unpacked(blob));
     try {
-      const about = await this.session.request("import", { url });
+      const about = await this.session.request("import", { url, name });
       this.goesOn = true;
       this.enter("stopped");
       return about;

@@ -11,6 +11,7 @@ import { Paths } from "./paths.js";
 import { PanelTabs } from "./panel_tabs.js";
 import { GeneratePanel } from "./panels/generate.js";
 import { InsidePanel } from "./panels/inside.js";
+import { ModelsPanel } from "./panels/models.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { Tour } from "./tour.js";
@@ -229,7 +230,11 @@ try {
   settings.offerThreads(maxThreads);
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
-  paths = new Paths({ session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name) });
+  paths = new Paths({
+    session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name),
+    choose: (name, value) => settings.choose(name, value), untouched: () => settings.untouched && editor.files["train.py"] === sources[0],
+  });
+  tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: paths }));
   editor.open(Object.fromEntries(FILES.map((name, i) => [name, sources[i]])));
   sourceReady = true;
   drawButtons();

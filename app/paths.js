@@ -1,16 +1,20 @@
 // The two ways in, at the top of the page: load a trained model and read what it writes, or train one of one's own.
 //
-// Which models are shipped says public/models/models.json: [{name, title, file, bytes, val_loss}].
+// Which models are shipped says public/models/models.json (app/models.js); the Models panel has a card for each.
 
+import { fetched } from "./models.js";
 import { PROMPT } from "./panels/generate.js";
 import { bytes, duration } from "./words.js";
 
+const FURTHER = 500; // steps that Train further adds
 const MEASURED = 2000; // ms of steps before the estimate is told
 
 export class Paths {
-  // generate(): the Generate panel. show(name): brings a panel to the front.
-  constructor({ session, controls, training, generate, show, status, models }) {
-    Object.assign(this, { controls, training, generate, show, status, models });
+  // generate(): the Generate panel. show(name): brings a panel to the front. choose(name, value): fills an input, as by hand.
+  // untouched(): whether neither the inputs nor train.py differ from what the page came with.
+  constructor({ session, controls, training, generate, show, status, models, choose, untouched }) {
+    Object.assign(this, { session, controls, training, generate, show, status, models, choose, untouched });
+    this.advice = "";
     session.addEventListener("training", ({ detail }) => detail.forEach((message) => message.type === "start" && this.began(message)));
     training.chart.setReference(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
   }
@@ -21,28 +25,56 @@ export class Paths {
 
   // ---- a trained model ----
 
-  async load() {
-    const model = this.shipped;
+  async load(model = this.shipped) {
     if (!model) {
       return this.status("This version of TinyGPT ships no trained model yet. Train your own: it says how long that takes here.", "bad");
     }
-    if (this.controls.active) {
-      return this.status("A run is under way: stop it first, so that the loaded model does not take the place of what it trains.", "bad");
-    }
-    this.status(`Loading ${model.title}: ${bytes(model.bytes)}`);
-    const answer = await fetch("public/models/" + model.file);
-    if (!answer.ok) throw new Error(`The model could not be fetched (${answer.status}): reload the page, or train your own.`);
-    await this.controls.importModel(await answer.blob());
-    this.status(`${model.title} is loaded: it writes below`, "good");
+    await this.take(model);
     this.show("generate");
-    await this.generate().generate({ prompt: PROMPT });
+    await this.generate().generate({ prompt: model.corpus === "stdlib" ? "def " : PROMPT });
+  }
+
+  async look(model) {
+    await this.take(model);
+    this.show("inside");
+  }
+
+  // Goes on training a shipped model with the editor's code, on the text that it knows.
+  async further(model) {
+    await this.take(model);
+    this.choose("corpus", model.corpus);
+    this.choose("steps", model.step + FURTHER);
+    this.show("samples");
+    this.controls.resume(); // its end is told where the end of every run is
+  }
+
+  // Makes a shipped model the current one.
+  async take(model) {
+    if (this.controls.active) throw new Error("A run is under way: stop it first, so that the loaded model does not take the place of what it trains.");
+    const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
+    say(0);
+    await this.controls.importModel(await fetched(model, say), model.title);
+    this.status(`${model.title} is loaded, as it was at step ${model.step.toLocaleString("en")}`, "good");
   }
 
   // ---- one's own ----
 
+  // With the inputs as the user has set them; where nobody has touched them, with what reaches readable text here in a quarter of an hour.
   async train() {
     this.show("samples");
-    if (!this.controls.active) await this.controls.start();
+    if (this.controls.active) return;
+    if (this.untouched()) await this.recommend();
+    await this.controls.start();
+  }
+
+  async recommend() {
+    const names = (part) => this.status(`Measuring this machine: a few steps of ${part.measuring}`);
+    this.status("Measuring this machine");
+    await this.controls.graphicsSoon();
+    const { preset, settings, loss, seconds } = await this.session.request("recommend", {}, names);
+    for (const [name, value] of Object.entries({ preset, ...settings })) this.choose(name, value);
+    this.advice = `; expect a loss near ${loss.toFixed(2)}, which reads like a play`;
+    this.status(`Recommended here: ${preset}, ${settings.steps.toLocaleString("en")} steps, about ${duration(seconds)}`);
   }
 
   // What the run will take, measured in its first seconds and told once.
@@ -55,7 +87,8 @@ export class Paths {
       if (done < 3) return void (this.timer = setTimeout(tell, MEASURED));
       const left = this.training.left(), ms = left / Math.max(1, steps - step - done);
       const all = `${steps.toLocaleString("en")} steps of ${preset} take about ${duration((left + done * ms) / 1000)}`;
-      this.status(`${all} here, measured at ${ms.toFixed(ms < 10 ? 1 : 0)} ms a step`);
+      this.status(`${all} here, measured at ${ms.toFixed(ms < 10 ? 1 : 0)} ms a step${this.advice}`);
+      this.advice = "";
     };
     this.timer = setTimeout(tell, MEASURED);
   }

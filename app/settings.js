@@ -1,7 +1,9 @@
 // The inputs above the editor. What they start with comes from config.py (py/defaults.json); what the user changed overrides the
 // loop's own settings in the next run, and only that: so an edit of train.py is never overruled by an input nobody touched.
 
-const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval"];
+const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "weight_decay"]; // in the row that More opens
+const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval", ...MORE];
+const SCHEDULES = ["constant", "cosine", "linear"];
 
 export class Settings {
   constructor(defaults, corpora) {
@@ -10,6 +12,9 @@ export class Settings {
     this.input = (name) => document.getElementById("setting-" + name);
     fill(this.input("preset"), Object.keys(defaults.presets));
     fill(this.input("corpus"), [...new Set([defaults.train.corpus, ...corpora.map(({ name }) => name)])]);
+    fill(this.input("schedule"), SCHEDULES);
+    this.more = document.getElementById("more");
+    this.more.addEventListener("click", () => this.showMore(this.more.getAttribute("aria-expanded") !== "true"));
     this.offerThreads(1);
     this.input("preset").value = defaults.preset;
     this.showPreset();
@@ -17,8 +22,20 @@ export class Settings {
   }
 
   showPreset() {
-    const { train } = this.defaults.presets[this.input("preset").value];
-    for (const name of FIELDS) if (!this.changed.has(name)) this.input(name).value = text(train[name]);
+    for (const name of FIELDS) if (!this.changed.has(name)) this.input(name).value = this.start(name);
+  }
+
+  // What an input shows before somebody changes it.
+  start(name) {
+    if (name === "preset") return this.defaults.preset;
+    if (name === "threads") return "";
+    const { train, model } = this.defaults.presets[this.input("preset").value];
+    return text(train[name] ?? model[name]);
+  }
+
+  showMore(on) {
+    this.more.setAttribute("aria-expanded", String(on));
+    document.getElementById("settings-more").hidden = !on;
   }
 
   change(name) {
@@ -26,9 +43,20 @@ export class Settings {
     if (!input.checkValidity() || input.value === "") this.changed.delete(name); // an empty input is the default again
     else this.changed.add(name);
     if (name === "preset" || input.value === "") this.showPreset();
-    const start = name === "preset" ? this.defaults.preset : name === "threads" ? "" : text(this.defaults.presets[this.input("preset").value].train[name]);
-    if (input.value === start) this.changed.delete(name);
+    if (input.value === this.start(name)) this.changed.delete(name);
     input.classList.toggle("changed", this.changed.has(name));
+  }
+
+  // Nobody has chosen what decides how long training takes and where it ends.
+  get untouched() {
+    return !["preset", "steps", "lr", "batch_size", ...MORE].some((name) => this.changed.has(name));
+  }
+
+  // Fills an input, as by hand.
+  choose(name, value) {
+    this.input(name).value = text(value);
+    if (MORE.includes(name)) this.showMore(true);
+    this.change(name);
   }
 
   // What goes to Python before a run: the changed ones, as numbers where they are numbers.

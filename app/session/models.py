@@ -34,7 +34,7 @@ def export(args, answer):
 
 @requests.handles("import")
 def load(args, part):
-    """{url}: a file that the page holds. Its model is the current run's from now on, at its step; resuming goes on with it."""
+    """{url, name}: a file that the page holds. Its model is the current run's from now on, at its step; resuming goes on with it."""
     import tinygpt
     from tinygpt import checkpoint, loop, optim
 
@@ -49,7 +49,8 @@ def load(args, part):
         groups = _groups(model, file.optimizer["groups"])
         kept["optimizer"] = optim.AdamW(groups)
     file.load_into(model, kept.get("optimizer"))
-    run = loop.Run("imported")
+    run = loop.Run(args.get("name") or "imported")
+    run.shape = file.model_config
     run.kept, run.step, run.history = kept, file.step, [tuple(entry) for entry in file.history if isinstance(entry, list)]
     run.version = loop.Version(None)
     if file.tokenizer is not None:

@@ -142,3 +142,31 @@ PRESETS = {
         _preset("behemoth", 24, 1280, 20, 512, 1),
     )
 }
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training that leads somewhere: a preset, what to change in it, and the loss that it was measured to end at on the whole validation
+    split of TinyShakespeare (tests/demo/explore.py, one run; nats a character).
+    """
+
+    preset: str
+    loss: float
+    settings: dict  # fields of TrainConfig, and dropout
+
+
+def _recipe(preset, steps, lr, loss, **more):
+    return Recipe(preset, loss, {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **more})
+
+
+RECIPES = (
+    _recipe("small", 4000, 3e-3, 1.675),
+    _recipe("small", 10000, 3e-3, 1.558),
+    _recipe("small", 25000, 3e-3, 1.514),
+    _recipe("medium", 1500, 4e-3, 1.719),
+    _recipe("medium", 4000, 4e-3, 1.577),
+    _recipe("medium", 8000, 4e-3, 1.506),
+    _recipe("medium", 16000, 4e-3, 1.471, dropout=0.05),
+    _recipe("large", 6000, 3e-3, 1.465, dropout=0.1, batch_size=24),
+    _recipe("large", 8000, 3e-3, 1.457, dropout=0.2, batch_size=32),
+)

@@ -100,8 +100,8 @@ def set_sink(function):
 
 
 def set_settings(values):
-    """What the host's inputs say: "preset" and any TrainConfig field. They override the defaults that train() asks for."""
-    known = {f.name for f in fields(TrainConfig)}
+    """What the host's inputs say: "preset", "dropout", any TrainConfig field. They override the defaults that train() asks for."""
+    known = {f.name for f in fields(TrainConfig)} | {"dropout"}
     for name, value in values.items():
         if name == "preset":
             if value not in PRESETS:
@@ -162,6 +162,7 @@ class Run:
         self.total = 0
         self.history = []  # (step, train loss) and, for evaluations, (step, train loss or None, validation loss)
         self.preset = None
+        self.shape = None  # the ModelConfig of a model that was imported: it is what settings() gives, whatever the preset
         self.compiled = None
         self._last = None
         self._readings = Readings(STEPS_UNDER_WAY)
@@ -179,10 +180,13 @@ class Run:
     # ---- configuration and state ----
 
     def settings(self, preset="small"):
-        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over."""
+        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over; of an imported model, its own ModelConfig."""
         self.preset = _settings.get("preset", preset)
         chosen = PRESETS[self.preset]
-        return chosen.model, replace(chosen.train, **{k: v for k, v in _settings.items() if k != "preset"})
+        shape = self.shape or chosen.model
+        if "dropout" in _settings:
+            shape = replace(shape, dropout=float(_settings["dropout"]))
+        return shape, replace(chosen.train, **{k: v for k, v in _settings.items() if k not in ("preset", "dropout")})
 
     def keep(self, name, make):
         """The object called `name`, made by `make()` the first time this Run asks for it.
@@ -377,7 +381,7 @@ class Run:
         self.send(
             type="start",
             name=self.name,
-            preset=self.preset,
+            preset=self.preset if self.shape is None else self.name,
             parameters=model.num_parameters(),
             steps=config.steps,
             batch_tokens=config.batch_size * model.config.context,

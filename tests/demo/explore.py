@@ -19,8 +19,11 @@ MODERN = {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "mlp_ratio": 3}
 LONG = {"batch_size": 64, "lr": 1e-3, "min_lr": 1e-4, "schedule": "cosine", "warmup_steps": 100, "beta2": 0.99}
 
 
-def recipe(preset, steps, lr, **more):
-    return ("%s-%d-%g" % (preset, steps, lr), preset, {}, {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **more}, {})
+def recipe(preset, steps, lr, dropout=0.0, batch_size=None):
+    """A line for the page's recommendations (config.RECIPES); what is not named is the preset's."""
+    train = {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **({"batch_size": batch_size} if batch_size else {})}
+    name = "%s-%d-%g" % (preset, steps, lr) + ("-d%g" % dropout if dropout else "") + ("-b%d" % batch_size if batch_size else "")
+    return (name, preset, {"dropout": dropout} if dropout else {}, train, {})
 
 
 def demo(name, steps, dropout, options=(), **more):
@@ -62,6 +65,11 @@ CONFIGURATIONS = [
     recipe("xl", 1800, 1e-3),
     recipe("xl", 1800, 2e-3),
     recipe("xl", 5000, 2e-3),
+    recipe("medium", 16000, 4e-3, dropout=0.05),
+    recipe("large", 6000, 3e-3, dropout=0.1, batch_size=24),
+    recipe("large", 8000, 3e-3, dropout=0.2, batch_size=32),
+    recipe("xl", 4000, 2e-3, dropout=0.2, batch_size=32),
+    recipe("huge", 2500, 1e-3, dropout=0.3, batch_size=32),
 ]
 
 

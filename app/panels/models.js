@@ -1,0 +1,63 @@
+// The panel Models: a card for each model that comes with the page. Load makes it the current model, as if it had just been trained here:
+// it can be written with, looked into, and trained further.
+//
+//   new ModelsPanel(parent, {models, actions})    actions: {load(model), look(model), further(model)}, promises
+//
+// models: what public/models/models.json lists (app/models.js).
+
+import { bytes, compact } from "../words.js";
+import { element } from "./tokens.js";
+
+export class ModelsPanel {
+  constructor(parent, { models, actions }) {
+    this.actions = actions;
+    this.status = element("p", { class: "models-status", role: "status" });
+    this.list = element("ul", { class: "models" }, ...models.map((model) => this.card(model)));
+    const none = "This version of TinyGPT ships no trained model yet. Train your own: it says how long that takes here.";
+    parent.append(this.status, models.length ? this.list : element("p", { class: "models-none" }, none));
+    if (models.length) {
+      parent.append(element("p", { class: "models-none" }, "All of them were trained in this page, by its own code. ",
+        element("a", { href: "public/models/shakespeare.md", target: "_blank", rel: "noopener" }, "How the Shakespeare model was trained and measured"), "."));
+    }
+  }
+
+  card(model) {
+    const facts = [
+      [model.corpus, "The text that it learned from"],
+      [`${compact(model.parameters)} parameters`, "Numbers that training has set"],
+      [`step ${model.step.toLocaleString("en")}`, "How many batches it learned from"],
+      [`loss ${model.val_loss.toFixed(2)}`, "On text that it has not seen, in nats a character: lower is better, and 5.55 is a blind guess"],
+      [bytes(model.bytes), "To download"],
+      [model.licence, "Licence"],
+    ].map(([text, what]) => element("span", { title: what }, text));
+    const button = (label, name, what, kind = "") => {
+      const made = element("button", { type: "button", class: kind, title: what, "aria-label": `${label}: ${model.title}` }, label);
+      made.addEventListener("click", () => this.act(name, model));
+      return made;
+    };
+    return element("li", { class: "model" },
+      element("h3", {}, model.title), element("p", { class: "model-facts" }, ...facts),
+      element("pre", { class: "model-sample", tabIndex: 0, "aria-label": `What ${model.title} writes` }, model.sample.replace(/^\n+/, "")),
+      element("p", { class: "model-actions" },
+        button("Write", "load", "Loads it, and it writes under Generate", "primary"),
+        button("Look inside", "look", "Loads it, and shows what its layers do"),
+        button("Train further", "further", "Loads it and goes on training with train.py, 500 steps, on the same text")));
+  }
+
+  async act(name, model) {
+    const buttons = [...this.list.querySelectorAll("button")].filter(({ disabled }) => !disabled);
+    const focused = document.activeElement;
+    buttons.forEach((button) => (button.disabled = true));
+    this.status.textContent = "";
+    this.status.classList.remove("bad");
+    try {
+      await this.actions[name](model, (text) => (this.status.textContent = text));
+    } catch (error) {
+      this.status.textContent = error.message;
+      this.status.classList.add("bad");
+    } finally {
+      buttons.forEach((button) => (button.disabled = false));
+      if (focused?.isConnected && document.activeElement === document.body) focused.focus({ preventScroll: true });
+    }
+  }
+}

@@ -1,0 +1,125 @@
+"""What the shipped Shakespeare model is worth: its held-out loss by PyTorch, by the native device and by the page, its size, its speed.
+
+    python3 -m tests.demo.check --json [--adapter lavapipe]
+
+The page is opened as a visitor does: *Load the Shakespeare model* is clicked, and the time to the first letter on the page counts from the
+click. The page's loss on WebGPU is measured where an adapter is named (tests/hosts/adapters.py; "hardware" with TINYGPT_BROWSER).
+"""
+
+import argparse
+import json
+import math
+
+from tests.demo.train import open_page
+from tests.hosts import ROOT
+
+MODELS = ROOT / "public" / "models"
+LOSS = """
+import tinygpt
+from tinygpt import loop
+from tinygpt.data import Dataset, find_corpus
+from tinygpt.evaluation import held_out_loss
+_model = loop.current.kept["model"]
+[tinygpt.get_device().name, held_out_loss(_model, Dataset(find_corpus(%r, say=lambda note: None), None, _model.config.context))]
+"""
+# Seconds from the click to the first letter after the prompt, and what the panel then tells.
+CLICK = """async () => {
+    const panel = document.getElementById("generate"), begun = performance.now();
+    const shown = new Promise((resolve) => {
+        const look = () => panel.querySelectorAll("[data-token]").length && resolve((performance.now() - begun) / 1000);
+        new MutationObserver(look).observe(panel, {subtree: true, childList: true});
+    });
+    document.getElementById("load-model").click();
+    const first = await Promise.race([shown, new Promise((resolve) => setTimeout(() => resolve(null), 60000))]);
+    return [first, document.getElementById("status").textContent];
+}"""
+SPEED = "async () => (await tinygpt.generate({prompt: 'ROMEO:', tokens: 400, temperature: 0.8, seed: 5})).tokens_per_s"
+
+
+def numel(shape):
+    return math.prod(shape)
+
+
+def native_model(file):
+    """The model of a file on the native device."""
+    import tinygpt
+    from tinygpt import checkpoint
+
+    tinygpt.set_device("native")
+    saved = checkpoint.load(file)
+    model = tinygpt.GPT(saved.model_config)
+    saved.load_into(model)
+    return model
+
+
+def text_of(file, seed, tokens, temperature):
+    """Unconditional text of a shipped file, from the native device."""
+    from tinygpt.generate import stream_text
+    from tinygpt.tokenizer import ByteTokenizer
+
+    return "".join(stream_text(native_model(file), ByteTokenizer(), "\n", tokens, temperature=temperature, seed=seed))
+
+
+def native_loss(file, corpus="shakespeare"):
+    from tinygpt.data import Dataset, find_corpus
+    from tinygpt.evaluation import held_out_loss
+
+    model = native_model(file)
+    return held_out_loss(model, Dataset(find_corpus(corpus, say=lambda note: None), None, model.config.context))
+
+
+def on_the_page(variant=None):
+    """{"device", "val_loss", "first_token_s", "tokens_per_s"} of the page after a click on Load the Shakespeare model."""
+    page = open_page(variant)
+    try:
+        page.evaluate("async () => { await tinygpt.ready; await tinygpt.graphics }")
+        if variant:
+            page.evaluate("""async () => {
+                const select = document.getElementById("setting-device");
+                select.value = "webgpu";
+                select.dispatchEvent(new Event("change", {bubbles: true}));
+            }""")
+        first, said = page.evaluate(CLICK)
+        if first is None:
+            raise RuntimeError("no text came: %s" % said)
+        speeds = sorted(page.evaluate(SPEED) for _ in range(3))
+        device, loss = page._python(LOSS % "shakespeare")
+        return {"device": device, "val_loss": loss, "first_token_s": first, "tokens_per_s": speeds[1]}
+    finally:
+        page.close()
+
+
+def measure(adapter=None):
+    """All of it, as the command prints it."""
+    from reference import evaluate
+
+    entry = next(model for model in json.loads((MODELS / "models.json").read_text()) if model["name"] == "shakespeare")
+    file = MODELS / entry["file"]
+    page = on_the_page()
+    losses = {
+        "reference": evaluate.measure(file, say=lambda note: None),
+        "native": native_loss(file),
+        "page on " + page["device"]: page["val_loss"],
+    }
+    if adapter:
+        gpu = on_the_page(adapter)
+        losses["page on " + gpu["device"]] = gpu["val_loss"]
+    return {"bytes": file.stat().st_size, "val_loss": losses, "first_token_s": page["first_token_s"], "tokens_per_s": page["tokens_per_s"]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
+    parser.add_argument("--adapter")
+    options = parser.parse_args()
+    found = measure(options.adapter)
+    if options.json:
+        print(json.dumps(found))
+        return
+    for name, loss in found["val_loss"].items():
+        print("%-16s %.5f nats a character" % (name, loss))
+    print("%d bytes; first token after %.2f s, %.0f tokens/s on the page" % (found["bytes"], found["first_token_s"], found["tokens_per_s"]))
+
+
+if __name__ == "__main__":
+    main()
