@@ -66,3 +66,6 @@ export const WORDS = {
   planned: "The memory that one training step needs for everything it computes, planned when the step was recorded. It stays the same for the whole run.",
   lr: "Learning rate: how far each step moves the weights.",
 };
+
+// Their sections in learn.html, where those have another name.
+export const LEARN = { eta: "speed", ms: "step" };

@@ -7,7 +7,7 @@
 // A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
 
 import { atBeat, LossChart, shortNumber } from "./chart.js";
-import { bitsPerToken, isBytes, meaning, WORDS } from "./meaning.js";
+import { bitsPerToken, isBytes, LEARN, meaning, WORDS } from "./meaning.js";
 import { PressureChip } from "./pressure.js";
 import { Runs, RunsPanel } from "./runs.js";
 import { bytes, compact, duration } from "./words.js";
@@ -316,7 +316,8 @@ function explained(word, label) {
   Object.assign(button, { type: "button", className: "what", textContent: label });
   if (label) button.ariaLabel = `${label}: what is this?`;
   const text = popover(button, "span", "what-text");
-  text.textContent = WORDS[word];
+  const more = Object.assign(document.createElement("a"), { href: `app/learn.html#${LEARN[word] ?? word}`, target: "_blank", rel: "noopener", textContent: "More" });
+  text.append(WORDS[word] + " ", more);
   return [button, text];
 }
 
