@@ -40,7 +40,8 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".wasm": "application/wasm", ".zip": "application/zip",
     ".whl": "application/octet-stream", ".py": "text/x-python; charset=utf-8", ".txt": "text/plain; charset=utf-8",
-    ".svg": "image/svg+xml", ".png": "image/png", ".tinygpt": "application/octet-stream", ".gz": "application/octet-stream", ".md": "text/plain; charset=utf-8",
+    ".svg": "image/svg+xml", ".png": "image/png", ".tinygpt": "application/octet-stream", ".gz": "application/octet-stream",
+    ".md": "text/plain; charset=utf-8",
 }  # fmt: skip
 
 

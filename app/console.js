@@ -1,21 +1,23 @@
 // The Python console at the bottom: everything that Python prints, and an entry that runs in the same interpreter as the editor.
 //
 // Enter runs the entry when it is complete; an open block or bracket gets a new line instead (Python decides, see running.py).
-// Shift+Enter always gives a new line; the arrow keys at the first and last line go through what was entered before;
+// Shift+Enter always gives a new line; the arrow keys at the first and last line go through what was entered before; Tab completes;
 // Ctrl+C stops what runs.
 
 import {
   EditorState, EditorView, Prec, keymap, placeholder, defaultKeymap, historyKeymap, closeBracketsKeymap, completionKeymap, completionStatus,
-  autocompletion, insertNewlineAndIndent, indentWithTab,
+  insertNewlineAndIndent, indentWithTab,
 } from "../public/vendor/editor.js";
 import { NOTICE, STDERR } from "./channel.js";
 import { pythonLanguage } from "./editor.js";
+import { Asking } from "./editor/asking.js";
+import { interpreterHelp } from "./editor/completion.js";
 
 const KEEP = 100_000; // characters of output kept on the page
 
 export class Console {
-  // run(source) -> promise of the outcome; interrupt() stops what runs.
-  constructor(output, parent, { run, interrupt }) {
+  // run(source) -> promise of the outcome; interrupt() stops what runs. session: whom completions are asked of.
+  constructor(output, parent, { run, interrupt, session }) {
     this.output = output;
     this.run = run;
     this.size = 0;
@@ -34,7 +36,7 @@ export class Console {
             { key: "Ctrl-c", run: (view) => view.state.selection.main.empty && (interrupt(), true) },
             { key: "Ctrl-l", run: () => (this.clear(), true) },
           ])),
-          pythonLanguage(), autocompletion({ activateOnTyping: false }), EditorView.lineWrapping,
+          pythonLanguage(), interpreterHelp(new Asking(session), "train.py", { onTyping: false }), EditorView.lineWrapping,
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
           placeholder("Python: the same variables as the editor's"),
           EditorView.contentAttributes.of({ "aria-label": "Python console entry" }),

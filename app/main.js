@@ -27,6 +27,7 @@ const editor = new Editor(part("editor"), { onRun: runOrApply, onChange: () => d
 const console_ = new Console(part("console-output"), part("console-input"), {
   run: (source) => session.run(source, { mode: "console" }),
   interrupt: () => session.interrupt(),
+  session,
 });
 const training = new TrainingView({
   note: (text) => console_.notice(text), device: (facts) => showDevice(facts), settings: () => settings?.values() ?? {},

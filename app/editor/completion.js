@@ -2,7 +2,7 @@
 // the objects that are really there. Without an answer in time the words of the document are offered.
 
 import {
-  EditorView, Prec, StateEffect, StateField, autocompletion, completeAnyWord, hoverTooltip, keymap, localCompletionSource, showTooltip,
+  EditorView, Prec, StateEffect, StateField, acceptCompletion, autocompletion, completeAnyWord, completionStatus, hoverTooltip, keymap, localCompletionSource, showTooltip,
   startCompletion,
 } from "../../public/vendor/editor.js";
 import { place } from "./asking.js";
@@ -100,7 +100,8 @@ const cursorTooltip = StateField.define({
   provide: (field) => showTooltip.from(field),
 });
 
-export function interpreterHelp(asking, file) {
+// onTyping: whether the list opens by itself; else Tab (behind a name or a dot) and Ctrl+Space open it.
+export function interpreterHelp(asking, file, { onTyping = true } = {}) {
   const describeHere = (view) => {
     const { state } = view;
     described(asking, file, state, state.selection.main.head).then((tooltip) => {
@@ -109,11 +110,17 @@ export function interpreterHelp(asking, file) {
     });
     return true;
   };
+  const complete = (view) => {
+    const { state } = view;
+    if (completionStatus(state) === "active") return acceptCompletion(view);
+    return /[\p{L}\p{N}_.]$/u.test(state.sliceDoc(0, state.selection.main.head)) && startCompletion(view);
+  };
   const close = (view) => view.state.field(cursorTooltip) !== null && (view.dispatch({ effects: atCursor.of(null) }), true);
   return [
-    autocompletion({ override: [source(asking, file)], maxRenderedOptions: 60, positionInfo: besideList }),
+    autocompletion({ override: [source(asking, file)], maxRenderedOptions: 60, positionInfo: besideList, activateOnTyping: onTyping }),
     hoverTooltip((view, pos) => described(asking, file, view.state, pos), { hoverTime: 350, hideOnChange: true }),
     cursorTooltip,
     Prec.high(keymap.of([{ key: "Mod-i", run: describeHere, preventDefault: true }, { key: "Escape", run: close }])),
+    onTyping ? [] : Prec.high(keymap.of([{ key: "Tab", run: complete }])),
   ];
 }

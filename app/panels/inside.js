@@ -26,6 +26,7 @@ export class InsidePanel {
   constructor(parent, { session }) {
     this.session = session;
     this.views = {};
+    this.told = {}; // view -> which step it shows
     this.pending = false; // a question is under way
     this.asked = -Infinity; // when the last one was asked
     this.stale = true; // the model may have changed since
@@ -85,6 +86,7 @@ export class InsidePanel {
       document.getElementById(`inside-${tab.dataset.view}`).hidden = !chosen;
     }
     this.form.hidden = name === "weights";
+    this.status.textContent = this.told[name] ?? ""; // of this view's own answer
     this.error.hidden = true;
     if (this.seen) this.ask();
     else this.stale = true;
@@ -132,7 +134,7 @@ export class InsidePanel {
       const facts = await view.ask(this.session, this.prompt.value);
       if (view === this.view) {
         this.error.hidden = true;
-        this.status.textContent = `At step ${facts.step.toLocaleString("en")}`;
+        this.status.textContent = this.told[this.shown] = `At step ${facts.step.toLocaleString("en")}`;
       }
     } catch (error) {
       if (view === this.view) this.error.textContent = sentence(error.message);
