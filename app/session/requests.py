@@ -16,7 +16,7 @@ import tinygpt_host as host
 from .output import ANSWER, TRAINING
 
 HANDLERS = {}
-FEATURES = ("editing", "models", "generating", "inside", "completing")  # modules with handlers, imported at the first question
+FEATURES = ("editing", "models", "texts", "generating", "inside", "completing")  # modules with handlers, imported at the first question
 LATER = object()  # what a handler returns that will answer later, through the Answer it was given
 PAUSE_LOOK = 100  # ms between two looks for requests while the loop is paused
 ISOLATED = bool(host.isolated)
