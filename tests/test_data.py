@@ -117,7 +117,7 @@ def test_a_provided_text_is_found_by_its_name(provided):
     corpora.provide("my notes", "Tyger tyger, bürning bright", "pasted")
     assert find_corpus("my notes", say=said.append).text == "Tyger tyger, bürning bright"
     assert said == ["Corpus: my notes, 28 bytes, pasted."] and corpora.provided() == ["my notes"]
-    corpora.provide("my notes", "another".encode())
+    corpora.provide("my notes", b"another")
     assert find_corpus("my notes", say=said.append) == corpora.Corpus("my notes", "another", "Corpus: my notes, 7 bytes.")
     with pytest.raises(CorpusError, match="no corpus 'mine'; choose one of shakespeare, stdlib, my notes,"):
         find_corpus("mine")

@@ -84,9 +84,9 @@ MOST_CHARACTERS = 80  # of a provided text's name
 def provide(name, text, note=""):
     """From now on find_corpus(name) finds this text.
 
-    text: str, UTF-8 bytes, or a function that returns one of them, called each time a run asks for it: so a large text takes no memory until
-    then. note: where it is from, for the sentence of find_corpus. A text provided before under this name is replaced. ValueError for a name
-    that is registered, or is not one short printable line without slashes.
+    text: str, UTF-8 bytes, or a function that returns one of them, called each time a run asks: so a large text takes no memory until then.
+    note: where it is from, for the sentence of find_corpus. A text provided before under this name is replaced. ValueError for a name that
+    is registered, or is not one short printable line without slashes.
     """
     if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not 0 < len(name) <= MOST_CHARACTERS:
         raise ValueError("%.100r cannot name a text; give one line of at most %d characters" % (name, MOST_CHARACTERS))
