@@ -75,7 +75,7 @@ function decoded(bytes) {
   const broken = text.split("\ufffd").length - 1;
   let beyond = 0;
   for (let i = 0; i < text.length; i++) beyond += text.charCodeAt(i) > 127;
-  if (broken <= 0.1 * beyond) return [text, `${broken.toLocaleString("en")} ${broken === 1 ? "place that is" : "places that are"} not UTF-8 became \ufffd.`];
+  if (broken <= 0.25 * beyond) return [text, `${broken.toLocaleString("en")} ${broken === 1 ? "place that is" : "places that are"} not UTF-8 became \ufffd.`];
   return [new TextDecoder("windows-1252").decode(bytes), "It is not UTF-8: it was read as Windows-1252 (Western European) and is kept as UTF-8."];
 }
 

@@ -49,12 +49,18 @@ class DatasetsServer:
     """On a free port of 127.0.0.1 until close()."""
 
     def __init__(self):
-        self.datasets, self.faults, self.asked = {}, {}, []
-        self.held = threading.Event()  # hold: answers wait for it
+        self.held = threading.Event()
+        self.reset()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
+
+    def reset(self):
+        """No datasets, no faults, nothing asked."""
+        self.held.set()
+        self.held = threading.Event()  # what `hold` waits for
+        self.datasets, self.faults, self.asked = {}, {}, []
 
     def hold(self, handler, parameters):
         """Does not answer before the test says `held.set()`."""

@@ -85,7 +85,7 @@ export class Chosen {
     const tokens = chars ? text.characters : text.bytes;
     const notes = [this.titles[name] && `${this.titles[name][1]}.`, own && told(own.source) && sentence(told(own.source)), ...(own?.notes ?? []), own && own.kept !== true && own.kept];
     this.notes.textContent = notes.filter(Boolean).join(" ");
-    const rows = [["Characters", text.characters === null ? "–" : count(text.characters)], ["Size", bytes(text.bytes), `${count(text.bytes)} bytes`]];
+    const rows = [["Characters", text.characters === null ? "–" : count(text.characters)], ["Size", text.bytes < 1000 ? `${text.bytes} bytes` : bytes(text.bytes), `${count(text.bytes)} bytes`]];
     if (tokens !== null) {
       const { model, steps, batch } = this.settings.next();
       const told = judge({ tokens, model: { ...model, vocab_size: this.tokenizer.vocab_size }, steps, batch });
