@@ -7,6 +7,7 @@ the ones that the tests use. `asked` is what came: [(path, {parameter: value})].
 
 import http.server
 import json
+import socket
 import threading
 import urllib.parse
 
@@ -33,7 +34,7 @@ def break_off(handler, parameters):
     handler.begin(200, len(body), {})
     handler.wfile.write(body[: len(body) // 2])
     handler.wfile.flush()
-    handler.connection.close()
+    handler.cut()
 
 
 def answer_with(content):
@@ -122,6 +123,10 @@ def handler(state):
             for name, value in {"Content-Type": "application/json", "Content-Length": str(length), **fixed, **headers}.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
+
+        def cut(self):
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
 
         def log_message(self, *args):
             pass

@@ -196,7 +196,9 @@ export class Fetching {
     this.bar.hidden = this.count.hidden = false;
     if (wait || this.waited) this.status.textContent = wait;
     this.waited = wait;
-    if (performance.now() - this.drawn < BEAT && !wait && !loading.complete) return;
+    clearTimeout(this.soon);
+    const rest = BEAT - (performance.now() - this.drawn);
+    if (rest > 0 && !wait && !loading.complete) return void (this.soon = setTimeout(() => this.progress(this.waited), rest));
     this.drawn = performance.now();
     const { rows, total, bytes: came, limit } = loading;
     this.bar.value = Math.max(came / limit, total ? rows / total : 0);
