@@ -11,7 +11,7 @@
 // a large text costs nothing until then; a new Python is told again.
 
 import * as files from "../store/files.js";
-import { MOST_BYTES, tooLarge } from "./text_file.js";
+import { asText, MOST_BYTES, tooLarge } from "./text_file.js";
 
 const FOLDER = "texts";
 const LONGEST = 40; // characters of a name
@@ -121,24 +121,30 @@ export class OwnTexts extends EventTarget {
 
   // ---- from bytes to text, in a worker ----
 
-  read(blob, name) {
+  async read(blob, name) {
+    const answer = this.broken ? null : await this.inWorker(blob, name);
+    if (answer === null) return asText(new Uint8Array(await blob.arrayBuffer()), name);
+    if (answer.error) throw new Error(answer.error);
+    return answer.text;
+  }
+
+  // null where there is no worker: a page that is offline before its first text cannot load one.
+  inWorker(blob, name) {
     if (!this.worker) {
       this.worker = new Worker(new URL("text_worker.js", import.meta.url), { type: "module", name: "texts" });
-      this.worker.onmessage = ({ data: { id, text, error } }) => {
-        const { resolve, reject } = this.asked.get(id);
-        this.asked.delete(id);
-        if (error) reject(new Error(error));
-        else resolve(text);
+      this.worker.onmessage = ({ data }) => {
+        this.asked.get(data.id)(data);
+        this.asked.delete(data.id);
       };
-      this.worker.onerror = (event) => {
-        for (const { reject } of this.asked.values()) reject(new Error(`The text could not be read (${event.message || "its program was not loaded"}): reload the page.`));
+      this.worker.onerror = () => {
+        this.broken = true;
+        for (const resolve of this.asked.values()) resolve(null);
         this.asked.clear();
-        this.worker = null;
       };
     }
     const id = ++this.last;
-    return new Promise((resolve, reject) => {
-      this.asked.set(id, { resolve, reject });
+    return new Promise((resolve) => {
+      this.asked.set(id, resolve);
       this.worker.postMessage({ id, blob, name });
     });
   }

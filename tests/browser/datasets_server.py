@@ -1,8 +1,8 @@
 """A server on this machine that speaks the interface of the Hugging Face datasets server: /splits and /rows, and its ways to fail.
 
 `datasets` is {name: {config: {split: (features, rows)}}}; `text_features` makes the usual ones. `faults` is {offset: [fault, ...]}: what
-happens to the next requests for rows from that offset on, one fault a request. A fault is a function of the handler and the parameters; below are
-the ones that the tests use. `asked` is what came: [(path, {parameter: value})].
+happens to the next requests for rows from that offset on, one fault a request. A fault is a function of the handler and the parameters;
+below are the ones that the tests use. `asked` is what came: [(path, {parameter: value})].
 """
 
 import http.server
@@ -67,6 +67,11 @@ class DatasetsServer:
         """Does not answer before the test says `held.set()`."""
         self.held.wait(60)
         handler.answer(handler.rows(parameters))
+
+    def hold_and_cut(self, handler, parameters):
+        """Answers nothing, and breaks off when the test says `held.set()`."""
+        self.held.wait(60)
+        handler.cut()
 
     def offsets(self):
         """Where the requests for rows began."""

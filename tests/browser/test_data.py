@@ -1,5 +1,5 @@
-"""What a run learns from: the site's texts, the user's own by file, paste and drop, and public datasets through a server of the test's own that
-speaks the datasets server's interface and fails in every way that the page names."""
+"""What a run learns from: the site's texts, the user's own by file, paste and drop, and public datasets through a server of the test's own
+that speaks the datasets server's interface and fails in every way that the page names."""
 
 import json
 import pathlib
@@ -70,11 +70,15 @@ def shown(tab, text):
         pytest.fail("%r is not in:\n%s" % (text, tab.text("#data .data-main")))
 
 
+FACTS = """() => {
+    const known = document.querySelector("#data .data-excerpt")?.textContent && document.querySelector("#data .data-facts dd").textContent !== "–";
+    return known && [...document.querySelectorAll("#data .data-facts div")].map(one => [one.children[0].textContent, one.children[1].textContent]);
+}"""
+
+
 def facts(tab):
     """{name: value} of the chosen text, once it is read."""
-    tab.wait("() => document.querySelector('#data .data-excerpt')?.textContent && document.querySelector('#data .data-facts dd').textContent !== '–'")
-    pairs = tab.page.eval_on_selector_all("#data .data-facts div", "all => all.map(one => [one.children[0].textContent, one.children[1].textContent])")
-    return dict(pairs)
+    return dict(tab.page.wait_for_function(FACTS).json_value())
 
 
 def corpus(tab):
@@ -128,13 +132,13 @@ def test_the_parameter_count_is_the_models(tab):
     from tinygpt.config import ModelConfig
 
     configs = [PRESETS[name].model for name in ("tiny", "small")]
-    configs += [ModelConfig(layers=2, d_model=32, heads=4, kv_heads=2, context=16, positions="rotary", norm="rms", mlp="swiglu", bias=False)]
-    configs += [ModelConfig(layers=1, d_model=32, heads=2, context=8, tie_embeddings=False, mlp="swiglu", norm="rms", mlp_ratio=3, vocab_size=65)]
-    configs += [ModelConfig(layers=1, d_model=32, heads=2, context=8, bias=False)]
+    few = dict(layers=2, d_model=32, heads=4, context=16)
+    configs += [ModelConfig(**few, kv_heads=2, positions="rotary", norm="rms", mlp="swiglu", bias=False), ModelConfig(**few, bias=False)]
+    configs += [ModelConfig(**few, tie_embeddings=False, mlp="swiglu", norm="rms", mlp_ratio=3, vocab_size=65)]
     for config in configs:
         counted = tab.page.evaluate("async config => (await import('/app/data/enough.js')).parameters(config)", config.to_dict())
-        source = "import json, tinygpt\nfrom tinygpt.config import ModelConfig\n"
-        assert counted == tab.value(source + "tinygpt.GPT(ModelConfig.from_dict(json.loads(%r))).num_parameters()" % json.dumps(config.to_dict())), config
+        source = "import json, tinygpt\nfrom tinygpt.config import ModelConfig\nconfig = ModelConfig.from_dict(json.loads(%r))\n"
+        assert counted == tab.value(source % json.dumps(config.to_dict()) + "tinygpt.GPT(config).num_parameters()"), config
 
 
 # ---- the user's own ----------------------------------------------------------------------------------
@@ -235,7 +239,8 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tab):
 
 
 def test_names_are_made_safe_and_never_clash(tab):
-    choose_files(tab, ("shakespeare.txt", b"not him " * 20), ("..my: fox?.txt", b"a fox " * 20), ("Ночь.txt", "ночь ".encode() * 20), ("ночь.txt", b"night " * 20))
+    choose_files(tab, ("shakespeare.txt", b"not him " * 20), ("..my: fox?.txt", b"a fox " * 20))
+    choose_files(tab, ("Ночь.txt", "ночь ".encode() * 20), ("ночь.txt", b"night " * 20))
     tab.wait("() => document.querySelectorAll('#setting-corpus option').length === 6")
     names = tab.page.eval_on_selector_all("#setting-corpus option", "all => all.map(one => one.value)")
     assert set(names) == {"shakespeare", "stdlib", "shakespeare 2", "my fox", "Ночь", "ночь 2"}
@@ -316,7 +321,8 @@ def test_with_a_character_tokenizer_tokens_are_characters(tab):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-steps", "3")
     tab.run_editor(source)
-    tab.wait("n => [...document.querySelectorAll('#data .data-facts div')].some(one => one.textContent === 'Tokens' + n)", format(len(text), ","))
+    shows = "n => [...document.querySelectorAll('#data .data-facts div')].some(one => one.textContent === 'Tokens' + n)"
+    tab.wait(shows, format(len(text), ","))
 
 
 # ---- public datasets ---------------------------------------------------------------------------------
@@ -360,7 +366,8 @@ def test_a_dataset_of_the_catalogue_is_loaded_page_by_page_and_trains(tab, hub):
 def test_any_other_dataset_shows_its_parts_and_columns(tab, hub):
     many = [{"n": 1, "title": "a", "body": "long text"}] * 3
     features = [{"name": "n", "type": {"dtype": "int64", "_type": "Value"}}, *text_features("title", "body")]
-    hub.datasets["some/thing"] = {"one": {"test": (features, many)}, "two": {"train": (features, many), "test": (text_features("other"), [{"other": "x"}])}}
+    other = (text_features("other"), [{"other": "x"}])
+    hub.datasets["some/thing"] = {"one": {"test": (features, many)}, "two": {"train": (features, many), "test": other}}
     open_any(tab, "some/thing", "body")  # of two columns, the one that is usually meant
     assert tab.page.get_by_label("Config").evaluate("one => [...one.options].map(o => o.value)") == ["one", "two"]
     assert tab.page.get_by_label("Column").evaluate("one => [...one.options].map(o => o.value)") == ["title", "body"]
@@ -384,8 +391,10 @@ def test_the_size_limit_cuts_at_a_character(tab, hub):
 
 
 def test_nested_text_and_what_the_server_left_out(tab, hub):
-    features = [{"name": "turns", "type": {"feature": {"role": {"dtype": "string", "_type": "Value"}, "content": {"dtype": "string", "_type": "Value"}}, "_type": "List"}}]
-    rows = [{"turns": [{"role": "fox", "content": "Who is there?\r\n"}, {"role": "owl", "content": "I am."}]}, {"turns": []}, {"turns": [{"role": "fox", "content": "Oh."}]}]
+    string = {"dtype": "string", "_type": "Value"}
+    features = [{"name": "turns", "type": {"feature": {"role": string, "content": string}, "_type": "List"}}]
+    first = [{"role": "fox", "content": "Who is there?\r\n"}, {"role": "owl", "content": "I am."}]
+    rows = [{"turns": first}, {"turns": []}, {"turns": [{"role": "fox", "content": "Oh."}]}]
     hub.datasets["test/talk"] = {"default": {"train": (features, rows)}}
 
     def shortened(answer):
@@ -450,8 +459,8 @@ def test_a_server_that_asks_for_a_pause_gets_it_and_the_page_says_so(tab, hub):
     hub.faults[100] = [refuse(429, "Too many requests", Retry_After="2"), refuse(503, "busy")]
     open_any(tab)
     load(tab)
-    tab.wait("() => /asks for a pause \\(too many requests\\): asking again in 2 s, try 2 of 5/.test(document.querySelector('#data .data-status').textContent)")
-    tab.wait("() => /is busy \\(503\\): asking again in 2 s, try 3 of 5/.test(document.querySelector('#data .data-status').textContent)")
+    shown(tab, "asks for a pause (too many requests): asking again in 2 s, try 2 of 5")
+    shown(tab, "is busy (503): asking again in 2 s, try 3 of 5")
     shown(tab, "250 of 250 rows, with")
     assert hub.offsets()[1:] == [0, 100, 100, 100, 200] and in_python(tab, "stories") == "\n\n".join(STORIES)
 
@@ -473,10 +482,12 @@ def test_five_refusals_in_a_row_are_enough(tab, hub):
     assert hub.offsets()[1:] == [0] * 5
 
 
+GATED = "does not show test/stories to everybody (401): it is gated or private, or there is no dataset of that name"
+SCRIPTED = "(501, DatasetWithScriptNotSupportedError): try again later, or choose another one. It says: “Scripts are not supported.”"
 REFUSALS = [
-    (refuse(401, "Please log in.", "ExternalUnauthenticatedError"), "does not show test/stories to everybody (401): it is gated or private, or there is no dataset of that name"),
+    (refuse(401, "Please log in.", "ExternalUnauthenticatedError"), GATED),
     (refuse(403, "Ask for access."), "does not show test/stories to everybody (403)"),
-    (refuse(501, "Scripts are not supported.", "DatasetWithScriptNotSupportedError"), "(501, DatasetWithScriptNotSupportedError): try again later, or choose another one. It says: “Scripts are not supported.”"),
+    (refuse(501, "Scripts are not supported.", "DatasetWithScriptNotSupportedError"), SCRIPTED),
     (answer_with(b"<html>hello</html>"), "answered with something else than JSON"),
     (answer_with(b'{"rows": 7}'), "answered with something else than rows"),
     (answer_with(lambda answer: {**answer, "rows": answer["rows"][5:]}), "answered with something else than rows 0 to 99"),
@@ -527,7 +538,11 @@ def test_a_column_that_is_not_there_is_named_with_those_that_have_text(tab, hub)
 
 
 @pytest.mark.parametrize(
-    "rows, sentence", [([], "The split train of test/stories is empty: it has no rows"), ([{"text": None}] * 7, "The column text of test/stories holds no text in its 7 rows")]
+    "rows, sentence",
+    [
+        ([], "The split train of test/stories is empty: it has no rows"),
+        ([{"text": None}] * 7, "The column text of test/stories holds no text in its 7 rows"),
+    ],
 )
 def test_a_dataset_without_text_is_named(tab, hub, rows, sentence):
     hub.datasets["test/stories"]["default"]["train"] = (text_features("text"), rows)
@@ -539,7 +554,7 @@ def test_a_dataset_without_text_is_named(tab, hub, rows, sentence):
 
 def test_offline_is_named_and_the_texts_that_are_here_still_train(tab, hub):
     open_any(tab)
-    hub.faults[100] = [hub.hold]
+    hub.faults[100] = [hub.hold_and_cut] * 20
     load(tab)
     tab.wait("() => document.querySelector('#data .data-count').textContent.startsWith('100 of 250 rows')")
     facts_before = tab.page.evaluate("() => fetch('public/corpora/shakespeare.txt').then(answer => answer.blob()).then(blob => blob.size)")
@@ -604,6 +619,10 @@ def test_the_list_goes_by_arrow_keys(tab):
     assert tab.page.evaluate("() => document.activeElement.textContent") == "Any other dataset"
 
 
+AXE = """() => axe.run("#lower", {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) =>
+    violations.map(v => v.id + ": " + v.nodes.map(node => node.target.join(" ")).join(" | ")))"""
+
+
 @pytest.mark.parametrize("width, height", [(1440, 900), (1024, 768), (390, 844)])
 def test_it_fits_and_keeps_nobody_out(browser, server, width, height):
     tab = Tab(browser, server, viewport={"width": width, "height": height})
@@ -614,8 +633,7 @@ def test_it_fits_and_keeps_nobody_out(browser, server, width, height):
     for press in ("TinyStories", "Any other dataset", "Paste", "Python's standard library"):
         for theme in ("light", "dark"):
             tab.page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-            found = tab.page.evaluate("""() => axe.run("#lower", {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) =>
-                violations.map(v => v.id + ": " + v.nodes.map(node => node.target.join(" ")).join(" | ")))""")
+            found = tab.page.evaluate(AXE)
             assert found == [], (press, theme)
         wide = tab.page.evaluate("""() => [document.documentElement.scrollWidth,
             ...[...document.querySelectorAll('#data, .data-main')].map(e => e.scrollWidth - e.clientWidth)]""")
