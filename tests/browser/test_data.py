@@ -71,8 +71,9 @@ def shown(tab, text):
 
 
 FACTS = """() => {
-    const known = document.querySelector("#data .data-excerpt")?.textContent && document.querySelector("#data .data-facts dd").textContent !== "–";
-    return known && [...document.querySelectorAll("#data .data-facts div")].map(one => [one.children[0].textContent, one.children[1].textContent]);
+    const facts = [...document.querySelectorAll("#data .data-facts div")];
+    const pairs = facts.map(({children: [name, value]}) => [name.textContent, value.textContent]);
+    return document.querySelector("#data .data-excerpt")?.textContent && pairs[0][1] !== "–" && pairs;
 }"""
 
 
@@ -177,7 +178,8 @@ DROP = """([name, text]) => {
     const data = new DataTransfer();
     data.items.add(new File([text], name, {type: "text/plain"}));
     const target = document.querySelector("#editor .cm-content");
-    for (const type of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true}));
+    const options = {dataTransfer: data, bubbles: true, cancelable: true};
+    for (const type of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(type, options));
 }"""
 
 
@@ -315,8 +317,9 @@ def test_with_a_character_tokenizer_tokens_are_characters(tab):
     choose_files(tab, ("signs.txt", text.encode()))
     shown(tab, "signs")
     source = tab.page.evaluate("() => tinygpt.source()").replace("tokenizer = ByteTokenizer()", "pass")
-    source = source.replace("text = find_corpus(config.corpus)", "text = find_corpus(config.corpus)\n    tokenizer = CharTokenizer(text.text)\n"
-                            "    shape = __import__('dataclasses').replace(shape, vocab_size=tokenizer.vocab_size)")
+    sized = "shape = __import__('dataclasses').replace(shape, vocab_size=tokenizer.vocab_size)"
+    found = "text = find_corpus(config.corpus)"
+    source = source.replace(found, "\n    ".join((found, "tokenizer = CharTokenizer(text.text)", sized)))
     source = source.replace("import ByteTokenizer", "import CharTokenizer")
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-steps", "3")
