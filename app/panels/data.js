@@ -97,8 +97,10 @@ export class DataPanel {
   view(key, root) {
     this.key_ = key;
     this.detail.replaceChildren(root);
-    this.detail.scrollTop = 0;
+    this.detail.parentElement.scrollTop = 0;
     this.mark();
+    const row = this.list.querySelector("[aria-current=true]"), { scrollTop: from, clientHeight: high } = this.list;
+    if (row && (row.offsetTop < from || row.offsetTop + row.offsetHeight > from + high)) this.list.scrollTop = row.offsetTop - high / 3;
   }
 
   open(name) {

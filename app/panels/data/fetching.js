@@ -44,11 +44,10 @@ export class Fetching {
     this.error = element("p", { class: "data-error", role: "alert", hidden: true });
     const head = entry ? [element("h3", {}, entry.title), element("p", { class: "data-notes" }, ...this.facts(entry))]
       : [element("h3", {}, "Any other dataset"), element("p", { class: "data-notes" }, "A public dataset of text by its name on Hugging Face, such as roneneldan/TinyStories. Press Find to see its parts.")];
-    this.root = element("form", { class: "data-fetch", noValidate: true }, ...head,
-      element("div", { class: "data-fields" }, ...(entry ? [] : [element("label", { class: "wide" }, "Dataset", this.id)]),
-        field("Config", this.config), field("Split", this.split), field("Column", this.column), field("At most", this.limit), field("Between rows", this.separator)),
-      element("div", { class: "data-actions" }, this.find, this.start, this.end, this.goOn, this.keep, this.drop),
-      this.error, this.bar, this.count, this.status);
+    this.fields = element("div", { class: "data-fields" }, ...(entry ? [] : [element("label", { class: "wide" }, "Dataset", this.id)]),
+      field("Config", this.config), field("Split", this.split), field("Column", this.column), field("At most", this.limit), field("Between rows", this.separator));
+    this.root = element("form", { class: "data-fetch", noValidate: true }, ...head, this.error, this.fields, this.bar, this.count, this.status,
+      element("div", { class: "data-actions" }, this.find, this.start, this.end, this.goOn, this.keep, this.drop));
     this.root.addEventListener("submit", (event) => (event.preventDefault(), this.submitted()));
     this.id.addEventListener("input", () => {
       for (const name of ["config", "split", "column"]) options(this[name], []);
@@ -228,7 +227,7 @@ export class Fetching {
     show(this.drop, rest);
     this.keep.textContent = rest ? `Keep what came (${bytes(loading.bytes)})` : "";
     this.start.disabled = !this.column.value;
-    for (const input of [this.id, this.config, this.split, this.column, this.limit, this.separator]) input.disabled = Boolean(loading);
+    this.fields.hidden = Boolean(loading); // they say what was asked for; what matters now is how far it is
     if (this.focusNext) [this.end, this.goOn, this.keep, this.start].find((button) => !button.hidden && !button.disabled)?.focus(); // a hidden button cannot keep it
     if (!loading) this.bar.hidden = this.count.hidden = true;
   }
