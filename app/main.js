@@ -239,7 +239,12 @@ try {
   settings.offerThreads(maxThreads);
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
-  const warn = (sentence) => controls.active || status(sentence, "bad");
+  let warned = null;
+  const warn = (sentence) => {
+    if (!controls.active && sentence) status(sentence, "bad");
+    else if (!controls.active && part("status").textContent === warned) status("Ready");
+    warned = sentence;
+  };
   tabs.add("data", "Data", (element) => new DataPanel(element, {
     session, settings, texts, server: new HuggingFace(datasetsServer()), catalogue, corpora, warn, show: () => tabs.show("data"),
   }));

@@ -199,8 +199,8 @@ export class Loading {
   async named(error) {
     const { dataset, config, split } = this.place;
     if (this.rows && (error.kind === "dropped" || error.kind === "offline" || error.kind === "slow")) {
-      const kept = `After ${count(this.rows)} rows: `;
-      return new DatasetError(error.kind === "offline" && navigator.onLine ? "dropped" : error.kind, kept + error.message + " What came is here.");
+      const kind = error.kind === "offline" && navigator.onLine ? "dropped" : error.kind;
+      return new DatasetError(kind, `After ${count(this.rows)} rows: ${error.message.replace(/^Th/, "th")} What came is here.`);
     }
     if (error.kind !== "dataset") return error;
     try {

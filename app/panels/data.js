@@ -4,8 +4,8 @@
 //   new DataPanel(parent, {session, settings, texts, server, catalogue, corpora, show, warn})
 //
 // texts: OwnTexts. server: HuggingFace. catalogue: public/datasets.json. corpora: [{name, file, bytes}] that the site serves. show(): brings this
-// panel to the front. warn(sentence): tells where it is seen that a run cannot work. A text that is chosen here becomes the Corpus of the
-// settings, and the other way round. A file dropped anywhere on the page is added.
+// panel to the front. warn(sentence or null): tells where it is seen that a run cannot work, or that it can again. A text that is chosen here
+// becomes the Corpus of the settings, and the other way round. A file dropped anywhere on the page is added.
 
 import { Chosen } from "./data/chosen.js";
 import { Fetching } from "./data/fetching.js";
@@ -20,7 +20,7 @@ const MODEL_FILE = /\.(tinygpt|safetensors)$/i; // dropped on the page, it is no
 
 export class DataPanel {
   constructor(parent, { session, settings, texts, server, catalogue, corpora, show, warn }) {
-    Object.assign(this, { settings, texts, catalogue, show, warn });
+    Object.assign(this, { settings, texts, catalogue, show, warn, stopTold: null });
     this.served = ["shakespeare", "stdlib"].map((name) => ({ name, ...corpora.find((one) => one.name === name) }));
     this.panes = new Map(); // key -> Fetching, kept while its dataset is being loaded
     this.server = server;
@@ -76,11 +76,11 @@ export class DataPanel {
     const rows = [...this.list.querySelectorAll(".data-row")];
     for (const row of rows) {
       const { key } = row.dataset;
-      row.setAttribute("aria-current", String(key === this.key_));
+      row.setAttribute("aria-current", String(key === this.openKey));
       const loading = this.panes.get(key)?.loading?.running;
       row.querySelector("small").textContent = key === this.corpus?.value ? "next run" : loading ? "loading" : "";
     }
-    const tab = rows.find((row) => row.dataset.key === this.key_) ?? rows[0];
+    const tab = rows.find((row) => row.dataset.key === this.openKey) ?? rows[0];
     for (const row of rows) row.tabIndex = row === tab ? 0 : -1;
   }
 
@@ -95,7 +95,7 @@ export class DataPanel {
   // ---- what is open ----
 
   view(key, root) {
-    this.key_ = key;
+    this.openKey = key;
     this.detail.replaceChildren(root);
     this.detail.parentElement.scrollTop = 0;
     this.mark();
@@ -125,8 +125,9 @@ export class DataPanel {
 
   // A run that cannot work is told at once, wherever the user looks.
   judged({ name, stop }) {
-    if (stop && this.stopTold !== stop && name === this.corpus?.value) this.warn(stop);
+    if (name !== this.corpus?.value || stop === this.stopTold) return;
     this.stopTold = stop;
+    this.warn(stop);
   }
 
   fetching(key, entry) {
@@ -134,7 +135,7 @@ export class DataPanel {
     if (!pane) {
       pane = new Fetching({
         entry, server: this.server, changed: () => this.mark(), others: () => [...this.panes.values()].filter((one) => one !== pane),
-        done: (blob, about) => this.add(blob, about, { open: this.key_ === key }),
+        done: (blob, about) => this.add(blob, about, { open: this.openKey === key }),
       });
       this.panes.set(key, pane);
     }

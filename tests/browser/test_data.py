@@ -300,6 +300,10 @@ def test_a_text_that_is_too_short_for_the_context_is_told_before_the_run(tab):
     tab.page.select_option("#setting-preset", "tiny")  # a context of 32
     tab.wait("() => !document.querySelector('#data .data-main').innerText.includes('cannot work')")
     shown(tab, "This text is small for the model: 450 training tokens for ")
+    tab.page.select_option("#setting-preset", "small")
+    tab.wait("() => document.getElementById('status').textContent.startsWith('A run cannot work')")
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.wait("() => document.getElementById('status').textContent === 'Ready'")
     run_tiny(tab)
 
 
@@ -441,7 +445,7 @@ def test_a_connection_that_breaks_off_in_the_middle_can_go_on(tab, hub):
     hub.faults[100] = [break_off]
     open_any(tab)
     load(tab)
-    shown(tab, "After 100 rows: The connection to %s broke off in the middle of an answer. What came is here." % hub.url)
+    shown(tab, "After 100 rows: the connection to %s broke off in the middle of an answer. What came is here." % hub.url)
     tab.page.get_by_role("button", name="Go on").click()
     shown(tab, "250 of 250 rows, with")
     assert hub.offsets()[1:] == [0, 100, 100, 200], "nothing is asked twice but what did not come"
@@ -567,7 +571,7 @@ def test_offline_is_named_and_the_texts_that_are_here_still_train(tab, hub):
     facts_before = tab.page.evaluate("() => fetch('public/corpora/shakespeare.txt').then(answer => answer.blob()).then(blob => blob.size)")
     tab.context.set_offline(True)
     hub.held.set()
-    shown(tab, "This computer is offline")
+    shown(tab, "After 100 rows: this computer is offline")
     tab.page.get_by_role("button", name="Keep what came").click()
     shown(tab, "100 of 250 rows, with")
     run_tiny(tab)
