@@ -10,10 +10,10 @@ import { duration } from "./words.js";
 const GRAPHICS_PATIENCE = 1500; // ms
 
 export class Controls extends EventTarget {
-  // settings(): the inputs' values. status(text, kind), error(traceback): where sentences and tracebacks go.
-  constructor({ session, editor, settings, status, error, training }) {
+  // settings(): the inputs' values. status(text, kind), error(traceback): where sentences and tracebacks go. texts: OwnTexts, which a run may name.
+  constructor({ session, editor, settings, status, error, training, texts = null }) {
     super();
-    Object.assign(this, { session, editor, settings, status, error, training });
+    Object.assign(this, { session, editor, settings, status, error, training, texts });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.goesOn = false; // there is a run that could be resumed
@@ -46,7 +46,7 @@ export class Controls extends EventTarget {
     editor.setRunning(files);
     this.inUse = files;
     this.enter("running");
-    await this.graphicsSoon();
+    await Promise.all([this.graphicsSoon(), this.texts?.provided.catch(() => {})]);
     this.status(resume ? "Going on" : "Running train.py");
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], { mode: "script", options: { settings: this.settings(), files, paused, resume } });

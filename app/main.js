@@ -5,10 +5,13 @@
 import { Console } from "./console.js";
 import { Controls } from "./controls.js";
 import { askedFor, DeviceChoice } from "./device_choice.js";
+import { HuggingFace } from "./data/huggingface.js";
+import { OwnTexts } from "./data/own_texts.js";
 import { Editor } from "./editor.js";
 import { hooks } from "./hooks.js";
 import { Paths } from "./paths.js";
 import { PanelTabs } from "./panel_tabs.js";
+import { DataPanel } from "./panels/data.js";
 import { GeneratePanel } from "./panels/generate.js";
 import { InsidePanel } from "./panels/inside.js";
 import { ModelsPanel } from "./panels/models.js";
@@ -29,13 +32,14 @@ const console_ = new Console(part("console-output"), part("console-input"), {
   interrupt: () => session.interrupt(),
   session,
 });
+const texts = new OwnTexts({ session });
 const training = new TrainingView({
   note: (text) => console_.notice(text), device: (facts) => showDevice(facts), settings: () => settings?.values() ?? {},
 });
 const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
 if (askedFor(asked)) choice.touched = true;
 const controls = new Controls({
-  session, editor, training, status, settings: () => settings?.values() ?? {}, error: (text) => console_.error(text),
+  session, editor, training, status, settings: () => settings?.values() ?? {}, error: (text) => console_.error(text), texts,
 });
 const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
@@ -216,6 +220,12 @@ new Tour(part("tour"));
 
 const FILES = ["train.py", "model.py", "generate.py"];
 
+// For tests: ?datasets= is another server with the same interface, on this machine only.
+function datasetsServer() {
+  const address = asked.get("datasets");
+  return address && /^http:\/\/(127\.0\.0\.1|localhost):\d+$/.test(address) ? address : undefined;
+}
+
 async function fetched(path, read) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(`${path}: ${(await answer.text()).trim()}`);
@@ -223,14 +233,23 @@ async function fetched(path, read) {
 }
 
 try {
-  const [sources, defaults, corpora, models] = await Promise.all([
+  const [sources, defaults, corpora, models, catalogue] = await Promise.all([
     Promise.all(FILES.map((name) => fetched("py/" + name, "text"))), fetched("py/defaults.json", "json"), fetched("public/corpora/corpora.json", "json"),
-    fetched("public/models/models.json", "json"),
+    fetched("public/models/models.json", "json"), fetched("public/datasets.json", "json"),
   ]);
   settings = new Settings(defaults, corpora);
   settings.offerThreads(maxThreads);
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  let warned = null;
+  const warn = (sentence) => {
+    if (!controls.active && sentence) status(sentence, "bad");
+    else if (!controls.active && part("status").textContent === warned) status("Ready");
+    warned = sentence;
+  };
+  tabs.add("data", "Data", (element) => new DataPanel(element, {
+    session, settings, texts, server: new HuggingFace(datasetsServer()), catalogue, corpora, warn, show: () => tabs.show("data"),
+  }));
   paths = new Paths({
     session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name),
     choose: (name, value) => settings.choose(name, value), untouched: () => settings.untouched && editor.files["train.py"] === sources[0],

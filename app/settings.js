@@ -69,6 +69,23 @@ export class Settings {
     return values;
   }
 
+  // What the next run is made of, by the inputs: {model, steps, batch}.
+  next() {
+    return { model: this.defaults.presets[this.input("preset").value].model, steps: Number(this.input("steps").value), batch: Number(this.input("batch_size").value) };
+  }
+
+  // The texts to learn from, beside the default: names. A chosen one that is gone gives way to the default.
+  offerCorpora(names) {
+    const select = this.input("corpus"), before = select.value, all = [...new Set([this.defaults.train.corpus, ...names])];
+    fill(select, all);
+    this.choose("corpus", all.includes(before) ? before : all[0]);
+  }
+
+  choose(name, value) {
+    this.input(name).value = value;
+    this.input(name).dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
   // As many as the extension has; one is no choice.
   offerThreads(most) {
     const select = this.input("threads"), before = select.value;

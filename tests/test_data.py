@@ -107,6 +107,69 @@ def test_own_texts_by_name_and_path(bare, tmp_path):
             find_corpus(name, say=lambda note: None)
 
 
+@pytest.fixture
+def provided(monkeypatch):
+    monkeypatch.setattr(corpora, "_provided", {})
+
+
+def test_a_provided_text_is_found_by_its_name(provided):
+    said = []
+    corpora.provide("my notes", "Tyger tyger, bürning bright", "pasted")
+    assert find_corpus("my notes", say=said.append).text == "Tyger tyger, bürning bright"
+    assert said == ["Corpus: my notes, 28 bytes, pasted."] and corpora.provided() == ["my notes"]
+    corpora.provide("my notes", b"another")
+    assert find_corpus("my notes", say=said.append) == corpora.Corpus("my notes", "another", "Corpus: my notes, 7 bytes.")
+    with pytest.raises(CorpusError, match="no corpus 'mine'; choose one of shakespeare, stdlib, my notes,"):
+        find_corpus("mine")
+    corpora.withdraw("my notes")
+    with pytest.raises(CorpusError, match="no corpus 'my notes'"):
+        find_corpus("my notes")
+
+
+def test_a_provided_text_is_read_when_a_run_asks_for_it(provided):
+    reads = []
+    corpora.provide("late", lambda: reads.append(1) or b"some text")
+    assert reads == []
+    assert find_corpus("late", say=reads.append).text == "some text" and reads == [1, "Corpus: late, 9 bytes."]
+
+
+def test_a_provided_text_trains_on_exactly_that_text(provided):
+    corpora.provide("digits", "0123456789" * 50)
+    dataset = Dataset(find_corpus("digits", say=lambda note: None), None, 8, seed=1)
+    assert dataset.tokens.tolist() == list(b"0123456789" * 50) and dataset.corpus == "digits"
+    x, y = drawn(dataset, 3)
+    assert all((b - a) % 10 == 1 for row, next_row in zip(x, y) for a, b in zip(row, next_row))
+
+
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("", "cannot name a text; give one line"),
+        (" x", "cannot name a text"),
+        ("two\nlines", "cannot name a text"),
+        ("x" * 81, "at most 80 characters"),
+        (7, "cannot name a text"),
+        ("../secret", "reads like a path"),
+        (".hidden", "reads like a path"),
+        ("a\\b", "reads like a path"),
+        ("shakespeare", "is the name of a corpus that is always there"),
+        ("Stdlib", "is the name of a corpus that is always there"),
+    ],
+)
+def test_names_that_no_text_may_have(provided, name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        corpora.provide(name, "text")
+    assert corpora.provided() == []
+
+
+def test_a_provided_text_that_is_none_says_so(provided):
+    corpora.provide("empty", "")
+    corpora.provide("latin", b"caf\xe9")
+    for name, sentence in (("empty", "the text 'empty' is empty"), ("latin", "not UTF-8 text .byte 0xe9 at position 3")):
+        with pytest.raises(CorpusError, match=sentence):
+            find_corpus(name, say=lambda note: None)
+
+
 def test_set_up_places_both_texts_once(bare, monkeypatch, tmp_path):
     data = b"Thou art more lovely and more temperate.\n" * 3
     server, source = serve_text(monkeypatch, data)

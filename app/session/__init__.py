@@ -9,6 +9,7 @@ running.py   compiles and runs one source in the `__main__` namespace
 requests.py  what the page asks while code runs or idles; pause, step, resume
 editing.py   edited code takes over from the code that runs
 models.py    the model as a file, and back
+texts.py     the page's own texts
 generating.py, inside.py   text from the model, and what is in it
 completing.py, checking.py  what the editor asks: completions, hover, problems (inferring.py, known.py, scopes.py)
 results.py   values as JSON

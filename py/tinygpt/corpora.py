@@ -1,7 +1,8 @@
 """Where the training text comes from: the registry of corpora, the search for them, and the set-up step that places them.
 
 `find_corpus(name)` gives a Corpus and always says which one it is. Where TinyShakespeare cannot be had, the source of the Python standard
-library stands in for it, and the sentence says so. Files are taken by checksum only. Runs without a device.
+library stands in for it, and the sentence says so. Files are taken by checksum only. `provide` adds a text of the host's own, such as one
+that somebody dropped on the page. Runs without a device.
 """
 
 import hashlib
@@ -76,14 +77,46 @@ def corpus_directories():
     return places + [CHECKOUT / "public" / "corpora", CHECKOUT.parent / "shared" / "corpora", Path(cache) / "tinygpt"]
 
 
+_provided = {}  # name -> (text, bytes or a function that returns either; where it is from)
+MOST_CHARACTERS = 80  # of a provided text's name
+
+
+def provide(name, text, note=""):
+    """From now on find_corpus(name) finds this text.
+
+    text: str, UTF-8 bytes, or a function that returns one of them, called each time a run asks: so a large text takes no memory until then.
+    note: where it is from, for the sentence of find_corpus. A text provided before under this name is replaced. ValueError for a name that
+    is registered, or is not one short printable line without slashes.
+    """
+    if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not 0 < len(name) <= MOST_CHARACTERS:
+        raise ValueError("%.100r cannot name a text; give one line of at most %d characters" % (name, MOST_CHARACTERS))
+    if name.startswith(".") or "/" in name or "\\" in name:
+        raise ValueError("%r cannot name a text, since it reads like a path; leave out slashes and a leading dot" % name)
+    if name.casefold() in CORPORA:
+        raise ValueError("%r is the name of a corpus that is always there; give the text another name" % name)
+    _provided[name] = text, note
+
+
+def withdraw(name):
+    """Takes a provided text back. KeyError where there is none."""
+    del _provided[name]
+
+
+def provided():
+    """The names of the texts that were provided."""
+    return list(_provided)
+
+
 def find_corpus(name, say=print, fetch=True):
-    """The corpus called `name` (a registered name, `<name>.txt` in a corpus directory, or the path of a text file).
+    """The corpus called `name` (a registered name, that of a provided text, `<name>.txt` in a corpus directory, or a text file's path).
 
     say: called with the sentence on which corpus is used. fetch: whether the network may be asked. CorpusError for a wrong
     checksum, an unknown name, a text that is not UTF-8.
     """
     known = CORPORA.get(name)
-    if known is None:
+    if name in _provided:
+        corpus = _provided_corpus(name)
+    elif known is None:
         corpus = _own_corpus(name)
     else:
         found = _registered(known, fetch)
@@ -123,11 +156,25 @@ def _registered(known, fetch):
     return _text(data, known.source), "from the network"
 
 
+def _provided_corpus(name):
+    text, note = _provided[name]
+    text = text() if callable(text) else text
+    size = len(text)
+    if isinstance(text, str):
+        size = size if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    else:
+        text = _text(text, name)
+    if not size:
+        raise CorpusError("the text %r is empty; give one of at least a few hundred bytes" % name)
+    return Corpus(name, text, "Corpus: %s, %s bytes%s." % (name, format(size, ","), ", " + note if note else ""))
+
+
 def _own_corpus(name):
     candidates = [directory / (name + ".txt") for directory in corpus_directories()] if name.isidentifier() else []
     path = next((p for p in [*candidates, Path(name)] if p.is_file()), None)
     if path is None:
-        raise CorpusError("there is no corpus %r; choose one of %s, or give the path of a UTF-8 text file" % (name, ", ".join(CORPORA)))
+        names = ", ".join([*CORPORA, *_provided])
+        raise CorpusError("there is no corpus %r; choose one of %s, or give the path of a UTF-8 text file" % (name, names))
     data = path.read_bytes()
     if not data:
         raise CorpusError("the corpus %s is empty; give a text of at least a few hundred bytes" % path)

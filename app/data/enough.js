@@ -1,0 +1,46 @@
+// How far a text goes: its split, how often a run reads it, and whether it is enough for the model.
+//
+//   parameters(model)  numbers that training changes, of a ModelConfig (py/tinygpt/model.py, counted)
+//   judge({tokens, model, steps, batch}) -> {train, validation, passes, parameters, stop, warning}
+//
+// train, validation: tokens, as py/tinygpt/data.py splits them. passes: how often the run reads each training token, on average. stop: the
+// sentence why a run cannot work with this text, or null; warning: why it will learn little, or null.
+
+const TRAIN_FRACTION = 0.9; // data.py's
+const MANY = 40; // passes after which more of them teach next to nothing new (Muennighoff et al. 2023, section 6)
+
+export function parameters({ vocab_size: V, context: T, layers, d_model: C, heads: H, kv_heads: G, mlp_ratio, positions, norm, mlp, bias, tie_embeddings: tied }) {
+  const linear = (rows, columns) => rows * columns + (bias ? rows : 0);
+  const normed = C + (bias && norm === "layer" ? C : 0);
+  const hidden = mlp_ratio * C, D = C / H;
+  const block = 2 * normed + linear((H + 2 * (G || H)) * D, C) + linear(C, C) + linear(hidden, C) * (mlp === "swiglu" ? 2 : 1) + linear(C, hidden);
+  return V * C * (tied ? 1 : 2) + (positions === "learned" ? T * C : 0) + layers * block + normed;
+}
+
+export function judge({ tokens, model, steps, batch }) {
+  const train = Math.floor(tokens * TRAIN_FRACTION), validation = tokens - train;
+  const { context } = model, size = parameters(model);
+  const passes = train > 0 ? (steps * batch * context) / train : 0;
+  const told = { train, validation, passes, parameters: size, stop: null, warning: null };
+  const count = (n) => n.toLocaleString("en");
+  if (Math.min(train, validation) < context + 1) {
+    const least = shortest(context);
+    const other = Math.min(train, validation) - 1;
+    told.stop = `A run cannot work with this text: ${validation < context + 1 ? "the validation split" : "the train split"} has ${count(Math.min(train, validation))} tokens, ` +
+      `and the model's context of ${context} needs ${context + 1}. Take a text of at least ${count(least)} tokens` +
+      (other > 0 ? `, or a preset with a context of at most ${other}.` : ".");
+  } else if (train < size) {
+    told.warning = `This text is small for the model: ${count(train)} training tokens for ${count(size)} parameters, so the model can learn it by heart ` +
+      "instead of learning how it is written. Take a longer text or a smaller preset, and watch the validation loss.";
+  } else if (passes > MANY) {
+    told.warning = `The run reads each token about ${passes.toFixed(0)} times; after about ${MANY} there is little new to learn. Fewer steps or a longer text do as well.`;
+  }
+  return told;
+}
+
+// The smallest number of tokens whose splits both hold a window and its target.
+function shortest(context) {
+  let tokens = 10 * context;
+  while (tokens - Math.floor(tokens * TRAIN_FRACTION) < context + 1) tokens++;
+  return tokens;
+}
