@@ -2,7 +2,7 @@
 // and `window.tinygpt` call the same functions.
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle (nothing to go on with), stopped (a run that
-// could go on), running, paused, stopping. Emits "phase" as a CustomEvent.
+// could go on), running, paused, stopping. Emits "phase" as a CustomEvent, and "replaced" when another run than the one before is to go on.
 
 import { duration } from "./words.js";
 
@@ -42,6 +42,7 @@ export class Controls extends EventTarget {
     editor.clearError();
     this.active = true;
     this.goesOn = false;
+    if (!resume) this.dispatchEvent(new Event("replaced"));
     editor.setRunning(files);
     this.inUse = files;
     this.enter("running");
@@ -86,17 +87,20 @@ export class Controls extends EventTarget {
     }
     await this.session.request("reset");
     this.goesOn = false;
+    this.dispatchEvent(new Event("replaced"));
     this.training.forget();
     this.status("Reset: the next run starts from new weights");
     this.enter("idle");
   }
 
-  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds.
-  async importModel(blob) {
+  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds. options: see
+  // app/session/models.py.
+  async importModel(blob, options = {}) {
     const url = URL.createObjectURL(blob);
     try {
-      const about = await this.session.request("import", { url });
+      const about = await this.session.request("import", { ...options, url });
       this.goesOn = true;
+      this.dispatchEvent(new Event("replaced"));
       this.enter("stopped");
       return about;
     } finally {

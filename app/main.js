@@ -7,6 +7,7 @@ import { Controls } from "./controls.js";
 import { askedFor, DeviceChoice } from "./device_choice.js";
 import { Editor } from "./editor.js";
 import { hooks } from "./hooks.js";
+import { keepRuns } from "./keep.js";
 import { Paths } from "./paths.js";
 import { PanelTabs } from "./panel_tabs.js";
 import { GeneratePanel } from "./panels/generate.js";
@@ -39,7 +40,8 @@ const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
 let generate = null;
 let paths = null;
-window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate });
+let kept = null;
+window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, kept: () => kept });
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
@@ -229,6 +231,7 @@ try {
   settings.offerThreads(maxThreads);
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  kept = keepRuns({ session, controls, training, editor, settings: () => settings, choice, status, tabs });
   paths = new Paths({ session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name) });
   editor.open(Object.fromEntries(FILES.map((name, i) => [name, sources[i]])));
   sourceReady = true;

@@ -41,6 +41,30 @@ export class Settings {
     return values;
   }
 
+  // Puts these values in, as if the user had, and the defaults everywhere else. Returns the names of those that cannot be chosen here.
+  adopt(values) {
+    const missing = [];
+    this.changed.clear();
+    this.input("preset").value = this.defaults.preset;
+    for (const name of ["preset", "threads", ...FIELDS]) {
+      const input = this.input(name);
+      if (name === "preset" || name === "threads") this.input(name).value = name === "preset" ? this.defaults.preset : "";
+      if (values[name] === undefined) {
+        if (name === "preset") this.showPreset();
+        continue;
+      }
+      const wanted = typeof values[name] === "number" && name !== "threads" ? text(values[name]) : String(values[name]);
+      if (input.options && ![...input.options].some(({ value }) => value === wanted)) missing.push(name);
+      else {
+        input.value = wanted;
+        this.change(name);
+      }
+    }
+    this.showPreset();
+    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).classList.toggle("changed", this.changed.has(name));
+    return missing;
+  }
+
   // As many as the extension has; one is no choice.
   offerThreads(most) {
     const select = this.input("threads"), before = select.value;

@@ -3,6 +3,7 @@
 // In:   {id, op, ...}   Out: {id, result} or {id, error: {name, message, wanted: bytes}}
 //   write {folder, name, parts: [Blob or bytes]}
 //   save {folder, name, sequence, about, bytes: ArrayBuffer}   one slot (slots.js); {bytes, ms}
+//   runs {folder}   what is saved: [{id, about (without files, curve and samples), sequence, bytes, names, problem: sentence or null}]
 //   pick {folder, names}   the newest of these slots that is whole, tensors included: {name, about, sequence, file} or {problems: [sentence]}
 
 import { opened, sealed } from "./slots.js";
@@ -14,6 +15,29 @@ const DOES = {
     const begun = performance.now();
     const parts = await sealed(about, sequence, bytes);
     return { bytes: await write(folder, name, parts), ms: performance.now() - begun };
+  },
+
+  async runs({ folder }) {
+    const place = await directory(folder), runs = new Map();
+    for await (const [name, handle] of place.entries()) {
+      const [, id, slot] = /^(.+)\.([ab])$/.exec(name) ?? [];
+      if (!slot) continue;
+      const run = runs.get(id) ?? { id, about: null, sequence: -1, bytes: 0, names: [], problem: null };
+      runs.set(id, run);
+      run.names.push(name);
+      try {
+        const file = await handle.getFile(), found = await opened(file, { whole: false });
+        run.bytes += file.size;
+        if (typeof found === "string") run.problem ??= found;
+        else if (found.sequence > run.sequence) {
+          const { files, edited, curve, samples, ...about } = found.about;
+          Object.assign(run, { about, sequence: found.sequence });
+        }
+      } catch (error) {
+        run.problem ??= error.message; // just replaced, for one
+      }
+    }
+    return [...runs.values()];
   },
 
   async pick({ folder, names }) {
@@ -55,12 +79,17 @@ async function write(folder, name, parts) {
     if ("createWritable" in FileSystemFileHandle.prototype) await writeBeside(await place.getFileHandle(name, { create: true }), parts);
     else await writeAndMove(place, name, parts);
   } catch (error) {
-    if ((await (await place.getFileHandle(name)).getFile()).size === 0) await place.removeEntry(name).catch(() => {}); // made by this write
-    error.wanted ??= length;
-    if (error.name === "QuotaExceededError") throw Object.assign(new Error(error.message), { name: error.name, wanted: length });
-    throw error;
+    await removeEmpty(place, name);
+    throw { name: error.name, message: error.message, wanted: length };
   }
   return length;
+}
+
+// What a failed first write leaves under the name.
+async function removeEmpty(place, name) {
+  try {
+    if ((await (await place.getFileHandle(name)).getFile()).size === 0) await place.removeEntry(name);
+  } catch {}
 }
 
 async function writeBeside(handle, parts) {
