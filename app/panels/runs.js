@@ -19,7 +19,7 @@ export class KeptPanel {
     autosave.addEventListener("saved", () => this.lookSoon());
     controls.addEventListener("phase", () => this.showButtons());
     session.addEventListener("state", () => this.showButtons());
-    this.look();
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.look()).observe(parent); // when it is brought to the front
   }
 
   build() {
@@ -128,7 +128,7 @@ export class KeptPanel {
   // ---- what is shown ----
 
   lookSoon() {
-    if (this.timer || this.parent.hidden) return;
+    if (this.timer || !this.parent.checkVisibility()) return;
     this.timer = setTimeout(() => this.look(), 500);
   }
 

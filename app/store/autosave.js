@@ -67,7 +67,8 @@ export class Autosave extends EventTarget {
 
   // ---- when ----
 
-  // Seconds a save costs, on average of the last ones; seconds between two saves.
+  // Seconds of training that a save costs, on average of the last ones: what Python takes, and the store's share of the cores. `interval`:
+  // seconds between two saves.
   get cost() {
     return this.costs.reduce((sum, cost) => sum + cost, 0) / (this.costs.length || 1);
   }
@@ -113,7 +114,7 @@ export class Autosave extends EventTarget {
       }, [bytes.buffer]);
       if (id !== this.id) return;
       Object.assign(this, { sequence, step, savedAt: Date.now(), capturedAt: at - ms, took: performance.now() - begun, bytes: done.bytes });
-      this.costs = [...this.costs, (ms + done.ms) / 1000].slice(-COSTS);
+      this.costs = [...this.costs, (ms + done.ms / (navigator.hardwareConcurrency || 1)) / 1000].slice(-COSTS);
       this.parts = { python_ms: ms, store_ms: done.ms };
       this.saves++;
       this.tell(null);

@@ -92,6 +92,8 @@ export class Notices {
   // The newest saved run, once, for those who have not begun anything else.
   async offerLast() {
     const entries = await this.saved.look().catch(() => []);
+    const numbers = entries.map(({ name }) => Number(/^run (\d+)/.exec(name)?.[1] ?? 0));
+    this.training.runs.begun = Math.max(this.training.runs.begun, ...numbers); // the next "run 3" is not the one that is saved
     this.last = entries.find((entry) => entry.about && !entry.gone && !entry.elsewhere) ?? null;
     if (!this.last) return;
     const { name, about } = this.last;
