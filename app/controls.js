@@ -35,7 +35,8 @@ export class Controls extends EventTarget {
     return this.execute({ paused, resume: false });
   }
 
-  async execute({ paused = false, resume = false }) {
+  // saying: what the status line says instead of "Going on".
+  async execute({ paused = false, resume = false, saying = "Going on" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else runs" };
     const { editor } = this;
     const files = editor.files;
@@ -47,7 +48,7 @@ export class Controls extends EventTarget {
     this.inUse = files;
     this.enter("running");
     await this.graphicsSoon();
-    this.status(resume ? "Going on" : "Running train.py");
+    this.status(resume ? saying : "Running train.py");
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], { mode: "script", options: { settings: this.settings(), files, paused, resume } });
     const took = duration((performance.now() - begun) / 1000);
@@ -117,9 +118,9 @@ export class Controls extends EventTarget {
   }
 
   // Goes on: a paused loop from where it waits, a stopped run from its last step, with the editor's code.
-  async resume() {
+  async resume(options = {}) {
     if (this.phase === "paused") await this.session.request("resume");
-    else if (this.phase === "stopped") return this.execute({ resume: true });
+    else if (this.phase === "stopped") return this.execute({ ...options, resume: true });
   }
 
   async step() {

@@ -81,7 +81,11 @@ def interrupted(at, take, function=train):
 def handed(run, optimizer=True):
     """The bytes that an autosave writes, its digest filled in as the page does."""
     out = []
-    saving.hand_over(run, lambda n: out.append(bytearray(n)), lambda at, data: out[0].__setitem__(slice(at, at + len(data)), data), optimizer)
+
+    def put(at, data):
+        out[0][at : at + len(data)] = data
+
+    saving.hand_over(run, lambda n: out.append(bytearray(n)), put, optimizer)
     data = out[0]
     length = 8 + int.from_bytes(data[:8], "little")
     place = tensorfile.digest_place(bytes(data[:length]))

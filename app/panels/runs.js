@@ -191,7 +191,7 @@ export class KeptPanel {
     name.addEventListener("keydown", ({ key }) => key === "Enter" && name.blur());
     add(row, "span", { className: "run-facts" });
     const buttons = add(row, "span", { className: "row-buttons" });
-    add(buttons, "button", { type: "button", className: "resume" }).addEventListener("click", () => this.act(() => this.resume.run(entry())));
+    add(buttons, "button", { type: "button", className: "resume" }).addEventListener("click", () => this.act(async () => this.tell(await this.resume.run(entry()))));
     this.menu(buttons, "Download", (kind) => this.download(kind, entry()));
     add(buttons, "button", { type: "button", className: "delete", textContent: "Delete" }).addEventListener("click", () => this.act(() => this.remove(entry())));
     add(buttons, "button", { type: "button", className: "undo", textContent: "Undo", hidden: true }).addEventListener("click", () => this.act(async () => {

@@ -10,7 +10,7 @@ export class Resume {
     Object.assign(this, { session, controls, training, editor, settings, choice, saved, autosave, status });
   }
 
-  // ---- a run saved in this browser ----
+  // ---- a run saved in this browser: resolves to a sentence when it is back and goes on ----
 
   async run(entry) {
     const { controls, training, autosave, saved, session } = this;
@@ -29,12 +29,12 @@ export class Resume {
       notes.push("it is open in another tab, which goes on saving it; here it goes on as a copy");
       training.runs.rename(training.runs.current, `${entry.name} (copy)`);
     }
-    const from = `${entry.name} is back at step ${about.step.toLocaleString("en")}`;
-    this.status([from, ...notes].join("; "), notes.length ? "" : "good");
-    if (about.finished) return;
-    const running = controls.resume();
+    const saying = [`${entry.name} is back at step ${about.step.toLocaleString("en")}`, ...notes].join("; ");
+    if (notes.length) training.note(saying + ".");
+    this.status(saying, "good");
+    if (!about.finished) controls.resume({ saying }); // to its end, which nobody waits for here
     if (about.edited) for (const [name, text] of Object.entries(about.edited)) this.putBack(name, text);
-    await running;
+    return saying + ".";
   }
 
   // Also for an edit that was not applied: it is not part of the run, but it is in the editor again.

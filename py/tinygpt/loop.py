@@ -569,7 +569,7 @@ def run(train, name="run", resume=None):
         except (KeyboardInterrupt, Exception):  # a second Stop, or a device that cannot tell any more: the first error is on its way
             this._readings.clear()
         this._random_at_end = this._random or random.default_generator.get_state()  # the first: it did not come to its first step
-        if this._carried is not None:  # ended before the new code had made everything: what was learned stays, for the next code to take over
+        if this._carried is not None:  # ended before the new code had made everything: what was learned stays, for the next to take over
             this.kept, this._carried, this.version = this._carried, None, Version(None)
         this.send(type="finish", step=this.step, reason=reason)
     return this

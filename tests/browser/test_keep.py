@@ -1,5 +1,5 @@
-"""Nothing that is made in the tab is lost: runs are saved while they train, come back after a refresh or a crash as if they had never ended,
-and leave the page as files that load elsewhere. A save that fails says so; a file that is not one of ours says what it is."""
+"""Nothing that is made in the tab is lost: runs are saved while they train, come back after a refresh as if they had never ended, and
+leave the page as files that load elsewhere. A save that fails says so; a file that is not one of ours says what it is."""
 
 import base64
 import io
@@ -132,7 +132,7 @@ def test_the_offer_can_be_dismissed_and_the_run_stays_under_runs(tab):
     assert offered(tab) == "Load run 1, finished at step 30"
     tab.page.click("#resume-offer button.quiet")
     assert not tab.page.is_visible("#resume-offer")
-    rows(tab, 1).get_by_role("button", name="Load run 1").click()
+    rows(tab, 1).get_by_role("button", name="Load run 1", exact=True).click()
     tab.wait("() => /is back at step 30/.test(document.getElementById('status').textContent)")
     assert len(losses(tab)) == 30 and not tab.page.evaluate("() => tinygpt.state().running")
     answer = tab.page.evaluate("() => tinygpt.generate({prompt: 'A', tokens: 5, seed: 1})")
@@ -150,7 +150,10 @@ def test_a_run_is_saved_when_the_tab_is_hidden_and_while_paused_and_not_when_aut
     begin(tab, 100_000)
     tab.wait("() => tinygpt.state().step > 5")
     assert tab.page.evaluate("() => tinygpt.autosave().saves") == 0
-    hide = "() => { Object.defineProperty(document, 'hidden', {get: () => true, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
+    hide = """() => {
+        Object.defineProperty(document, "hidden", {get: () => true, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
     tab.page.evaluate(hide)
     tab.wait("() => tinygpt.autosave().saves === 1")
     tab.page.evaluate("() => delete document.hidden")
@@ -255,8 +258,8 @@ def test_two_tabs_do_not_write_the_same_run(tab):
     assert not other.is_visible("#resume-offer"), "it runs elsewhere: nothing to bring back"
     other.get_by_role("button", name="Delete run 1").click()
     other.wait_for_function("() => /delete it there/.test(document.querySelector('#runs .kept-said').textContent)")
-    other.get_by_role("button", name="Resume run 1").click()
-    other.wait_for_function("() => /open in another tab, which goes on saving it; here it goes on as a copy/.test(document.getElementById('console-output').textContent + document.querySelector('#runs .kept-said').textContent)")
+    other.get_by_role("button", name="Resume run 1", exact=True).click()
+    other.wait_for_function("() => /which goes on saving it; here it goes on as a copy/.test(document.querySelector('.kept-said').textContent)")
     other.wait_for_function("() => tinygpt.autosave().saves >= 1")
     assert other.evaluate("() => tinygpt.autosave().id") != first
     assert other.evaluate("() => tinygpt.state().run") == "run 1 (copy)"
@@ -309,7 +312,7 @@ def test_without_a_place_to_save_the_page_says_why_and_downloads_work(browser, s
     finished(tab)
     tab.page.click("#tab-runs")
     tab.wait("() => /keeps no files for pages/.test(document.getElementById('runs').textContent)")
-    name, data = downloaded(tab, tab.page.get_by_role("button", name="Download this run"), "with optimizer state")
+    name, data = downloaded(tab, tab.page.locator("#runs").get_by_role("button", name="Download this run"), "with optimizer state")
     assert name == "run-1-step-20.tinygpt" and checkpoint.loads(data).step == 20
     assert tab.page.is_visible("#save-problem") and tab.complaints == []
     tab.close()
@@ -376,7 +379,7 @@ def test_a_file_is_taken_in_shows_its_curve_and_goes_on_as_the_run_would_have(ta
     first = saved(tab)["id"]
     refresh(tab)
     said = take(tab, "mine.tinygpt", data)
-    assert said.startswith("mine.tinygpt is loaded: 61") and "step 30, with optimizer state" in said and "after raising Steps" in said, said
+    assert said.startswith("mine.tinygpt is loaded: 70.5k parameters") and "step 30, with optimizer state" in said and "after raising Steps" in said, said
     assert losses(tab) == whole[:30] and tab.page.input_value("#setting-preset") == "tiny"
     assert tab.page.input_value("#setting-batch_size") == "2" and tab.page.evaluate("() => tinygpt.state().run") == "mine"
     tab.page.fill("#setting-steps", "50")
@@ -470,10 +473,10 @@ def test_mutated_files_are_refused_in_the_tab_too_quickly_and_it_lives(tab):
 
 
 def test_the_panel_says_what_it_costs_and_stretches_the_interval(tab):
-    begin(tab, 100_000, "medium")
-    tab.wait("() => tinygpt.autosave().saves >= 2")
+    begin(tab, 100_000, "small")
+    tab.wait("() => tinygpt.autosave().saves >= 1")
     about = tab.page.evaluate("() => tinygpt.autosave()")
     assert about["interval_s"] >= max(1, about["cost_s"] / 0.02) - 1e-9
     if about["cost_s"] > 0.02:
         tab.wait("() => /; every \\\\S+ \\\\w+, because a save takes \\\\S+ s/.test(document.getElementById('saved').textContent)")
-    assert about["bytes"] > 10_000_000
+    assert about["bytes"] > 4_400_000
