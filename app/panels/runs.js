@@ -57,6 +57,14 @@ export class KeptPanel {
     addEventListener("dragover", (event) => {
       if (!event.defaultPrevented && [...event.dataTransfer.types].includes("Files")) event.preventDefault();
     });
+    // Ours are taken before the editor would read them as text.
+    addEventListener("drop", (event) => {
+      const file = [...event.dataTransfer.files].find(({ name }) => /\.(tinygpt|safetensors|pt|pth)$/i.test(name));
+      if (!file) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.act(() => this.take(file));
+    }, { capture: true });
     // A file that nothing else on the page has taken would else replace the page, and the run with it.
     addEventListener("drop", (event) => {
       const [file] = event.dataTransfer.files;

@@ -8,6 +8,8 @@ import tinygpt_host as host
 
 from . import requests
 
+SHOWN = 2000  # points of a file's curve that go to the page
+
 
 @requests.handles("export", deferred=True)
 def export(args, answer):
@@ -65,14 +67,23 @@ def load(args, part):
         raise ValueError("the file needs more memory than this tab has; close other tabs, or use a smaller model") from None
     loop.current = run
     told = {"config": file.model_config.to_dict(), "parameters": run.kept["model"].num_parameters() if not file.edited else 0}
-    history = [entry for entry in file.history if isinstance(entry, list) and 2 <= len(entry) <= 3]
     return {
         "step": file.step,
         "optimizer": "optimizer" in run.kept,
         "train": file.train_config and file.train_config.to_dict(),
-        "history": history if args.get("history") else None,
+        "history": _curve(file.history) if args.get("history") else None,
         **told,
     }
+
+
+def _curve(history):
+    """The [step, loss] and [step, null, validation loss] of a file's history, at most SHOWN of each."""
+    out = []
+    for length in (2, 3):
+        points = [e for e in history if isinstance(e, list) and len(e) == length and type(e[0]) is int and type(e[-1]) in (int, float)]
+        points = [[e[0], e[1]] if length == 2 else [e[0], None, e[2]] for e in points if 0 <= e[0] < 2**31]
+        out += points[:: 1 + len(points) // SHOWN]
+    return out
 
 
 def _fetched(url):

@@ -100,12 +100,17 @@ export class Autosave extends EventTarget {
   // ---- a save ----
 
   save() {
-    return (this.saving ??= this.write().finally(() => (this.saving = null)));
+    return (this.saving ??= this.write().finally(() => {
+      this.saving = null;
+      if (!this.controls.active && !this.problem) this.saveNow(); // the run ended while an earlier step was being written
+    }));
   }
 
   async write() {
     const { id } = this, begun = performance.now();
     try {
+      const usable = await files.available();
+      if (usable !== true) throw new Error(usable);
       const { bytes, step, ms } = await this.session.request("export", { optimizer: true, unsealed: true });
       if (id !== this.id) return;
       const at = performance.now(), sequence = this.sequence + 1;

@@ -106,7 +106,10 @@ function fail(message) {
 async function told({ name, message, wanted }) {
   if (name !== "QuotaExceededError") return new Error(message);
   const room = await usage();
-  const of = room ? `this site uses ${inWords(room.used)} of the ${inWords(room.quota)} that the browser gives it` : "the browser gives this site no more";
+  // Browsers name a round number for the quota that the disk need not have.
+  const full = room && room.quota - room.used < wanted;
+  const of = full ? `this site uses ${inWords(room.used)} of the ${inWords(room.quota)} that the browser gives it`
+    : `${room ? `this site uses ${inWords(room.used)}, and ` : ""}the browser gives it no more (the disk may be full)`;
   return Object.assign(new Error(`There is no room for ${inWords(wanted)} in the browser's storage: ${of}.`), { quota: true });
 }
 

@@ -1,5 +1,5 @@
-// What the page says about saving outside of the Runs panel: "saved 12 s ago" in the line of facts, a row below it when a save failed, with
-// the download beside it, and after a refresh the button that brings the last run back.
+// What the page says about saving outside of the Runs panel: "saved 12 s ago" in the line of facts, a row below the status when a save failed,
+// with the download beside it, and after a refresh the button that brings the last run back.
 
 import { bytes, duration, sentence } from "../words.js";
 import { download } from "./download.js";
@@ -13,7 +13,7 @@ export class Notices {
     this.fact = facts.appendChild(element("span", "fact", { id: "saved", hidden: true }));
     this.row = element("div", "save-problem", { id: "save-problem", hidden: true });
     this.row.setAttribute("role", "alert");
-    facts.after(this.row);
+    document.getElementById("saying").after(this.row);
     this.text = this.row.appendChild(element("span"));
     this.row.append(this.button("Download this run", () => this.download()), (this.oldest = this.button("", () => this.removeOldest())));
     this.offer = document.getElementById("resume-offer");

@@ -2,8 +2,8 @@
 
     python3 -m tests.bench.autosave --minutes 30 [--preset small] [--every 30] [--stretch 120] [--json]
 
-The page trains one run in Chromium. Stretches of `--stretch` seconds with autosave every `--every` seconds and stretches without take turns,
-so that slow minutes of the machine fall on both. A stretch's steps per second count wall-clock time, the saves included; the loss is
+The page trains one run in Chromium. Stretches of `--stretch` seconds with autosave every `--every` seconds and stretches without it take
+turns, so that slow minutes of the machine fall on both. A stretch's steps per second count wall-clock time, the saves included; the loss is
 1 - median with / median without, in percent. A save falls into every stretch that has it: --stretch is at least --every.
 """
 
