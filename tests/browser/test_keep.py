@@ -121,7 +121,8 @@ def test_a_refresh_loses_nothing_and_the_run_goes_on_with_the_numbers_it_would_h
     assert tab.page.evaluate("() => tinygpt.state().run") == "run 2"
     assert losses(tab) == whole, "as if it had never ended, to the bit"
     assert saved(tab)["step"] == 2500
-    assert rows(tab, 2).first.inner_text().count("Load") == 1
+    rows(tab, 2)
+    tab.wait("() => document.querySelector('#runs .saved li .resume').textContent === 'Load'")
 
 
 def test_the_offer_can_be_dismissed_and_the_run_stays_under_runs(tab):
@@ -478,5 +479,5 @@ def test_the_panel_says_what_it_costs_and_stretches_the_interval(tab):
     about = tab.page.evaluate("() => tinygpt.autosave()")
     assert about["interval_s"] >= max(1, about["cost_s"] / 0.02) - 1e-9
     if about["cost_s"] > 0.02:
-        tab.wait("() => /; every \\\\S+ \\\\w+, because a save takes \\\\S+ s/.test(document.getElementById('saved').textContent)")
+        tab.wait("() => /; every .+, because a save takes [0-9.]+ s/.test(document.getElementById('saved').textContent)")
     assert about["bytes"] > 4_400_000
