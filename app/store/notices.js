@@ -16,6 +16,7 @@ export class Notices {
     document.getElementById("saying").after(this.row);
     this.text = this.row.appendChild(element("span"));
     this.row.append(this.button("Download this run", () => this.download()), (this.oldest = this.button("", () => this.removeOldest())));
+    this.oldest.hidden = true;
     this.offer = document.getElementById("resume-offer");
     autosave.addEventListener("saved", () => this.show());
     autosave.addEventListener("problem", () => this.showProblem());

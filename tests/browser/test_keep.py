@@ -9,7 +9,8 @@ import zipfile
 
 import pytest
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import ROOT, Tab
+from tests.browser.test_playground import PAIRS
 from tinygpt import checkpoint
 
 pytestmark = [pytest.mark.browser]
@@ -481,3 +482,33 @@ def test_the_panel_says_what_it_costs_and_stretches_the_interval(tab):
     if about["cost_s"] > 0.02:
         tab.wait("() => /; every .+, because a save takes [0-9.]+ s/.test(document.getElementById('saved').textContent)")
     assert about["bytes"] > 4_400_000
+
+
+def test_the_panel_the_offer_and_the_notice_keep_nobody_out_and_fit_every_width(tab):
+    begin(tab, 12)
+    finished(tab)
+    saved(tab)
+    refresh(tab)
+    offered(tab)
+    tab.page.add_script_tag(path=str(ROOT / "node_modules/axe-core/axe.min.js"))
+    rows(tab, 1)
+    tab.page.evaluate("""() => {
+        const row = document.getElementById("save-problem");
+        row.hidden = false;
+        row.firstChild.textContent = "The run goes on, but it is not saved. There is no room for 4.4 MB in the browser's storage.";
+    }""")
+    for theme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=theme)
+        for width, height in ((1440, 900), (1024, 768), (390, 844)):
+            tab.page.set_viewport_size({"width": width, "height": height})
+            assert tab.page.evaluate(PAIRS) == [], (theme, width)
+            assert tab.page.evaluate("() => document.documentElement.scrollWidth") <= width
+            for part in ("#resume-last", "#save-problem button", "#runs .saved .resume", "#runs .saved .delete", "#autosave"):
+                box = tab.page.locator(part).first.bounding_box()
+                assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, (part, width)
+            box = tab.page.locator("#save-problem").bounding_box()
+            assert width < 900 or box["y"] + box["height"] <= height, "seen without scrolling"
+    tab.page.locator("#runs .saved .downloads").press("Enter")
+    assert tab.page.locator(".kinds:popover-open button").count() == 3
+    tab.page.keyboard.press("Escape")
+    assert tab.page.locator(".kinds:popover-open").count() == 0
