@@ -2,7 +2,8 @@
 // and `window.tinygpt` call the same functions.
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle (nothing to go on with), stopped (a run that
-// could go on), running, paused, stopping. Emits "phase" as a CustomEvent, and "replaced" when another run than the one before is to go on.
+// could go on), running, paused, stopping. Emits "phase" as a CustomEvent, and "replaced" {byFile} when another run
+// than the one before is to go on.
 
 import { duration } from "./words.js";
 
@@ -43,7 +44,7 @@ export class Controls extends EventTarget {
     editor.clearError();
     this.active = true;
     this.goesOn = false;
-    if (!resume) this.dispatchEvent(new Event("replaced"));
+    if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
     this.inUse = files;
     this.enter("running");
@@ -88,7 +89,7 @@ export class Controls extends EventTarget {
     }
     await this.session.request("reset");
     this.goesOn = false;
-    this.dispatchEvent(new Event("replaced"));
+    this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     this.training.forget();
     this.status("Reset: the next run starts from new weights");
     this.enter("idle");
@@ -101,7 +102,7 @@ export class Controls extends EventTarget {
     try {
       const about = await this.session.request("import", { ...options, url });
       this.goesOn = true;
-      this.dispatchEvent(new Event("replaced"));
+      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true } }));
       this.enter("stopped");
       return about;
     } finally {

@@ -12,6 +12,7 @@ export function keepRuns(parts) {
   const saved = new SavedRuns();
   const autosave = new Autosave({ ...parts, saved, seconds: seconds === null ? null : Number(seconds) || 0 });
   const resume = new Resume({ ...parts, saved, autosave });
+  parts.controls.addEventListener("replaced", ({ detail: { byFile } }) => parts.settings().follow(byFile));
   const notices = new Notices({ ...parts, saved, autosave, resume });
   parts.tabs.add("runs", "Runs", (element) => new KeptPanel(element, { ...parts, saved, autosave, resume }));
   return { autosave, saved, resume, offered: notices.offerLast() };

@@ -7,18 +7,30 @@ export class Settings {
   constructor(defaults, corpora) {
     this.defaults = defaults;
     this.changed = new Set();
+    this.ofFile = false; // the run comes from a file and goes on with its settings
+    this.touched = new Set(); // since then: these override the file's, also where they are the defaults
     this.input = (name) => document.getElementById("setting-" + name);
     fill(this.input("preset"), Object.keys(defaults.presets));
     fill(this.input("corpus"), [...new Set([defaults.train.corpus, ...corpora.map(({ name }) => name)])]);
     this.offerThreads(1);
     this.input("preset").value = defaults.preset;
     this.showPreset();
-    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).addEventListener("change", () => this.change(name));
+    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).addEventListener("change", () => this.touch(name));
   }
 
   showPreset() {
     const { train } = this.defaults.presets[this.input("preset").value];
     for (const name of FIELDS) if (!this.changed.has(name)) this.input(name).value = text(train[name]);
+  }
+
+  touch(name) {
+    if (this.ofFile) for (const one of name === "preset" ? ["preset", ...FIELDS] : [name]) this.touched.add(one);
+    this.change(name);
+  }
+
+  follow(ofFile) {
+    this.ofFile = ofFile;
+    this.touched.clear();
   }
 
   change(name) {
@@ -34,7 +46,8 @@ export class Settings {
   // What goes to Python before a run: the changed ones, as numbers where they are numbers.
   values() {
     const values = {};
-    for (const name of this.changed) {
+    for (const name of new Set([...this.changed, ...this.touched])) {
+      if (this.input(name).value === "" || !this.input(name).checkValidity()) continue;
       const { value, type } = this.input(name);
       values[name] = type === "number" || name === "threads" ? Number(value) : value;
     }

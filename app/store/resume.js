@@ -20,9 +20,9 @@ export class Resume {
     await session.graphics;
     const notes = problems.length ? [`the newest of its two saves was damaged (${problems[0]})`] : [];
     for (const [name, text] of Object.entries(about.files)) this.putBack(name, text);
-    notes.push(...this.settings().adopt(about.settings).map((name) => `${name} ${about.settings[name]} is not here`));
     this.chooseDevice(about, notes);
     await controls.importModel(file, { own: true, files: about.files });
+    notes.push(...this.settings().adopt(about.settings).map((name) => `the ${name} ${short(about.settings[name])} is not here`));
     this.show(about, entry.name);
     const mine = await autosave.adopt({ id: entry.id, sequence, step: about.step });
     if (!mine) {
@@ -88,7 +88,7 @@ export class Resume {
     const missing = settings.adopt({ ...values, ...(preset && { preset }) });
     const steps = train?.steps ?? step, name = file.name.replace(/\.tinygpt$/i, "");
     const logged = about.history.filter((entry) => entry.length === 2 && numbers(entry)), evaluated = about.history.filter((entry) => entry.length === 3 && numbers([entry[0], entry[2]]));
-    const none = logged.map(() => null);
+    const none = () => logged.map(() => null);
     this.show({
       run: {
         type: "start", name, preset: preset ?? "imported", parameters, steps, batch_tokens: (train?.batch_size ?? 1) * config.context,
@@ -98,7 +98,7 @@ export class Resume {
       },
       facts: { preset: preset ?? "imported", vocab_size: config.vocab_size },
       curve: {
-        steps: logged.map(([at]) => at), losses: logged.map(([, loss]) => loss), lrs: none, norms: none, ms: none,
+        steps: logged.map(([at]) => at), losses: logged.map(([, loss]) => loss), lrs: none(), norms: none(), ms: none(),
         evalSteps: evaluated.map(([at]) => at), evalLosses: evaluated.map(([, , loss]) => loss),
       },
       marks: [], elapsed: 0, samples: "",
@@ -106,7 +106,7 @@ export class Resume {
     const told = [
       `${file.name} is loaded: ${compact(parameters)} parameters, step ${step.toLocaleString("en")}, ${optimizer ? "with" : "without"} optimizer state`,
       ...(preset ? [] : ["its shape is that of no preset"]),
-      ...missing.map((field) => `its ${field} ${values[field]} is not here`),
+      ...missing.map((field) => `its ${field} ${short(values[field])} is not here, choose another`),
     ];
     this.status(`${told.join("; ")}. Write with it under Generate, or press Resume to train it on${step >= steps ? " after raising Steps" : ""}.`, "good");
     return about;
@@ -117,6 +117,7 @@ export class Resume {
   }
 }
 
+const short = (value) => String(value).slice(0, 60);
 const numbers = (entry) => entry.every((value) => typeof value === "number");
 
 // The preset with this shape, or null. Dropout is a matter of training, not of shape.

@@ -512,3 +512,21 @@ def test_the_panel_the_offer_and_the_notice_keep_nobody_out_and_fit_every_width(
     assert tab.page.locator(".kinds:popover-open button").count() == 3
     tab.page.keyboard.press("Escape")
     assert tab.page.locator(".kinds:popover-open").count() == 0
+
+
+def test_an_input_overrules_the_files_settings_also_with_the_default(tab):
+    begin(tab, 10, lr="0.002")
+    finished(tab)
+    data = exported(tab)
+    refresh(tab)
+    take(tab, "mine.tinygpt", data)
+    assert tab.page.input_value("#setting-lr") == "0.002"
+    rates = []
+    for lr, steps in ((None, 12), ("0.0003", 14)):
+        if lr:
+            tab.page.fill("#setting-lr", lr)
+        tab.page.fill("#setting-steps", str(steps))
+        tab.page.click("#pause")
+        finished(tab)
+        rates.append(tab.page.evaluate("() => tinygpt.history().at(-1).lr"))
+    assert rates == [0.002, 0.0003]
