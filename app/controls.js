@@ -2,7 +2,8 @@
 // and `window.tinygpt` call the same functions.
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle (nothing to go on with), stopped (a run that
-// could go on), running, paused, stopping. Emits "phase" as a CustomEvent.
+// could go on), running, paused, stopping. Emits "phase" as a CustomEvent, and "replaced" {byFile} when another run
+// than the one before is to go on.
 
 import { unpacked } from "./models.js";
 import { duration } from "./words.js";
@@ -36,18 +37,20 @@ export class Controls extends EventTarget {
     return this.execute({ paused, resume: false });
   }
 
-  async execute({ paused = false, resume = false }) {
+  // saying: what the status line says instead of "Going on".
+  async execute({ paused = false, resume = false, saying = "Going on" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else runs" };
     const { editor } = this;
     const files = editor.files;
     editor.clearError();
     this.active = true;
     this.goesOn = false;
+    if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
     this.inUse = files;
     this.enter("running");
     await Promise.all([this.graphicsSoon(), this.texts?.provided.catch(() => {})]);
-    this.status(resume ? "Going on" : "Running train.py");
+    this.status(resume ? saying : "Running train.py");
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], { mode: "script", options: { settings: this.settings(), files, paused, resume } });
     const took = duration((performance.now() - begun) / 1000);
@@ -87,17 +90,20 @@ export class Controls extends EventTarget {
     }
     await this.session.request("reset");
     this.goesOn = false;
+    this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     this.training.forget();
     this.status("Reset: the next run starts from new weights");
     this.enter("idle");
   }
 
-  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds.
-  async importModel(blob, name = "imported") {
+  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what the file holds. options: see
+  // app/session/models.py.
+  async importModel(blob, options = {}) {
     const url = URL.createObjectURL(await unpacked(blob));
     try {
-      const about = await this.session.request("import", { url, name });
+      const about = await this.session.request("import", { ...options, url });
       this.goesOn = true;
+      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true } }));
       this.enter("stopped");
       return about;
     } finally {
@@ -114,9 +120,9 @@ export class Controls extends EventTarget {
   }
 
   // Goes on: a paused loop from where it waits, a stopped run from its last step, with the editor's code.
-  async resume() {
+  async resume(options = {}) {
     if (this.phase === "paused") await this.session.request("resume");
-    else if (this.phase === "stopped") return this.execute({ resume: true });
+    else if (this.phase === "stopped") return this.execute({ ...options, resume: true });
   }
 
   async step() {

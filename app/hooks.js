@@ -1,6 +1,6 @@
 // `window.tinygpt`: what the buttons do, for tests, for automation, and for pages that embed this one (docs/embed.md).
 
-export function hooks({ session, editor, controls, training, generate }) {
+export function hooks({ session, editor, controls, training, generate, kept }) {
   return {
     get ready() {
       return session.ready;
@@ -29,6 +29,9 @@ export function hooks({ session, editor, controls, training, generate }) {
     async exportModel({ optimizer = true } = {}) {
       return new Blob([await session.request("export", { optimizer })], { type: "application/octet-stream" });
     },
+    // What autosave does: {id, step, saves, saving, interval_s, cost_s, age_s, problem, ...}; save(): now.
+    autosave: () => kept()?.autosave.state() ?? null,
+    save: () => kept()?.autosave.save(),
     importModel: (blob) => controls.importModel(blob),
     generate: (options) => generate().generate(options),
   };

@@ -9,6 +9,7 @@ import { HuggingFace } from "./data/huggingface.js";
 import { OwnTexts } from "./data/own_texts.js";
 import { Editor } from "./editor.js";
 import { hooks } from "./hooks.js";
+import { keepRuns } from "./keep.js";
 import { Paths } from "./paths.js";
 import { PanelTabs } from "./panel_tabs.js";
 import { DataPanel } from "./panels/data.js";
@@ -45,7 +46,8 @@ const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
 let generate = null;
 let paths = null;
-window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate });
+let kept = null;
+window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, kept: () => kept });
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
@@ -250,6 +252,7 @@ try {
   tabs.add("data", "Data", (element) => new DataPanel(element, {
     session, settings, texts, server: new HuggingFace(datasetsServer()), catalogue, corpora, warn, show: () => tabs.show("data"),
   }));
+  kept = keepRuns({ session, controls, training, editor, settings: () => settings, choice, status, tabs });
   paths = new Paths({
     session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name),
     choose: (name, value) => settings.choose(name, value), untouched: () => settings.untouched && editor.files["train.py"] === sources[0],

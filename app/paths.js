@@ -6,7 +6,8 @@ import { fetched } from "./models.js";
 import { PROMPT } from "./panels/generate.js";
 import { bytes, duration } from "./words.js";
 
-const FURTHER = 500; // steps that Train further adds
+const FURTHER = 500; // steps that Train further adds, with a batch that a processor bears and a small rate: the model is good already
+const FURTHER_SETTINGS = { batch_size: 4, lr: 1e-4, schedule: "constant", warmup_steps: 0 };
 const MEASURED = 2000; // ms of steps before the estimate is told
 
 export class Paths {
@@ -42,8 +43,7 @@ export class Paths {
   // Goes on training a shipped model with the editor's code, on the text that it knows.
   async further(model) {
     await this.take(model);
-    this.choose("corpus", model.corpus);
-    this.choose("steps", model.step + FURTHER);
+    for (const [name, value] of Object.entries({ corpus: model.corpus, steps: model.step + FURTHER, ...FURTHER_SETTINGS })) this.choose(name, value);
     this.show("samples");
     this.controls.resume(); // its end is told where the end of every run is
   }
@@ -53,7 +53,7 @@ export class Paths {
     if (this.controls.active) throw new Error("A run is under way: stop it first, so that the loaded model does not take the place of what it trains.");
     const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
     say(0);
-    await this.controls.importModel(await fetched(model, say), model.title);
+    await this.controls.importModel(await fetched(model, say), { name: model.title });
     this.status(`${model.title} is loaded, as it was at step ${model.step.toLocaleString("en")}`, "good");
   }
 

@@ -51,7 +51,10 @@ export class Session extends EventTarget {
     if (data.type === "drain") this.drainSoon();
     else if (data.type === "output") this.deliver(data.records);
     else if (data.type === "stage") this.emit("stage", data);
-    else if (data.type === "bytes") this.answer({ id: data.id, ok: true, result: data.bytes });
+    else if (data.type === "bytes") {
+      this.drain(); // the steps before come first
+      this.answer({ id: data.id, ok: true, result: data.about ? { ...JSON.parse(data.about), bytes: data.bytes } : data.bytes });
+    }
     else if (data.type === "failed") this.fail(data.message);
     else if (data.type === "ready") {
       this.setState("ready");

@@ -9,6 +9,8 @@ export class Settings {
   constructor(defaults, corpora) {
     this.defaults = defaults;
     this.changed = new Set();
+    this.ofFile = false; // the run comes from a file and goes on with its settings
+    this.touched = new Set(); // since then: these override the file's, also where they are the defaults
     this.input = (name) => document.getElementById("setting-" + name);
     fill(this.input("preset"), Object.keys(defaults.presets));
     fill(this.input("corpus"), [...new Set([defaults.train.corpus, ...corpora.map(({ name }) => name)])]);
@@ -18,7 +20,7 @@ export class Settings {
     this.offerThreads(1);
     this.input("preset").value = defaults.preset;
     this.showPreset();
-    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).addEventListener("change", () => this.change(name));
+    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).addEventListener("change", () => this.touch(name));
   }
 
   showPreset() {
@@ -36,6 +38,16 @@ export class Settings {
   showMore(on) {
     this.more.setAttribute("aria-expanded", String(on));
     document.getElementById("settings-more").hidden = !on;
+  }
+
+  touch(name) {
+    if (this.ofFile) for (const one of name === "preset" ? ["preset", ...FIELDS] : [name]) this.touched.add(one);
+    this.change(name);
+  }
+
+  follow(ofFile) {
+    this.ofFile = ofFile;
+    this.touched.clear();
   }
 
   change(name) {
@@ -62,7 +74,8 @@ export class Settings {
   // What goes to Python before a run: the changed ones, as numbers where they are numbers.
   values() {
     const values = {};
-    for (const name of this.changed) {
+    for (const name of new Set([...this.changed, ...this.touched])) {
+      if (this.input(name).value === "" || !this.input(name).checkValidity()) continue;
       const { value, type } = this.input(name);
       values[name] = type === "number" || name === "threads" ? Number(value) : value;
     }
@@ -78,12 +91,40 @@ export class Settings {
   offerCorpora(names) {
     const select = this.input("corpus"), before = select.value, all = [...new Set([this.defaults.train.corpus, ...names])];
     fill(select, all);
-    this.choose("corpus", all.includes(before) ? before : all[0]);
+    if (all.includes(before)) select.value = before;
+    else this.choose("corpus", all[0]);
   }
 
+  // Fills an input, as by hand.
   choose(name, value) {
-    this.input(name).value = value;
+    this.input(name).value = text(value);
+    if (MORE.includes(name)) this.showMore(true);
     this.input(name).dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  // Puts these values in, as if the user had, and the defaults everywhere else. Returns the names of those that cannot be chosen here.
+  adopt(values) {
+    const missing = [];
+    this.changed.clear();
+    this.input("preset").value = this.defaults.preset;
+    for (const name of ["preset", "threads", ...FIELDS]) {
+      const input = this.input(name);
+      if (name === "preset" || name === "threads") this.input(name).value = name === "preset" ? this.defaults.preset : "";
+      if (values[name] === undefined) {
+        if (name === "preset") this.showPreset();
+        continue;
+      }
+      const wanted = typeof values[name] === "number" && name !== "threads" ? text(values[name]) : String(values[name]);
+      if (input.options && ![...input.options].some(({ value }) => value === wanted)) missing.push(name);
+      else {
+        input.value = wanted;
+        this.change(name);
+        if (MORE.includes(name) && this.changed.has(name)) this.showMore(true);
+      }
+    }
+    this.showPreset();
+    for (const name of ["preset", "threads", ...FIELDS]) this.input(name).classList.toggle("changed", this.changed.has(name));
+    return missing;
   }
 
   // As many as the extension has; one is no choice.

@@ -61,14 +61,22 @@ async function boot({ channel, inbox: requests, signal: buffer, extension, choic
       if (signal && !Atomics.load(signal, ASKED)) Atomics.wait(signal, 0, 0, ms);
       return signal !== null;
     },
-    // Bytes (a Python buffer) as the answer to a request.
-    hand: (id, data) => {
-      const view = data.getBuffer("u8");
-      const bytes = view.data.slice();
-      view.release();
-      post({ type: "bytes", id, bytes });
+    // Bytes (a Python buffer, or what `room` gave) as the answer to a request, with JSON about them or alone.
+    hand: (id, data, about) => {
+      const bytes = data instanceof Uint8Array ? data : read(data, (view) => view.slice());
+      self.postMessage({ type: "bytes", id, bytes, about }, [bytes.buffer]);
     },
+    room: (length) => new Uint8Array(length),
+    put: (room, at, data) => read(data, (view) => room.set(view, at)),
     turn: (ms) => (output.flush(), new Promise((resume) => setTimeout(resume, ms))),
+  };
+  const read = (data, use) => {
+    const view = data.getBuffer("u8");
+    try {
+      return use(view.data);
+    } finally {
+      view.release();
+    }
   };
   const compiling = progressNow((progress) => post({ type: "compiling", ...progress }));
   const stage = (name, loaded, total) => post({ type: "stage", name, loaded, total });

@@ -13,6 +13,35 @@ from .schedule import Scheduler
 from .state import no_grad
 from .tensor import Tensor
 
+
+class Position:
+    """Where the random streams of a run's data stood, in the place of the Dataset, which a file does not hold.
+
+    values: {"train": {"seed", "offset"}, "validation": {...}, "corpus": name}; tokenizer: the file's, or None.
+    """
+
+    def __init__(self, values, tokenizer=None):
+        self.values, self.tokenizer, self.corpus = values, tokenizer, values.get("corpus")
+
+    def get_state(self):
+        return {name: value for name, value in self.values.items() if name != "corpus"}
+
+    def put_into(self, data):
+        """Sets the Dataset's streams; returns sentences about what is not as it was."""
+        notes = []
+        for name, stream in data.generators.items():
+            saved = self.values.get(name)
+            if saved is None:
+                notes.append("the %s batches start at their beginning: the file does not say where they stood" % name)
+                continue
+            if name == "train" and saved["seed"] != stream.seed:
+                notes.append("the batches go on with the file's seed %d, not %d" % (saved["seed"], stream.seed))
+            stream.set_state(saved)
+        if self.corpus is not None and data.corpus != self.corpus:
+            notes.append("the file was trained on %.80s, this goes on with %s" % (self.corpus, data.corpus or "another text"))
+        return notes
+
+
 _PLAIN = (list, dict, set, tuple, str, bytes, int, float, bool, type(None))
 
 
@@ -30,6 +59,8 @@ def over(old, new, before, now):
         for name, stream in new.generators.items():
             _stream(old.generators.get(name), stream)
         return new, []
+    if isinstance(old, Position) and isinstance(new, Dataset):
+        return new, old.put_into(new)
     if isinstance(old, random.Generator) and isinstance(new, random.Generator):
         _stream(old, new)
         return new, []

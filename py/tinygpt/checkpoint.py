@@ -60,6 +60,10 @@ def parameter_shapes(config):
 # ---- writing -----------------------------------------------------------------------------------------
 
 
+class Encoded(str):
+    """A text that is JSON already: a long history is not encoded anew for every save."""
+
+
 def metadata(model_config, *, train=None, tokenizer=None, step=0, random=None, data=None, history=(), optimizer=None):
     """The `__metadata__` of a checkpoint: {str: str}. Shared with reference/; see `save` for the arguments.
 
@@ -72,28 +76,28 @@ def metadata(model_config, *, train=None, tokenizer=None, step=0, random=None, d
         "step": step,
         "random": random,
         "data": data,
-        "history": list(history),
+        "history": history if isinstance(history, Encoded) else list(history),
         "optimizer": optimizer,
     }
     told = {"format": "tinygpt", "format_version": str(FORMAT_VERSION)}
     for name, value in values.items():
         try:
-            told[name] = json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
+            told[name] = str(value) if isinstance(value, Encoded) else json.dumps(finite(value), allow_nan=False, separators=(",", ":"))
         except TypeError as error:
             raise CheckpointError(
                 "the checkpoint's %s cannot be written as JSON (%s); give numbers, strings, lists and dicts" % (name, error)
             ) from None
-    _Parts(told)  # what cannot be read back is not written
+    _Parts({**told, "history": "[]"} if isinstance(history, Encoded) else told)  # what cannot be read back is not written
     return told
 
 
-def _finite(value):
+def finite(value):
     """JSON has no NaN: a loss that is not finite becomes null (docs/format.md)."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    return [_finite(v) for v in value] if isinstance(value, (list, tuple)) else value
+        return {k: finite(v) for k, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def group_settings(group):
@@ -107,7 +111,7 @@ def save(target, model, optimizer=None, **state):
     state: train (TrainConfig), tokenizer, step (steps done), random (Generator.get_state()), data (Dataset.get_state(), and what
     else tells the place in the data), history (list: the losses so far, JSON). Raises CheckpointError, OSError.
     """
-    told, tensors = _collect(model, optimizer, state)
+    told, tensors = collect(model, optimizer, state)
     if hasattr(target, "write"):
         tensorfile.write(target, told, tensors)
         return
@@ -131,7 +135,8 @@ def dumps(model, optimizer=None, **state):
     return file.getvalue()
 
 
-def _collect(model, optimizer, state):
+def collect(model, optimizer, state):
+    """(metadata, {name: (dtype, shape, function -> bytes, Tensor)}) of a checkpoint; arguments as `save`, state as a dict."""
     named = list(model.named_parameters())
     tensors = {"model." + name: p for name, p in named}
     told = None
@@ -147,7 +152,9 @@ def _collect(model, optimizer, state):
         owned = [(names[id(p)], p) for group in optimizer.param_groups for p in group["params"]]
         told = {"kind": type(optimizer).__name__, "steps": {name: optimizer.steps[id(p)] for name, p in owned}, "groups": groups}
         tensors.update(("optimizer." + key, t) for key, t in optimizer.state_arrays(owned).items())
-    return metadata(model.config, optimizer=told, **state), {name: ("F32", tuple(t.shape), t.tobytes) for name, t in tensors.items()}
+    return metadata(model.config, optimizer=told, **state), {
+        name: ("F32", tuple(t.shape), t.tobytes, t) for name, t in tensors.items()
+    }
 
 
 # ---- reading -----------------------------------------------------------------------------------------
@@ -241,9 +248,11 @@ class Checkpoint:
     model_config, train_config (or None), tokenizer (or None), step, random, data, history; `model`: {parameter name: View};
     `optimizer`: None or {"kind", "steps", "groups"} with `moments`: {letter: {parameter name: View}}. `scales`: {parameter name: View} of
     the parameters whose View is int8; row n of such a parameter is its numbers times scales[n].
+    own: the file is of a run of one's own, whose model may have been edited: `edited` is then True where the tensors are not those of a GPT
+    with these settings.
     """
 
-    def __init__(self, told, views):
+    def __init__(self, told, views, own=False):
         parts = _Parts(told)
         self.__dict__.update(parts.__dict__)
         self.metadata = told
@@ -264,6 +273,11 @@ class Checkpoint:
                 "the checkpoint's settings say %.40s layers, but it holds only %d tensors" % (self.model_config.layers, len(self.model))
             )
         shapes = parameter_shapes(self.model_config)
+        self.edited = own and {name: view.shape for name, view in self.model.items()} != shapes
+        if self.edited:
+            shapes = {name: view.shape for name, view in self.model.items()}
+            if self.scales:
+                raise CheckpointError("the checkpoint is of an edited model, and has int8 tensors, which only a GPT can have")
         check_tensors(self.model, shapes, "model", self.scales)
         if self.optimizer is not None:
             unknown = sorted(set(self.optimizer["steps"]) - set(shapes))
@@ -384,12 +398,12 @@ def check_tensors(views, shapes, what, scales=None):
             )
 
 
-def loads(data):
-    """A Checkpoint over bytes-like `data`, which is kept alive and not copied. CheckpointError says what is wrong."""
+def loads(data, own=False):
+    """A Checkpoint over bytes-like `data`, which is kept alive and not copied. own: see Checkpoint. CheckpointError says what is wrong."""
     told, views = tensorfile.read(data)
     if told.get("format") == "tinygpt" and told.get("format_version") == str(FORMAT_VERSION):
         tensorfile.check_digests(told, views)
-    return Checkpoint(told, views)
+    return Checkpoint(told, views, own)
 
 
 def load(path):

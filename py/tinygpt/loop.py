@@ -162,7 +162,6 @@ class Run:
         self.total = 0
         self.history = []  # (step, train loss) and, for evaluations, (step, train loss or None, validation loss)
         self.preset = None
-        self.shape = None  # the ModelConfig of a model that was imported: it is what settings() gives, whatever the preset
         self.compiled = None
         self._last = None
         self._readings = Readings(STEPS_UNDER_WAY)
@@ -176,17 +175,29 @@ class Run:
         self._notes = []  # what did not carry over
         self._before = None  # _Before: where to go back to
         self._random_at_end = None
+        self._entered = False  # a train() has come to its first step
+        self.loaded = None  # (ModelConfig, TrainConfig or None) of the file that this run comes from
+        self.train_config = None  # what settings() said last
+        self.failure = None  # a TrainingError that was found while something else was asked; raised at the next boundary
 
     # ---- configuration and state ----
 
     def settings(self, preset="small"):
-        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over; of an imported model, its own ModelConfig."""
+        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over.
+
+        A run that comes from a file goes on with the file's own, unless the inputs say another preset.
+        """
         self.preset = _settings.get("preset", preset)
-        chosen = PRESETS[self.preset]
-        shape = self.shape or chosen.model
+        shape, config = PRESETS[self.preset].model, PRESETS[self.preset].train
+        if self.loaded is not None:
+            if "preset" not in _settings:
+                shape = self.loaded[0]
+                self.preset = next((p.name for p in PRESETS.values() if p.model == shape), self.name)
+            config = self.loaded[1] or config
         if "dropout" in _settings:
             shape = replace(shape, dropout=float(_settings["dropout"]))
-        return shape, replace(chosen.train, **{k: v for k, v in _settings.items() if k not in ("preset", "dropout")})
+        self.train_config = replace(config, **{k: v for k, v in _settings.items() if k not in ("preset", "dropout")})
+        return shape, self.train_config
 
     def keep(self, name, make):
         """The object called `name`, made by `make()` the first time this Run asks for it.
@@ -200,8 +211,22 @@ class Run:
 
                 made, notes = carry.over(self._carried[name], made, self._carried, self.kept)
                 self._notes += notes
+            elif self._from_file():
+                self._notes.append("%s starts new: the file does not hold it" % name)
             self.kept[name] = made
         return self.kept[name]
+
+    def _from_file(self):
+        """Whether what a file held is being taken over now."""
+        return self._carried is not None and self.loaded is not None and not self._entered
+
+    def random_state(self):
+        """Where the default random stream goes on: {"seed", "offset"}."""
+        if self._random is not None:
+            return self._random
+        if not running and self._random_at_end is not None:
+            return self._random_at_end
+        return random.default_generator.get_state()
 
     # ---- the step boundary ----
 
@@ -228,6 +253,9 @@ class Run:
             self._before.kept = None
         if _visitor is not None:
             _visitor(self)
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
         if _wanted is not None:
             choice = _wanted()
             if choice:
@@ -256,12 +284,16 @@ class Run:
         """The code has come to its first step: it runs."""
         if self._carried is None:
             return
+        from_file, self._entered = self._from_file(), True
         left = [name for name in self._carried if name not in self.kept]
         self._notes += ["%s is no longer kept" % name for name in left]
         self._carried = None
         self._copied_at = -math.inf  # the copy of before is of other objects
         self.version.tell(None, self._notes)
-        self.send(type="applied", step=self.step, notes=self._notes)
+        if not from_file:
+            self.send(type="applied", step=self.step, notes=self._notes)
+        elif self._notes:
+            self.note("From step %d on, not all is as it was: %s." % (self.step, "; ".join(self._notes)))
 
     def _go_back(self, error):
         """After an error in a new version: the one before goes on. False where there is none."""
@@ -381,7 +413,7 @@ class Run:
         self.send(
             type="start",
             name=self.name,
-            preset=self.preset if self.shape is None else self.name,
+            preset=self.preset,
             parameters=model.num_parameters(),
             steps=config.steps,
             batch_tokens=config.batch_size * model.config.context,
@@ -538,10 +570,9 @@ def run(train, name="run", resume=None):
             this.note(str(error))
         except (KeyboardInterrupt, Exception):  # a second Stop, or a device that cannot tell any more: the first error is on its way
             this._readings.clear()
-        this._random_at_end = random.default_generator.get_state()
-        if this._carried is not None:  # stopped before the new code had made everything: what was learned stays
-            this.kept = {**this._carried, **this.kept}
-            this._carried = None
+        this._random_at_end = this._random or random.default_generator.get_state()  # the first: it did not come to its first step
+        if this._carried is not None:  # ended before the new code had made everything: what was learned stays, for the next to take over
+            this.kept, this._carried, this.version = this._carried, None, Version(None)
         this.send(type="finish", step=this.step, reason=reason)
     return this
 

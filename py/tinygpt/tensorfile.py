@@ -35,7 +35,7 @@ FOREIGN = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive (torch.save writes those)"),
+    (b"PK\x03\x04", "a ZIP archive (torch.save writes those, with a pickle inside, and no pickle is ever opened: it can run code)"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x1f\x8b", "gzip-compressed data; unpack it first"),
     (b"\x93NUMPY", "a NumPy array"),
@@ -198,18 +198,19 @@ def check_digests(metadata, views):
         raise CheckpointError("the checkpoint's tensors do not match their checksum (data_sha256); the file is damaged, use another copy")
 
 
-def write(file, metadata, tensors):
-    """Writes {name: (dtype, shape, function -> bytes)} in the order of the names, one tensor in memory at a time.
+def laid_out(metadata, tensors):
+    """(the file's first bytes, {name: (begin, end) in the data}) for {name: (dtype, shape, ...)}, in the order of the names.
 
-    file: binary, seekable: the data's digest is put into the header at the end.
+    The data's digest is not known yet: the header holds NO_DIGEST where it belongs, and `digest_place` says where that is.
     """
     metadata = dict(metadata, data_sha256=NO_DIGEST)
     metadata["header_sha256"] = header_digest(metadata, {name: entry[:2] for name, entry in tensors.items()})
-    header, position = {"__metadata__": metadata}, 0
+    header, spans, position = {"__metadata__": metadata}, {}, 0
     for name in sorted(tensors):
-        dtype, shape, _ = tensors[name]
+        dtype, shape = tensors[name][:2]
         end = position + math.prod(shape) * ITEM_BYTES[dtype]
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
+        spans[name] = position, end
         position = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -217,17 +218,45 @@ def write(file, metadata, tensors):
         raise CheckpointError(
             "the checkpoint's header would have %d bytes; at most %d are possible, shorten the loss history" % (len(text), MAX_HEADER)
         )
+    return struct.pack("<Q", len(text)) + text, spans
+
+
+def digest_place(head):
+    """Where in the file's first bytes the data's digest goes."""
+    return head.index(b'"data_sha256":"' + NO_DIGEST.encode()) + len('"data_sha256":"')
+
+
+def write(file, metadata, tensors):
+    """Writes {name: (dtype, shape, function -> bytes)} in the order of the names, one tensor in memory at a time.
+
+    file: binary, seekable: the data's digest is put into the header at the end.
+    """
+    head, spans = laid_out(metadata, tensors)
     start = file.tell()
-    file.write(struct.pack("<Q", len(text)) + text)
+    file.write(head)
     digest = hashlib.sha256()
-    for name in sorted(tensors):
+    for name, (begin, end) in spans.items():
         data = tensors[name][2]()
-        expected = header[name]["data_offsets"][1] - header[name]["data_offsets"][0]
-        if memoryview(data).nbytes != expected:
-            raise CheckpointError("the tensor %r gave %d bytes where its shape needs %d" % (name, memoryview(data).nbytes, expected))
+        if memoryview(data).nbytes != end - begin:
+            raise CheckpointError("the tensor %r gave %d bytes where its shape needs %d" % (name, memoryview(data).nbytes, end - begin))
         digest.update(data)
         file.write(data)
-    end = file.tell()
-    file.seek(start + 8 + text.index(b'"data_sha256":"' + NO_DIGEST.encode()) + len('"data_sha256":"'))
+    after = file.tell()
+    file.seek(start + digest_place(head))
     file.write(digest.hexdigest().encode())
-    file.seek(end)
+    file.seek(after)
+
+
+def write_weights(file, metadata, tensors):
+    """Writes a plain safetensors file, without digests: {name: (dtype, shape, function -> bytes)}, for other programs to read."""
+    header, position = {"__metadata__": metadata}, 0
+    for name in sorted(tensors):
+        dtype, shape = tensors[name][:2]
+        end = position + math.prod(shape) * ITEM_BYTES[dtype]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
+        position = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(struct.pack("<Q", len(text)) + text)
+    for name in sorted(tensors):
+        file.write(tensors[name][2]())

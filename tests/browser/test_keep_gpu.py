@@ -1,0 +1,79 @@
+"""Runs travel between devices: exported on one, imported on the other, the next step's loss is the same within 1e-5; autosave and resume on
+the GPU. lavapipe stands in for one."""
+
+import pytest
+
+from tests import hosts
+from tests.browser.conftest import Tab
+from tests.browser.test_keep import begin, finished, offered, refresh, saved
+from tests.hosts.chromium import launch
+
+pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    hosts.stop()
+    with sync_playwright() as playwright:
+        chromium = launch(playwright, adapter="lavapipe")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser, server):
+    tab = Tab(browser, server + "?autosave=600")
+    tab.page.set_default_timeout(200_000)
+    tab.page.evaluate("() => tinygpt.graphics")
+    yield tab
+    tab.close()
+
+
+def choose(tab, device):
+    tab.page.select_option("#setting-device", device)
+    tab.wait("start => document.getElementById('device').textContent.startsWith(start)", "GPU" if device == "webgpu" else "CPU")
+
+
+def trained_on(tab, steps):
+    """Two steps more than the file has; their losses."""
+    tab.page.fill("#setting-steps", str(steps))
+    tab.page.click("#pause")
+    finished(tab)
+    return tab.page.evaluate("() => tinygpt.history().slice(-2).map(({loss}) => loss)")
+
+
+def test_a_run_goes_on_on_the_other_device_with_the_same_loss(tab):
+    for first, second in (("wasm", "webgpu"), ("webgpu", "wasm")):
+        choose(tab, first)
+        begin(tab, 6, batch_size=2, sample_interval=0)
+        finished(tab)
+        tab.page.evaluate("async () => { window.kept = await tinygpt.exportModel(); }")
+        same = trained_on(tab, 8)
+        choose(tab, second)
+        tab.page.fill("#setting-steps", "6")
+        tab.page.evaluate("() => tinygpt.importModel(kept)")
+        other = trained_on(tab, 8)
+        assert tab.page.evaluate("() => tinygpt.state().device") == second
+        assert max(abs(a - b) for a, b in zip(same, other)) < 1e-5, (first, same, other)
+    assert tab.complaints == []
+
+
+def test_a_run_on_the_gpu_is_saved_and_resumed_there(tab):
+    choose(tab, "webgpu")
+    begin(tab, 200, batch_size=2, sample_interval=0)
+    tab.wait("() => tinygpt.state().step >= 8")
+    tab.page.evaluate("() => tinygpt.save()")
+    tab.page.click("#stop")
+    tab.wait("() => !tinygpt.state().running")
+    saved(tab)
+    before = tab.page.evaluate("() => tinygpt.history().map(({loss}) => loss)")
+    refresh(tab)
+    tab.page.evaluate("() => tinygpt.graphics")
+    step = int(offered(tab).rpartition(" ")[2])
+    tab.page.click("#resume-last")
+    tab.wait("step => tinygpt.state().step > step + 2", step)
+    assert tab.page.evaluate("() => tinygpt.state().device") == "webgpu" and tab.page.input_value("#setting-device") == "webgpu"
+    assert tab.page.evaluate("() => tinygpt.history().map(({loss}) => loss)")[:step] == before[:step]
+    assert tab.complaints == []
