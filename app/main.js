@@ -13,6 +13,7 @@ import { GeneratePanel } from "./panels/generate.js";
 import { InsidePanel } from "./panels/inside.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
+import { Sharing } from "./sharing.js";
 import { Tour } from "./tour.js";
 import { TrainingView } from "./training_view.js";
 import { bytes, sentence } from "./words.js";
@@ -39,7 +40,8 @@ const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
 let generate = null;
 let paths = null;
-window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate });
+let sharing = null;
+window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, sharing: () => sharing });
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
@@ -156,7 +158,7 @@ session.addEventListener("ready", ({ detail: { device } }) => {
     problems.push("Training uses one thread here: the server does not send the headers for cross-origin isolation (serve.py does). Stop restarts Python.");
   }
   banner(problems.join(" "));
-  if (sourceReady) status("Ready");
+  if (sourceReady) status(controls.held ?? "Ready");
 });
 
 // The device in use, as Python says: {device, build, threads, precision}.
@@ -230,10 +232,14 @@ try {
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
   paths = new Paths({ session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name) });
-  editor.open(Object.fromEntries(FILES.map((name, i) => [name, sources[i]])));
+  const shipped = Object.fromEntries(FILES.map((name, i) => [name, sources[i]]));
+  editor.open(shipped);
+  const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
+  sharing = new Sharing({ editor, settings, controls, training, status, showDiff, shipped, corpora: everywhere });
+  await sharing.open(location.hash);
   sourceReady = true;
   drawButtons();
-  if (session.state === "ready") status("Ready");
+  if (session.state === "ready") status(controls.held ?? "Ready");
 } catch (error) {
   banner(`The page could not load its start: ${error.message}`);
 }

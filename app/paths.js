@@ -41,6 +41,7 @@ export class Paths {
   // ---- one's own ----
 
   async train() {
+    if (this.controls.held) return this.status(this.controls.held, "bad");
     this.show("samples");
     if (!this.controls.active) await this.controls.start();
   }

@@ -41,6 +41,20 @@ export class Settings {
     return values;
   }
 
+  // Other values instead of all that the user changed: what `values` gave, or a link holds.
+  take(values) {
+    for (const name of [...this.changed]) this.input(name).classList.remove("changed");
+    this.changed.clear();
+    this.input("preset").value = this.defaults.preset;
+    this.showPreset();
+    for (const [name, value] of Object.entries(values)) {
+      const input = this.input(name), before = input.value;
+      input.value = text(value);
+      if (input.tagName === "SELECT" && input.selectedIndex < 0) input.value = before; // a text that is not here
+      this.change(name);
+    }
+  }
+
   // As many as the extension has; one is no choice.
   offerThreads(most) {
     const select = this.input("threads"), before = select.value;

@@ -93,12 +93,14 @@ def kept(tab):
 
 def until(tab, condition):
     """The first true answer of the condition, an async function in JavaScript."""
-    answer = tab.page.evaluate("""async () => {
+    answer = tab.page.evaluate(
+        """async () => {
         for (const end = performance.now() + 30000; performance.now() < end; await new Promise((resume) => setTimeout(resume, 50))) {
             const answer = await eval(condition)();
             if (answer) return answer;
         }
-    }""".replace("eval(condition)", "(%s)" % condition))
+    }""".replace("eval(condition)", "(%s)" % condition)
+    )
     assert answer, condition
     return answer
 
@@ -214,7 +216,8 @@ def test_other_origins_pieces_and_posts_pass_the_service_worker_untouched(browse
         tab = opened(browser, url + "tinygpt/", bypass_csp=True)  # which allows https, and no host of a test
         kept(tab)
         (folder / "tinygpt" / "not-of-the-build.txt").write_text("from the host")
-        found = tab.page.evaluate("""async (other) => {
+        found = tab.page.evaluate(
+            """async (other) => {
             const text = async (answer) => [answer.status, (await answer.text()).slice(0, 13), answer.headers.get("X-Checksum")];
             const piece = await fetch("public/corpora/stdlib.txt", {headers: {Range: "bytes=10-19"}});
             return {
@@ -225,7 +228,9 @@ def test_other_origins_pieces_and_posts_pass_the_service_worker_untouched(browse
                 head: (await fetch("public/corpora/stdlib.txt", {method: "HEAD"})).headers.get("Content-Length"),
                 gone: (await fetch("nowhere.txt")).status,
             };
-        }""", other)
+        }""",
+            other,
+        )
         (folder / "tinygpt" / "not-of-the-build.txt").unlink()
         size = (folder / "tinygpt/public/corpora/stdlib.txt").stat().st_size
         assert found["other"][0] == 200 and found["other"][2] is None
