@@ -78,7 +78,7 @@ export class Sharing {
       this.editor.show(files[0]);
       this.status(HELD);
       const press = this.controls.active ? "press Apply, or stop the run and press Run" : "press Run";
-      sentences.push(`${listed(files)} came with the link. Nothing of it has run: read it, then ${press}. Code from a link can do what yours can: use the network, and read what this page keeps.`);
+      sentences.push(`${listed(files)} came with the link. Nothing of it has run: read it, then ${press}. Code can use the network and read what this page keeps.`);
       const far = files.reduce((sum, name) => sum + link.files[name].split("\n").filter((line) => line.length > FAR).length, 0);
       if (far) sentences.push(`${far === 1 ? "1 line is" : `${far} lines are`} longer than ${FAR} characters: scroll to the end.`);
     } else {

@@ -11,7 +11,7 @@ from tests.browser.conftest import ROOT, Tab
 pytestmark = [pytest.mark.browser]
 SHIPPED = (ROOT / "py/tinygpt/train.py").read_text()
 HELD = "This code came with the link. Nothing has run: read it, then press Run."
-# Every way in which mere reading might execute a part of it: top level, decorators, defaults, annotations, class bodies, attributes, imports.
+# Every way in which mere reading might execute a part: top level, decorators, defaults, annotations, class bodies, attributes.
 MARKS = """
 import builtins
 builtins.HOSTILE = "top level"
