@@ -2,6 +2,7 @@
 //
 // `window.tinygpt` (hooks.js) is the same for automation.
 
+import { Abilities } from "./abilities.js";
 import { Console } from "./console.js";
 import { Controls } from "./controls.js";
 import { askedFor, DeviceChoice } from "./device_choice.js";
@@ -211,6 +212,7 @@ part("theme").addEventListener("click", () => {
 });
 
 new Tour(part("tour"));
+new Abilities({ session, before: part("tour") });
 
 // ---- what the page starts with ----
 
