@@ -124,6 +124,9 @@ def test_a_plain_host_trains_with_threads_and_then_without_a_network(browser, bu
         assert loss < 5.2
         state = kept(tab)
         assert state["problem"] is None and state["bytes"] > 20e6
+        tab.page.click("#abilities-button")
+        tab.wait("() => document.getElementById('abilities').textContent.includes('are kept: the page starts without a network')")
+        tab.page.keyboard.press("Escape")
         host.kill()
         host.wait()
         tab.page.reload()
