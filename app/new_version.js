@@ -16,7 +16,7 @@ export class NewVersion {
   offer() {
     if (!this.registration.waiting || this.button) return;
     this.button = document.createElement("button");
-    Object.assign(this.button, { id: "new-version", type: "button", textContent: "New version: reload", title: "Loads the newer TinyGPT that is ready. A run that is under way ends." });
+    Object.assign(this.button, { id: "new-version", type: "button", textContent: "New version", title: "Reloads the page with the newer TinyGPT that is ready. A run that is under way ends." });
     this.button.addEventListener("click", () => this.take());
     document.getElementById("tour").before(this.button);
   }
