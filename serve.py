@@ -8,6 +8,10 @@ app/ and public/ as they are, `/` as app/index.html, and three things made at re
 /py/train.py       what the editor opens with: the training loop, and so /py/model.py and /py/generate.py
 /py/defaults.json  the presets and every default, from py/tinygpt/config.py
 
+/sw.js              takes away the service worker of a static build that was served on this port before
+
+`--build DIR` writes the page as a folder for any static host instead (app/setup/build.py).
+
 Every answer carries the headers that make the page cross-origin isolated: threads need SharedArrayBuffer.
 """
 
@@ -26,7 +30,7 @@ import webbrowser
 from pathlib import Path
 
 from app import setup
-from app.setup import bytecode
+from app.setup import build, bytecode
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "py" / "tinygpt"
@@ -78,6 +82,13 @@ def defaults():
     return json.dumps({"presets": presets, "preset": chosen, "train": config["TrainConfig"]().to_dict(), "model": standard}).encode()
 
 
+# A static build on the same port leaves its service worker in the browser, which would go on showing that build.
+NO_WORKER = b"""self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil((async () => {
+  for (const name of await caches.keys()) if (name.startsWith("tinygpt ")) await caches.delete(name);
+  await self.registration.unregister();
+})()));
+"""
 MADE = {
     "/py/tinygpt.zip": (bytecode.package_zip, ".zip"),
     **{"/py/" + name: (lambda name=name: (PACKAGE / name).read_bytes(), ".py") for name in ("train.py", "model.py", "generate.py")},
@@ -107,6 +118,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.urlsplit(self.path).path
         if path in MADE:
             self._send_made(path, *MADE[path])
+        elif path == "/sw.js":
+            self._send_made(path, lambda: NO_WORKER, ".js")
         elif file := served_file(path):
             with file.open("rb") as stream:
                 self._send(file.suffix, named(file), file.stat().st_size, stream)
@@ -197,9 +210,13 @@ def main():
     parser.add_argument("--port", type=int, default=8000, help="0 takes any free port (default: %(default)s)")
     parser.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
     parser.add_argument("--no-isolation", action="store_true", help="serve as a plain static host would: one thread")
+    parser.add_argument("--build", metavar="DIR", help="write the page into DIR, as files for any static host, and serve nothing")
     options = parser.parse_args()
     try:
         setup.prepare()
+        if options.build:
+            print(build.write(options.build, MADE, TYPES, ISOLATION))
+            return
     except setup.SetupError as error:
         sys.exit("set-up: %s" % error)
     Handler.isolated = not options.no_isolation

@@ -18,12 +18,24 @@ export class Controls extends EventTarget {
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.goesOn = false; // there is a run that could be resumed
+    this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
     this.changedText = ""; // the edit that is on its way, for the mark on the chart
     session.addEventListener("state", ({ detail: { state } }) => {
       if (state === "stopping" && this.active) this.enter("stopping");
       else if (state === "booting") this.goesOn = false;
     });
     session.addEventListener("training", ({ detail }) => detail.forEach((message) => this["on_" + message.type]?.(message)));
+  }
+
+  hold(sentence) {
+    this.held = sentence;
+  }
+
+  // The user has said that the code in the editor is to run.
+  take() {
+    if (!this.held) return;
+    this.held = null;
+    this.dispatchEvent(new Event("taken"));
   }
 
   enter(phase) {
@@ -40,6 +52,11 @@ export class Controls extends EventTarget {
   // saying: what the status line says instead of "Going on".
   async execute({ paused = false, resume = false, saying = "Going on" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else runs" };
+    if (this.held && (paused || resume)) {
+      this.status(this.held, "bad");
+      return { ok: false, error: this.held };
+    }
+    this.take();
     const { editor } = this;
     const files = editor.files;
     editor.clearError();
@@ -145,6 +162,7 @@ export class Controls extends EventTarget {
         return { ok: false, error: error.traceback ?? error.message };
       }
     }
+    this.take();
     const before = this.inUse;
     this.status("Applying at the next step");
     editor.clearError();

@@ -4,6 +4,7 @@
 //   new Editor(parent, {onRun, onChange, session})    onRun() at Ctrl or Cmd+Enter; onChange(changed) when `changed` flips; session may come
 //                                                     later (editor.session = ...); without one, words of the document complete
 //   open({name: text}), files, text, shown            the originals; the texts now; train.py's text; the name of the file that is shown
+//   replace({name: text})                             other texts for files that are open
 //   show(name)                                        chooses a tab
 //   setRunning({name: text} or null)                  the code that runs now
 //   changed, changedFiles                             against the running code, or the originals where nothing runs
@@ -107,6 +108,15 @@ export class Editor {
   set text(text) {
     if (!this.states[MAIN]) return this.open({ [MAIN]: text });
     this.dispatch(MAIN, { changes: { from: 0, to: this.state(MAIN).doc.length, insert: textOf(text) } });
+  }
+
+  // Other texts for files that are open; each is one undo step.
+  replace(files) {
+    for (const [name, text] of Object.entries(files)) {
+      const doc = textOf(text), state = this.state(name);
+      if (!state || state.doc.eq(doc)) continue;
+      this.dispatch(name, { changes: { from: 0, to: state.doc.length, insert: doc }, annotations: isolateHistory.of("full") });
+    }
   }
 
   show(name, { focus = false } = {}) {

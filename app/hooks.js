@@ -1,6 +1,6 @@
 // `window.tinygpt`: what the buttons do, for tests, for automation, and for pages that embed this one (docs/embed.md).
 
-export function hooks({ session, editor, controls, training, generate, kept }) {
+export function hooks({ session, editor, controls, training, generate, kept, sharing }) {
   return {
     get ready() {
       return session.ready;
@@ -24,6 +24,7 @@ export function hooks({ session, editor, controls, training, generate, kept }) {
       if (source !== undefined) editor.text = source;
       return controls.apply();
     },
+    share: (options) => sharing().link(options),
     state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state() }),
     history: () => training.history(),
     async exportModel({ optimizer = true } = {}) {

@@ -2,6 +2,7 @@
 //
 // `window.tinygpt` (hooks.js) is the same for automation.
 
+import { Abilities } from "./abilities.js";
 import { Console } from "./console.js";
 import { Controls } from "./controls.js";
 import { askedFor, DeviceChoice } from "./device_choice.js";
@@ -18,6 +19,7 @@ import { InsidePanel } from "./panels/inside.js";
 import { ModelsPanel } from "./panels/models.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
+import { Sharing } from "./sharing.js";
 import { Tour } from "./tour.js";
 import { TrainingView } from "./training_view.js";
 import { bytes, sentence } from "./words.js";
@@ -47,7 +49,8 @@ tabs.add("samples", "Samples", () => null);
 let generate = null;
 let paths = null;
 let kept = null;
-window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, kept: () => kept });
+let sharing = null;
+window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, kept: () => kept, sharing: () => sharing });
 let settings = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
@@ -164,7 +167,7 @@ session.addEventListener("ready", ({ detail: { device } }) => {
     problems.push("Training uses one thread here: the server does not send the headers for cross-origin isolation (serve.py does). Stop restarts Python.");
   }
   banner(problems.join(" "));
-  if (sourceReady) status("Ready");
+  if (sourceReady) status(controls.held ?? "Ready");
 });
 
 // The device in use, as Python says: {device, build, threads, precision}.
@@ -217,6 +220,7 @@ part("theme").addEventListener("click", () => {
 });
 
 new Tour(part("tour"));
+new Abilities({ session, before: part("tour") });
 
 // ---- what the page starts with ----
 
@@ -258,10 +262,14 @@ try {
     choose: (name, value) => settings.choose(name, value), untouched: () => settings.untouched && editor.files["train.py"] === sources[0],
   });
   tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: paths }));
-  editor.open(Object.fromEntries(FILES.map((name, i) => [name, sources[i]])));
+  const shipped = Object.fromEntries(FILES.map((name, i) => [name, sources[i]]));
+  editor.open(shipped);
+  const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
+  sharing = new Sharing({ editor, settings, controls, training, status, showDiff, shipped, corpora: everywhere });
+  await sharing.open(location.hash);
   sourceReady = true;
   drawButtons();
-  if (session.state === "ready") status("Ready");
+  if (session.state === "ready") status(controls.held ?? "Ready");
 } catch (error) {
   banner(`The page could not load its start: ${error.message}`);
 }

@@ -61,6 +61,7 @@ export class Paths {
 
   // With the inputs as the user has set them; where nobody has touched them, with what reaches readable text here in a quarter of an hour.
   async train() {
+    if (this.controls.held) return this.status(this.controls.held, "bad");
     this.show("samples");
     if (this.controls.active) return;
     if (this.untouched()) await this.recommend();

@@ -2,7 +2,7 @@
 //
 // startPython({host, signal, extension, stage, compiling}) -> {session, device, graphics, times}
 //   session   {run(source, mode, options) -> promise of JSON, interrupt(), use_device(choice) -> JSON, serve_idle()}: app/session's functions
-//   device    {python, device, build, threads, precision, maxThreads, isolated, missing: sentence or null}
+//   device    {python, device, build, threads, precision, maxThreads, isolated, jspi, missing: sentence or null}
 //   graphics  the GPU: {gpu, missing, opened: promise, facts()}; Python does not wait for it to be opened
 //   times     milliseconds of each part, for the page's device line and the tests
 
@@ -55,7 +55,7 @@ export async function startPython({ host, signal, extension: options, stage, com
   mark("ready");
   return {
     session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device, serve_idle: session.serve_idle },
-    device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated },
+    device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated, jspi: typeof WebAssembly.Suspending === "function" },
     graphics,
     times,
   };

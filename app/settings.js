@@ -64,13 +64,6 @@ export class Settings {
     return !["preset", "steps", "lr", "batch_size", ...MORE].some((name) => this.changed.has(name));
   }
 
-  // Fills an input, as by hand.
-  choose(name, value) {
-    this.input(name).value = text(value);
-    if (MORE.includes(name)) this.showMore(true);
-    this.change(name);
-  }
-
   // What goes to Python before a run: the changed ones, as numbers where they are numbers.
   values() {
     const values = {};

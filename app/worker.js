@@ -118,8 +118,13 @@ function takeWish() {
 async function useDevice(choice) {
   preference = null;
   const { use_device } = python;
-  const facts = await (use_device.callPromising ? use_device.callPromising(choice) : use_device(choice));
+  const facts = await waitingCall(use_device, choice);
   post({ type: "device", ...JSON.parse(facts) });
+}
+
+// Calls a Python function that may wait (for a GPU). Every function has callPromising, which throws where there is no JSPI.
+function waitingCall(python, ...args) {
+  return typeof WebAssembly.Suspending === "function" ? python.callPromising(...args) : python(...args);
 }
 
 // Calls `tell` at most every 50 ms, and with what completes a series at once.
@@ -159,7 +164,7 @@ async function run({ id, mode, source, options }) {
 async function serve() {
   if (running || serving || !python) return;
   const { serve_idle } = python;
-  serving = Promise.resolve(serve_idle.callPromising ? serve_idle.callPromising() : serve_idle());
+  serving = Promise.resolve(waitingCall(serve_idle));
   try {
     await serving;
   } catch (error) {

@@ -6,6 +6,8 @@ import {
 } from "../../public/vendor/editor.js";
 
 const ENDS = new Set(["ReturnStatement", "PassStatement", "BreakStatement", "ContinueStatement", "RaiseStatement"]);
+// Characters that turn the direction of text, besides the ones that are shown anyway: code would read other than it runs.
+const DIRECTION = /[\u202a-\u202c\u2068]/g;
 const BLOCK = /^(Script|Body|\w+Statement|\w+Definition)$/;
 
 // After a statement that ends its block, a new line belongs to the block around it. (What follows ":" is indented by the language itself.)
@@ -33,7 +35,7 @@ const dedentAfterEnd = indentService.of((context, position) => {
 
 export const pythonLanguage = () => [
   python(), indentUnit.of("    "), EditorState.tabSize.of(4), syntaxHighlighting(classHighlighter), indentOnInput(), dedentAfterEnd,
-  bracketMatching(), closeBrackets(), history(), highlightSpecialChars(), drawSelection(),
+  bracketMatching(), closeBrackets(), history(), highlightSpecialChars({ addSpecialChars: DIRECTION }), drawSelection(),
 ];
 
 // Tab takes the chosen completion, else indents; Shift+Tab dedents. CodeMirror itself gives Tab back to the page after Escape.

@@ -70,6 +70,13 @@ def package_zip():
     return out.getvalue()
 
 
+def compile_now():
+    """Compiles what package_zip() would lack, and waits for it."""
+    package_zip()
+    with _compiling:  # held while it goes on
+        pass
+
+
 def compile_in_background():
     """Compiles what package_zip() lacked, unless that is going on already."""
     if _compiling.acquire(blocking=False):

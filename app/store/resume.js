@@ -20,6 +20,7 @@ export class Resume {
     await session.graphics;
     const notes = problems.length ? [`the newest of its two saves was damaged (${problems[0]})`] : [];
     for (const [name, text] of Object.entries(about.files)) this.putBack(name, text);
+    controls.take(); // what a link brought is not in the editor any more
     this.chooseDevice(about, notes);
     await controls.importModel(file, { own: true, files: about.files });
     notes.push(...this.settings().adopt(about.settings).map((name) => `the ${name} ${short(about.settings[name])} is not here`));
