@@ -74,7 +74,7 @@ export class Paths {
     await this.controls.graphicsSoon();
     const { preset, settings, loss, seconds } = await this.session.request("recommend", {}, names);
     for (const [name, value] of Object.entries({ preset, ...settings })) this.choose(name, value);
-    this.advice = `; expect a loss near ${loss.toFixed(2)}, which reads like a play`;
+    this.advice = `; expect a loss near ${loss.toFixed(2)} at the end`;
     this.status(`Recommended here: ${preset}, ${settings.steps.toLocaleString("en")} steps, about ${duration(seconds)}`);
   }
 
