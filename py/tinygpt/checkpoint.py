@@ -310,11 +310,13 @@ class Checkpoint:
                 "optimizer",
             )
             writes += [(t, self.moments[key[0]][key[2:]], None) for key, t in arrays.items()]
+        from .ops import quantized
+
         for tensor, view, scale in writes:
             if scale is None:
                 tensor.data.copy_bytes_(view.data)
             else:
-                _dequantize(tensor.data, view, scale)
+                quantized.fill(tensor.data, view.data, scale.data)
         if optimizer is not None:
             for group, saved in zip(optimizer.param_groups, self.optimizer["groups"]):
                 group.update(loaded_settings(group, saved))
@@ -323,19 +325,6 @@ class Checkpoint:
             from .state import state
 
             state.layout += 1  # a captured step grouped the parameters by their step counts; it captures again
-
-
-def _dequantize(out, view, scale):
-    """out = int8 numbers times their row's scale, on out's device."""
-    from . import kernels
-    from .creation import empty
-    from .program import launch
-    from .tensor import int8
-
-    rows = view.shape[0]
-    q = empty(view.shape, dtype=int8, device=out.device).copy_bytes_(view.data)
-    s = empty((rows,), device=out.device).copy_bytes_(scale.data)
-    launch(kernels.dequantize_int8, (out, q, s), (rows, out.numel() // rows))
 
 
 def check_config(saved, own):

@@ -10,6 +10,7 @@ from collections import namedtuple
 
 from . import kernels
 from .passes import fuse, memory
+from .state import state
 
 Launch = namedtuple("Launch", "kernel buffers params")  # buffers: (storage uid, byte offset) or None
 
@@ -25,10 +26,19 @@ def launch(kernel, tensors, params):
             raise RuntimeError(
                 "%s got tensors on two devices, %s and %s; move one with .to(...)" % (kernel.name, device.name, s.device.name)
             )
+    for s, buffer in zip(storages, kernel.buffers):
+        if s is not None and s.int8 is not None and buffer.access != "r":
+            forget_int8(s)
     offsets = [t._offset * t.dtype.itemsize if t is not None else 0 for t in tensors]
     device.launch(kernel, [(s.handle, o) if s is not None else None for s, o in zip(storages, offsets)], params)
     if _capture is not None:
         _capture.record(kernel, storages, offsets, params)
+
+
+def forget_int8(storage):
+    """The storage is written: what it was in int8 is no longer what it holds, and who decoded with that records again."""
+    storage.int8 = None
+    state.layout += 1
 
 
 def capturing():

@@ -38,12 +38,13 @@ _uids = itertools.count(1)
 class Storage:
     """A piece of a device's memory, freed when nobody holds it."""
 
-    __slots__ = ("device", "handle", "nbytes", "kind", "uid", "pins", "__weakref__")
+    __slots__ = ("device", "handle", "nbytes", "kind", "uid", "pins", "int8", "__weakref__")
 
     def __init__(self, device, nbytes, kind="float32"):
         self.handle = None
         self.device, self.nbytes, self.kind = device, nbytes, kind
         self.pins = 0  # Programs that have its place built in
+        self.int8 = None  # (int8 [N, K], scales [N]) of a weight that came so from a file and was not written since (ops/quantized.py)
         self.handle = device.alloc(nbytes, kind)
         self.uid = next(_uids)
 
@@ -198,6 +199,8 @@ class Tensor:
         if not self.is_contiguous():
             raise RuntimeError("copy_bytes_ needs a contiguous tensor; call .contiguous() first")
         program.note_write("a tensor was filled from Python data")
+        if self._storage.int8 is not None:
+            program.forget_int8(self._storage)
         if nbytes:
             self.device.upload(self._storage.handle, data, self._offset * self.dtype.itemsize)
         return self

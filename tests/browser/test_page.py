@@ -245,6 +245,22 @@ def test_the_console_shows_values_errors_and_blocks(tab):
     assert tab.enter("import asyncio; await asyncio.sleep(0.01, 'done')").endswith("'done'\n")
 
 
+def test_tab_completes_a_name_of_the_console_and_indents_where_there_is_none(tab):
+    tab.enter("a_long_name_of_mine = 41")
+    tab.page.keyboard.type("a_long_na")
+    tab.page.keyboard.press("Tab")
+    tab.wait("() => document.querySelector('.cm-tooltip-autocomplete')?.textContent.includes('a_long_name_of_mine')")
+    tab.page.keyboard.press("Tab")
+    tab.wait("() => document.querySelector('#console-input .cm-content').textContent.includes('a_long_name_of_mine')")
+    tab.page.keyboard.type(" + 1")
+    tab.page.keyboard.press("Enter")
+    tab.wait("() => document.getElementById('console-output').textContent.trim().endsWith('42')")
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("() => document.querySelector('#console-input .cm-content').textContent").startswith("  ")
+    tab.page.keyboard.press("Control+a")
+    tab.page.keyboard.press("Delete")
+
+
 def test_the_consoles_arrow_keys_go_through_what_was_entered(tab):
     tab.enter("first = 1")
     tab.enter("second = 2")

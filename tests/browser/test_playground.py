@@ -1,14 +1,10 @@
 """The page as a whole: what the first look shows, the two ways in, text from the model, a look inside, and what a screen reader gets."""
 
-import json
-import pathlib
-
 import pytest
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import ROOT, Tab
 
 pytestmark = [pytest.mark.browser]
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +36,65 @@ def test_the_first_look_shows_the_code_run_and_the_chart_without_scrolling(tab):
     assert tab.page.locator("dialog[open], [role=dialog]").count() == 0
 
 
-def test_without_a_shipped_model_the_button_says_so(tab):
-    if json.loads((ROOT / "public/models/models.json").read_text()):
-        return  # then the next test has it
+def test_without_a_shipped_model_the_button_says_so(browser, server):
+    tab = Tab(browser, server, ready=False)
+    tab.context.route("**/public/models/models.json", lambda route: route.fulfill(json=[]))
+    tab.page.reload()
+    tab.ready()
     tab.page.click("#load-model")
     tab.wait("() => document.getElementById('status').className === 'bad'")
     assert "ships no trained model yet" in tab.text("#status") and "Train your own" in tab.text("#status")
+    tab.close()
+
+
+def test_where_nobody_chose_anything_a_run_is_recommended_that_was_measured_here(browser, server):
+    tab = Tab(browser, server)
+    tab.page.click("#train-own")
+    tab.wait("() => tinygpt.state().running")
+    recipes = tab.page.evaluate("async () => (await (await fetch('py/defaults.json')).json()).presets")
+    preset, steps = tab.page.input_value("#setting-preset"), int(tab.page.input_value("#setting-steps"))
+    assert preset in recipes and steps >= 1500
+    assert tab.page.input_value("#setting-schedule") == "cosine" and tab.page.is_visible("#setting-schedule")
+    tab.wait("() => /measured at .* expect a loss near 1/.test(document.getElementById('status').textContent)")
+    tab.page.click("#stop")
+    tab.wait("() => !tinygpt.state().running")
+    tab.page.fill("#setting-steps", "7")
+    tab.page.click("#train-own")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.page.input_value("#setting-steps") == "7", "what the user has chosen is not overruled"
+    assert tab.complaints == []
+    tab.close()
+
+
+def test_the_time_that_a_run_takes_is_told_right_in_its_first_seconds(tab):
+    """Within a quarter, the median of three runs: other work on the machine disturbs one."""
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", "4000")
+    errors = []
+    for _ in range(3):
+        told, took = tab.page.evaluate("""async () => {
+            const begun = performance.now(), done = tinygpt.start();
+            const status = document.getElementById("status");
+            while (!/measured at/.test(status.textContent)) await new Promise((resume) => setTimeout(resume, 20));
+            const [, number, unit] = /take about ([\\d.]+) (s|min)/.exec(status.textContent);
+            await done;
+            return [number * {s: 1, min: 60}[unit], (performance.now() - begun) / 1000];
+        }""")
+        errors.append(abs(told - took) / took)
+    assert sorted(errors)[1] < 0.25, errors
+
+
+def test_an_input_put_back_to_its_default_counts_again(tab):
+    tab.page.select_option("#setting-preset", "small")
+    default = tab.page.input_value("#setting-lr")
+    for value, rate in (("0.002", 0.002), (default, float(default))):
+        tab.page.fill("#setting-lr", value)
+        tab.page.fill("#setting-steps", "2")
+        tab.page.click("#run")
+        tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+        assert tab.page.evaluate("() => tinygpt.state().lr") == rate
+        tab.page.select_option("#setting-preset", "small")
+    tab.page.fill("#setting-steps", "")
 
 
 def test_training_ones_own_tells_how_long_it_takes_here(tab):

@@ -9,7 +9,7 @@ from ..autograd import attach, wanted
 from ..creation import like
 from ..program import launch
 from ..tensor import Tensor, float32, numel_of
-from . import elementwise, reduce
+from . import elementwise, quantized, reduce
 
 
 def _operand(x):
@@ -128,6 +128,9 @@ def linear(x, weight, bias=None):
     flat = Tensor(flat._storage, (numel_of(lead), k), float32, flat._offset)
     w = weight.detach()
     out = like(x, lead + weight.shape[:1])
+    if flat.shape[0] == 1 and quantized.applies(x, weight, bias):
+        quantized.linear(flat, weight, bias, out)
+        return out
     gemm(flat, w.transpose(0, 1), Tensor(out._storage, (flat.shape[0], weight.shape[0])), bias)
     if wanted(x, weight, bias):
 
