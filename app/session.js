@@ -13,6 +13,7 @@ import { ANSWER, ChannelReader, ChannelWriter, newChannel, NOTICE, REQUEST, STDO
 import { CHOICES } from "./device_choice.js";
 
 const FRAME = 16, CALM = 100; // ms from the first unread text to the reading of all
+const STREAM = 48; // ms between two readings of pieces of an answer: drawing text takes the processor that decodes it
 const STOP = 2, PAUSE = 10; // SIGINT and SIGUSR1, as in worker.js
 const STOP_PATIENCE = 3000; // ms after which a Stop that did not take hold is told to the user
 
@@ -84,17 +85,22 @@ export class Session extends EventTarget {
     // Once a frame is often enough, and steps of a training run are drawn more seldom than that; timers of a hidden page are slowed down, so there
     // the ring is read at once.
     if (document.hidden) this.drain();
-    else this.drainTimer = setTimeout(() => this.drain(), this.calm && !this.asked.size ? CALM : FRAME);
+    else {
+      const pause = this.calm && !this.asked.size ? CALM : this.streaming ? STREAM - (performance.now() - this.drained) : 0;
+      this.drainTimer = setTimeout(() => this.drain(), Math.max(FRAME, pause));
+    }
   }
 
   drain() {
     clearTimeout(this.drainTimer);
     this.drainTimer = 0;
+    this.drained = performance.now();
     if (this.reader) this.deliver(this.reader.read());
   }
 
   deliver(records) {
     const messages = [], answers = [];
+    this.streaming = records.length > 0 && records.every(([recordKind]) => recordKind === ANSWER);
     this.calm = records.length > 0 && records.every(([recordKind, text]) => recordKind === TRAINING && text.startsWith('{"type": "step"'));
     let kind = 0, text = "";
     const flush = () => {

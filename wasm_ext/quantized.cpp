@@ -14,6 +14,17 @@ void tile(const Slot* a, int64_t m0, int64_t n0) {
   for (int r = 0; r < R; r++)
     for (int s = 0; s < S; s++) sum[r][s] = vzero();
   int64_t k = 0;
+  if constexpr (R == 1) {  // a row of x: what is read of w decides the time
+    for (; k + 16 <= K; k += 16) {
+      vf xs[16 / VW];
+      for (int i = 0; i < 16 / VW; i++) xs[i] = vload(x + k + i * VW);
+      for (int s = 0; s < S; s++) {
+        vf ws[16 / VW];
+        vload_int8x16(w + s * K + k, ws);
+        for (int i = 0; i < 16 / VW; i++) sum[0][s] = vfma(xs[i], ws[i], sum[0][s]);
+      }
+    }
+  }
   for (; k + VW <= K; k += VW) {
     vf xs[R];
     for (int r = 0; r < R; r++) xs[r] = vload(x + r * K + k);
@@ -39,7 +50,7 @@ void tile(const Slot* a, int64_t m0, int64_t n0) {
 // All rows of x against S rows of w.
 template <int S> void stripe(const Slot* a, int64_t n0) {
   int64_t M = a[INT8_MATMUL_M].i, m = 0;
-  constexpr int R = S >= 4 ? 2 : 1;
+  constexpr int R = S == 4 ? 2 : 1;
   for (; m + R <= M; m += R) tile<R, S>(a, m, n0);
   for (; m < M; m++) tile<1, S>(a, m, n0);
 }
@@ -49,6 +60,8 @@ template <int S> void stripe(const Slot* a, int64_t n0) {
 static void run_int8_matmul(const Slot* a, Team& team) {
   Share s = share(a[INT8_MATMUL_N].i, team, CACHE_LINE);
   int64_t n = s.begin;
+  if (a[INT8_MATMUL_M].i == 1)
+    for (; n + 8 <= s.end; n += 8) stripe<8>(a, n);  // more sums under way at once
   for (; n + 4 <= s.end; n += 4) stripe<4>(a, n);
   for (; n < s.end; n++) stripe<1>(a, n);
 }

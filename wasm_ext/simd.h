@@ -102,6 +102,13 @@ INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
 INLINE vf vload_int8(const int8_t* p) {  // VW int8 as floats
   return wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))));
 }
+INLINE void vload_int8x16(const int8_t* p, vf* v) {  // 16 of them, in one load
+  v128_t bytes = wasm_v128_load(p), low = wasm_i16x8_extend_low_i8x16(bytes), high = wasm_i16x8_extend_high_i8x16(bytes);
+  v[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(low));
+  v[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(low));
+  v[2] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(high));
+  v[3] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(high));
+}
 
 #else  // native: the compiler's vector types, with AVX2 intrinsics where plain C has no word for the operation
 #if defined(__AVX2__) && defined(__FMA__)
@@ -217,6 +224,9 @@ INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
 }
 INLINE vf vload_int8(const int8_t* p) { return EACH_LANE(vf, (float)p[l]); }
 #endif
+INLINE void vload_int8x16(const int8_t* p, vf* v) {
+  for (int i = 0; i < 16 / VW; i++) v[i] = vload_int8(p + i * VW);
+}
 #endif
 
 // ---- tails: the first n lanes, 0 <= n <= VW --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ longer wants the answer. Nothing is drawn from the training's random stream.
 
 import secrets
 import time
-from heapq import nlargest
+from math import exp
 
 from .requests import handles, stop_wanted
 
@@ -14,6 +14,7 @@ NO_MODEL = "There is no model yet: run train.py, or load the Shakespeare model."
 SEEDS = 1_000_000  # a seed that somebody may want to read and type again
 MOST_TOKENS = 100_000
 LIKELIEST = 10
+NEGLIGIBLE = -20.0  # of the logarithm of a probability beside the largest: 2e-9
 
 
 def the_model():
@@ -45,6 +46,22 @@ def token_text(tokenizer, token):
     return "0x%02X" % token if text == "\ufffd" and tokenizer.kind == "bytes" else text
 
 
+def chances(logits, temperature):
+    """(the ids of the LIKELIEST tokens, the likeliest first; id -> its probability at this temperature, 0 counting as 1).
+
+    As inspect.token_probabilities, for one call a token: what no five digits show is left out of the sum.
+    """
+    share = 1.0 / temperature if temperature > 0 else 1.0
+    order = sorted(range(len(logits)), key=logits.__getitem__, reverse=True)
+    largest, total = logits[order[0]], 0.0
+    for i in order:
+        scaled = (logits[i] - largest) * share
+        if scaled < NEGLIGIBLE:
+            break
+        total += exp(scaled)
+    return order[:LIKELIEST], lambda i: exp((logits[i] - largest) * share) / total
+
+
 def number(args, name, label, default, low, high, kind=float):
     """args[name] as a number in [low, high], `default` where it is absent or null. ValueError names the input as the page does."""
     value = args.get(name)
@@ -67,7 +84,6 @@ def generate(args, part):
     """
     from tinygpt import generate as generation
     from tinygpt.config import TrainConfig
-    from tinygpt.inspect import token_probabilities
     from tinygpt.tokenizer import StreamDecoder
 
     started = time.perf_counter()
@@ -100,14 +116,15 @@ def generate(args, part):
             last = time.perf_counter()
             first = first or last
             made += 1
-            chances = token_probabilities(logits, temperature)
+            likeliest, probability = chances(logits, temperature)
             top = []
-            for i in nlargest(LIKELIEST, range(len(chances)), key=chances.__getitem__):
+            for i in likeliest:
                 if i not in names:
                     names[i] = token_text(tokenizer, i)
-                top.append([names[i], round(chances[i], 5)])
+                top.append([names[i], round(probability(i), 5)])
             text = stream.push(token) if token < tokenizer.vocab_size else token_text(tokenizer, token)
-            part({"id": token, "text": text, "probability": round(chances[token], 5), "top": top, "ms": round((last - started) * 1e3, 2)})
+            ms = round((last - started) * 1e3, 2)
+            part({"id": token, "text": text, "probability": round(probability(token), 5), "top": top, "ms": ms})
             if stop_wanted():
                 stopped = True
                 break
