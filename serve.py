@@ -62,9 +62,9 @@ def packed(etag, stream):
 
 
 def named(file):
-    """The ETag of a file."""
+    """The ETag of a file: files of one checkout may share a time and a size, so its path is in it."""
     stat = file.stat()
-    return '"%x-%x"' % (stat.st_mtime_ns, stat.st_size)
+    return '"%x-%x-%s"' % (stat.st_mtime_ns, stat.st_size, hashlib.sha256(str(file).encode()).hexdigest()[:12])
 
 
 def pack_runtime():

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import subprocess
@@ -117,6 +118,18 @@ def test_ranges(port):
     answer, content = get(port, "/app/main.js", Range="bytes=100-")
     assert answer.status == 206 and content == whole[100:]
     assert get(port, "/app/main.js", Range="bytes=%d-" % len(whole))[0].status == 416
+
+
+def test_two_files_of_one_size_and_one_time_are_still_two_files(port, tmp_path, monkeypatch):
+    """As in a fresh checkout, whose files are written within one tick of the clock."""
+    monkeypatch.setattr(serve, "ROOT", tmp_path)
+    (tmp_path / "app").mkdir()
+    for name, text in (("a.js", b"let one = 1;"), ("b.js", b"let two = 2;")):
+        (tmp_path / "app" / name).write_bytes(text)
+        os.utime(tmp_path / "app" / name, ns=(10**18, 10**18))
+    for encoding in ("identity", "gzip"):
+        got = [get(port, "/app/" + name, Accept_Encoding=encoding) for name in ("a.js", "b.js")]
+        assert got[0][1] != got[1][1] and got[0][0].headers["ETag"] != got[1][0].headers["ETag"]
 
 
 def test_what_compresses_is_sent_as_gzip_to_who_takes_it(port):
