@@ -4,11 +4,14 @@
 
 The page trains one run in Chromium. Stretches of `--stretch` seconds with autosave every `--every` seconds and stretches without it take
 turns, so that slow minutes of the machine fall on both. A stretch's steps per second count wall-clock time, the saves included; the loss is
-1 - median with / median without, in percent. A save falls into every stretch that has it: --stretch is at least --every.
+1 - median with / median without, in percent. A save falls into every stretch that has it: --stretch is at least --every. After each
+stretch the memory is read too: of the page's JavaScript after a collection, and of the renderer's process (the page and its workers).
 """
 
 import argparse
 import json
+import os
+import pathlib
 import random
 import statistics
 import sys
@@ -30,12 +33,24 @@ def measure(page, seconds):
     return (after - step) / (end - at) * 1000, page.evaluate("() => tinygpt.autosave().saves") - before
 
 
+def memory(chromium, page):
+    """(bytes of the page's JavaScript heap after a garbage collection, resident bytes of the renderer processes)."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    session.send("Performance.enable")
+    heap = next(m["value"] for m in session.send("Performance.getMetrics")["metrics"] if m["name"] == "JSHeapUsedSize")
+    session.detach()
+    processes = chromium.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    pages = [pathlib.Path("/proc/%d/statm" % process["id"]) for process in processes if process["type"] == "renderer"]
+    return heap, sum(int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for path in pages if path.exists())
+
+
 def run(minutes, preset, every, stretch, say=print):
-    """{with, without: [steps per second], saves, loss_percent, cost_s}."""
+    """{with, without: [steps per second], saves, loss_percent, cost_s, memory: [[heap bytes, resident bytes] after each stretch]}."""
     from playwright.sync_api import sync_playwright
 
     stretches = max(2, round(minutes * 60 / stretch / 2) * 2)
-    rates, saves, rng = {True: [], False: []}, 0, random.Random(1)
+    rates, saves, rng, held = {True: [], False: []}, 0, random.Random(1), []
     server = serve()
     url = next(server)
     with sync_playwright() as playwright:
@@ -56,7 +71,9 @@ def run(minutes, preset, every, stretch, say=print):
                 rate, saved = measure(page, stretch)
                 rates[on].append(rate)
                 saves += saved
-                say("%2d  autosave %-3s  %8.2f steps/s  %d saves" % (pair + 1, "on" if on else "off", rate, saved))
+                held.append(memory(chromium, page))
+                told = pair + 1, "on" if on else "off", rate, saved, held[-1][0] / 1e6, held[-1][1] / 1e6
+                say("%2d  autosave %-3s  %8.2f steps/s  %d saves  heap %.1f MB, process %.0f MB" % told)
         about = page.evaluate("() => tinygpt.autosave()")
         tab.close()
         chromium.close()
@@ -65,7 +82,7 @@ def run(minutes, preset, every, stretch, say=print):
     return {
         "preset": preset, "every_s": every, "stretch_s": stretch, "with": rates[True], "without": rates[False], "saves": saves,
         "loss_percent": 100 * (1 - on / off), "cost_s": about["cost_s"], "python_ms": about["python_ms"],
-        "store_ms": about["store_ms"], "bytes": about["bytes"], "problem": about["problem"],
+        "store_ms": about["store_ms"], "bytes": about["bytes"], "problem": about["problem"], "memory": held,
     }  # fmt: skip
 
 
