@@ -259,7 +259,7 @@ try {
   kept = keepRuns({ session, controls, training, editor, settings: () => settings, choice, status, tabs });
   paths = new Paths({
     session, controls, training, status, models, generate: () => generate, show: (name) => tabs.show(name),
-    choose: (name, value) => settings.choose(name, value), untouched: () => settings.untouched && editor.files["train.py"] === sources[0],
+    choose: (name, value) => settings.choose(name, value), preset: defaults.preset, untouched: () => settings.untouched && editor.files["train.py"] === sources[0],
   });
   tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: paths }));
   const shipped = Object.fromEntries(FILES.map((name, i) => [name, sources[i]]));

@@ -12,9 +12,9 @@ const MEASURED = 2000; // ms of steps before the estimate is told
 
 export class Paths {
   // generate(): the Generate panel. show(name): brings a panel to the front. choose(name, value): fills an input, as by hand.
-  // untouched(): whether neither the inputs nor train.py differ from what the page came with.
-  constructor({ session, controls, training, generate, show, status, models, choose, untouched }) {
-    Object.assign(this, { session, controls, training, generate, show, status, models, choose, untouched });
+  // preset: what the page comes with. untouched(): whether neither the inputs nor train.py differ from what the page came with.
+  constructor({ session, controls, training, generate, show, status, models, choose, preset, untouched }) {
+    Object.assign(this, { session, controls, training, generate, show, status, models, choose, preset, untouched });
     this.advice = "";
     session.addEventListener("training", ({ detail }) => detail.forEach((message) => message.type === "start" && this.began(message)));
     training.chart.setReference(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
@@ -53,6 +53,7 @@ export class Paths {
     if (this.controls.active) throw new Error("A run is under way: stop it first, so that the loaded model does not take the place of what it trains.");
     const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
     say(0);
+    this.choose("preset", this.preset); // one that was chosen before would be the shape to go on with
     await this.controls.importModel(await fetched(model, say), { name: model.title });
     this.status(`${model.title} is loaded, as it was at step ${model.step.toLocaleString("en")}`, "good");
   }
