@@ -105,7 +105,7 @@ export class Abilities {
   constructor({ session, before }) {
     this.facts = { device: null, use: null, gpu: null, storage: null, offline: null };
     this.count = element("span", { class: "count" });
-    this.button = element("button", { id: "abilities-button", type: "button", title: "What this browser gives the page, and what is missing", onclick: () => this.toggle() }, "This browser", this.count);
+    this.button = element("button", { id: "abilities-button", type: "button", title: "What this browser gives the page, and what is missing", onclick: () => this.toggle() }, "This browser ", this.count);
     this.card = element("section", { id: "abilities", hidden: true, tabIndex: 0, "aria-label": "This browser" });
     for (const [name, value] of Object.entries({ "aria-expanded": "false", "aria-controls": "abilities" })) this.button.setAttribute(name, value);
     before.before(this.button);
@@ -146,7 +146,6 @@ export class Abilities {
     const all = rows(this.facts), missing = all.filter(({ there }) => there === false).length;
     this.count.textContent = missing ? `${missing} missing` : "";
     this.count.classList.toggle("known", this.facts.gpu !== null);
-    this.button.ariaLabel = missing ? `This browser: ${missing} missing` : "This browser";
     this.card.replaceChildren(element("h2", {}, "This browser"), element("p", {}, summary(this.facts)), element("dl", {}, ...all.map(({ name, there, text }) => {
       const [mark, word] = MARKS.get(there);
       const row = element("div", { class: word }, element("dt", {}, element("i", { "aria-hidden": "true" }, mark), name), element("dd", {}, text));

@@ -112,12 +112,12 @@ export function interpreterHelp(asking, file, { onTyping = true } = {}) {
   };
   const complete = (view) => {
     const { state } = view;
-    if (completionStatus(state) === "active") return acceptCompletion(view);
+    if (completionStatus(state) === "active") return acceptCompletion(view) || true; // never an indentation while the list is open
     return /[\p{L}\p{N}_.]$/u.test(state.sliceDoc(0, state.selection.main.head)) && startCompletion(view);
   };
   const close = (view) => view.state.field(cursorTooltip) !== null && (view.dispatch({ effects: atCursor.of(null) }), true);
   return [
-    autocompletion({ override: [source(asking, file)], maxRenderedOptions: 60, positionInfo: besideList, activateOnTyping: onTyping }),
+    autocompletion({ override: [source(asking, file)], maxRenderedOptions: 60, positionInfo: besideList, activateOnTyping: onTyping, interactionDelay: onTyping ? 75 : 0 }),
     hoverTooltip((view, pos) => described(asking, file, view.state, pos), { hoverTime: 350, hideOnChange: true }),
     cursorTooltip,
     Prec.high(keymap.of([{ key: "Mod-i", run: describeHere, preventDefault: true }, { key: "Escape", run: close }])),

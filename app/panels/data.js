@@ -45,7 +45,7 @@ export class DataPanel {
     const choose = element("button", { type: "button", onclick: () => this.file.click() }, "Choose a file");
     const paste = element("button", { type: "button", onclick: () => this.view("paste", this.pasting.root) }, "Paste");
     const add = element("div", { class: "data-add" }, choose, paste, element("span", {}, "or drop one on the page"), this.file);
-    this.root = element("div", { class: "data" }, element("div", { class: "data-side" }, add, this.list), element("div", { class: "data-main" }, this.error, this.detail));
+    this.root = element("div", { class: "data" }, element("div", { class: "data-side" }, add, this.list), element("div", { class: "data-main", role: "region", tabIndex: 0, "aria-label": "The chosen text" }, this.error, this.detail));
     parent.append(this.root);
   }
 

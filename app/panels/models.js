@@ -37,7 +37,7 @@ export class ModelsPanel {
     };
     return element("li", { class: "model" },
       element("h3", {}, model.title), element("p", { class: "model-facts" }, ...facts),
-      element("pre", { class: "model-sample", tabIndex: 0, "aria-label": `What ${model.title} writes` }, model.sample.replace(/^\n+/, "")),
+      element("pre", { class: "model-sample", role: "group", tabIndex: 0, "aria-label": `What ${model.title} writes` }, model.sample.replace(/^\n+/, "")),
       element("p", { class: "model-actions" },
         button("Write", "load", "Loads it, and it writes under Generate", "primary"),
         button("Look inside", "look", "Loads it, and shows what its layers do"),

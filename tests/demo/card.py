@@ -47,6 +47,8 @@ def card(about, entries, measured, unquantized, samples, explored, levels, tempe
         precision=recipe["precision"], seed=TrainConfig().seed, best=best[0], best_loss="%.4f" % best[1],
         unquantized="%.4f" % unquantized,
         cost="%.4f" % (main["val_loss"] - unquantized), levels=levels[0], stage_levels=levels[1],
+        on_gpu="{first_token_s:.2f} s and {tokens_per_s:.0f} tokens a second on the GPU".format(**measured["gpu"])
+        if measured.get("gpu") else "not measured on a GPU in this run",
         curve=curve, tried=tried, gallery=gallery,
         reference=mine("reference"), native=mine("native"), cpu=mine("page on wasm"), gpu=mine("page on webgpu"),
         first="%.2f" % measured["first_token_s"] if measured.get("first_token_s") else "-",

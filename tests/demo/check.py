@@ -3,7 +3,7 @@
     python3 -m tests.demo.check --json [--adapter lavapipe]
 
 The page is opened as a visitor does: *Load the Shakespeare model* is clicked, and the time to the first letter on the page counts from the
-click. The page's loss on WebGPU is measured where an adapter is named (tests/hosts/adapters.py; "hardware" with TINYGPT_BROWSER).
+click. The page's loss on WebGPU is measured where an adapter is named (tests/hosts/adapters.py). --page: the page alone, as JSON.
 """
 
 import argparse
@@ -111,7 +111,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     parser.add_argument("--adapter")
+    parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
+    if options.page:
+        print(json.dumps(on_the_page(options.adapter)))
+        return
     found = measure(options.adapter)
     if options.json:
         print(json.dumps(found))

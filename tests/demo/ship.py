@@ -1,10 +1,11 @@
 """Makes public/models out of what tests.demo.train wrote: the files, models.json for the page's gallery, and the Shakespeare model's card.
 
-    python3 -m tests.demo.ship --shakespeare DIR --stdlib DIR [--explored explore.json ...]
+    python3 -m tests.demo.ship --shakespeare DIR --stdlib DIR [--explored explore.json ...] [--gpu gpu.json]
 
 The files are int8 with fewer levels than a byte holds, compressed (reference/quantize.py): 31 for the models that are to write well, 10
 for the early stages of one. Every loss in the card is measured here, from the file, over the whole validation split, in PyTorch;
-`python3 -m tests.demo.check` measures the shipped model on every device, and its numbers go into the card (card.py) too.
+`python3 -m tests.demo.check` measures the shipped model on every device, and its numbers go into the card (card.py) too. Where this machine
+has no GPU, gpu.json is what `tests.demo.check --page` printed on one that has.
 """
 
 import argparse
@@ -55,6 +56,7 @@ def main():
     parser.add_argument("--shakespeare", type=pathlib.Path, required=True)
     parser.add_argument("--stdlib", type=pathlib.Path, required=True)
     parser.add_argument("--explored", type=pathlib.Path, nargs="*", default=[])
+    parser.add_argument("--gpu", type=pathlib.Path)
     options = parser.parse_args()
     MODELS.mkdir(exist_ok=True)
     from reference import evaluate
@@ -75,6 +77,9 @@ def main():
     shipped = MODELS / entries["shakespeare"]["file"]
     samples = [check.text_of(shipped, seed=seed, tokens=SAMPLE_TOKENS, temperature=TEMPERATURE) for seed in range(1, SAMPLES + 1)]
     measured = check.measure()
+    if options.gpu:
+        measured["gpu"] = json.loads(options.gpu.read_text())
+        measured["val_loss"]["page on webgpu"] = measured["gpu"]["val_loss"]
     explored = [result for path in options.explored for result in json.loads(path.read_text())]
     text = card.card(about, entries, measured, unquantized, samples, explored, (LEVELS, LEVELS_OF_STAGES), TEMPERATURE)
     (MODELS / "shakespeare.md").write_text(text)
