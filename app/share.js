@@ -35,7 +35,8 @@ const SETTINGS = {
 export const SHARED = Object.keys(SETTINGS);
 
 export async function encoded({ title = "", files = {}, settings = {} }) {
-  const state = { ...(title && { title: title.slice(0, MOST_OF_A_TITLE) }), files, settings };
+  const ordered = Object.fromEntries(SHARED.filter((name) => name in settings).map((name) => [name, settings[name]])); // one state, one link
+  const state = { ...(title && { title: title.slice(0, MOST_OF_A_TITLE) }), files, settings: ordered };
   const packed = await all(new Blob([JSON.stringify(state)]).stream().pipeThrough(new CompressionStream("deflate-raw")), Infinity);
   let letters = "";
   for (let at = 0; at < packed.length; at += 4096) letters += String.fromCharCode(...packed.subarray(at, at + 4096));

@@ -204,7 +204,7 @@ def test_the_shipped_model_is_loaded_and_writes_at_once(browser, server):
     trained(tab)
     data = bytes(tab.page.evaluate("async () => [...new Uint8Array(await (await tinygpt.exportModel({optimizer: false})).arrayBuffer())]"))
     about = {"name": "shakespeare", "title": "The Shakespeare model", "file": "shakespeare.tinygpt", "val_loss": 1.5}
-    shipped = [{**about, "bytes": len(data), "corpus": "shakespeare", "parameters": 70464, "step": 60, "licence": "MIT", "sample": "A text."}]
+    shipped = [{**about, "bytes": len(data), "corpus": "shakespeare", "parameters": 70464, "step": 60, "licence": "MIT", "sample": ""}]
     tab.context.route("**/public/models/models.json", lambda route: route.fulfill(json=shipped))
     tab.context.route("**/public/models/shakespeare.tinygpt", lambda route: route.fulfill(body=data))
     tab.page.reload()
