@@ -74,12 +74,12 @@ def pack_runtime():
 
 
 def defaults():
-    """What the page's inputs start with: {presets: {name: {model, train}}, preset, train, model}, all from config.py."""
+    """What the page's inputs start with: {presets: {name: {model, train}}, preset, train}, all from config.py."""
     config = runpy.run_path(str(PACKAGE / "config.py"))
     presets = {name: {"model": p.model.to_dict(), "train": p.train.to_dict()} for name, p in config["PRESETS"].items()}
     standard = config["ModelConfig"]().to_dict()
     chosen = next(name for name, preset in presets.items() if preset["model"] == standard)
-    return json.dumps({"presets": presets, "preset": chosen, "train": config["TrainConfig"]().to_dict(), "model": standard}).encode()
+    return json.dumps({"presets": presets, "preset": chosen, "train": config["TrainConfig"]().to_dict()}).encode()
 
 
 # A static build on the same port leaves its service worker in the browser, which would go on showing that build.

@@ -1,9 +1,12 @@
 """What every test may ask for: a source's value on a target, and the oracle."""
 
+import json
+
 import pytest
 
 import tinygpt
 from tests import hosts
+from tinygpt import loop
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,25 @@ def device(request):
     before = tinygpt.tensor(0.0).device
     yield tinygpt.set_device(request.param)
     tinygpt.set_device(before.name)
+
+
+@pytest.fixture
+def native():
+    """The native device is the current one."""
+    before = tinygpt.tensor(0.0).device
+    yield tinygpt.set_device("native")
+    tinygpt.set_device(before.name)
+
+
+@pytest.fixture
+def messages():
+    """What training loops send, as it comes; afterwards the loop has no sink, visitor or settings."""
+    got = []
+    loop.set_sink(lambda text: got.append(json.loads(text)))
+    yield got
+    loop.set_sink(None)
+    loop.set_visitor(None)
+    loop.set_settings({})
 
 
 @pytest.fixture

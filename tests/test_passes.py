@@ -8,15 +8,7 @@ from tinygpt import kernels
 
 BITS = 12
 
-
-pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(autouse=True)
-def native():
-    before = tinygpt.tensor(0.0).device
-    yield tinygpt.set_device("native")
-    tinygpt.set_device(before.name)
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("native")]
 
 
 def kernels_of(function, *arguments):

@@ -1,25 +1,21 @@
 """A model that came as int8: the numbers of its float32 form, read as int8 while it decodes on the CPU, never after it was changed."""
 
 import array
+import gzip
 import io
 
 import pytest
 
 import tinygpt
 from reference import quantize as packing
-from tinygpt import checkpoint, optim
+from tinygpt import checkpoint, optim, tensorfile
 from tinygpt.config import ModelConfig
 from tinygpt.generate import decoder_of, generate
 from tinygpt.state import no_grad
 from tinygpt.tensorfile import CheckpointError
 
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("native")]
 CONFIG = ModelConfig(layers=2, d_model=48, heads=3, context=32)
-
-
-@pytest.fixture(autouse=True)
-def native():
-    tinygpt.set_device("native")
 
 
 def packed(levels=127):
@@ -29,8 +25,6 @@ def packed(levels=127):
 
 
 def loaded(levels=127):
-    import gzip
-
     saved = checkpoint.loads(gzip.decompress(packed(levels).getvalue()))
     model = tinygpt.GPT(saved.model_config)
     saved.load_into(model)
@@ -120,21 +114,15 @@ def test_what_is_written_to_a_weight_is_what_decoding_reads_from_then_on(write):
 def test_a_model_that_a_recorded_step_writes_to_keeps_to_float32():
     model = tinygpt.GPT(CONFIG)
     step(model)
-    import gzip
-
     checkpoint.loads(gzip.decompress(packed().getvalue())).load_into(model)
     assert all(p._storage.int8 is None for p in model.parameters())
 
 
 def test_a_scale_without_int8_weights_and_int8_without_a_scale_are_refused():
-    import gzip
-
     data = gzip.decompress(packed().getvalue())
     saved = checkpoint.loads(data)
     told = dict(saved.metadata)
     for drop in ("model.", "scale."):
-        from tinygpt import tensorfile
-
         name = "blocks.0.mlp.fc.weight"
         tensors = {"model." + n: (v.dtype, v.shape, v.tobytes) for n, v in saved.model.items()}
         tensors.update({"scale." + n: (v.dtype, v.shape, v.tobytes) for n, v in saved.scales.items()})

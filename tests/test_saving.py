@@ -12,28 +12,10 @@ from tinygpt.config import PRESETS, ModelConfig, TrainConfig
 from tinygpt.data import Dataset
 from tinygpt.tokenizer import ByteTokenizer
 
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("native", "messages")]
 SHAPE = ModelConfig(context=16, layers=2, d_model=16, heads=2, dropout=0.1)
 CONFIG = TrainConfig(batch_size=4, steps=24, lr=3e-3, schedule="cosine", warmup_steps=3, eval_interval=5, eval_batches=2, seed=7)
 TEXT = [(i * i + 3 * i) % 251 for i in range(3000)]
-
-
-@pytest.fixture(autouse=True)
-def native():
-    before = tinygpt.tensor(0.0).device
-    tinygpt.set_device("native")
-    yield
-    tinygpt.set_device(before.name)
-
-
-@pytest.fixture(autouse=True)
-def messages():
-    got = []
-    loop.set_sink(lambda text: got.append(json.loads(text)))
-    yield got
-    loop.set_sink(None)
-    loop.set_visitor(None)
-    loop.set_settings({})
 
 
 def train(run, model_of=GPT, seed=None, optimizer_of=optim.AdamW, text=TEXT):

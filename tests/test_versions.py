@@ -1,6 +1,5 @@
 """Code that changes while it trains: what carries over, and what happens when the new code fails."""
 
-import json
 import math
 
 import pytest
@@ -11,27 +10,10 @@ from tinygpt.config import ModelConfig, TrainConfig
 from tinygpt.data import Dataset
 from tinygpt.nn import Linear
 
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("native", "messages")]
 SHAPE = dict(vocab_size=64, context=16, layers=2, d_model=16, heads=2, dropout=0.1)
 CONFIG = TrainConfig(batch_size=4, steps=60, lr=3e-3)
 TEXT = [(i * i + 3 * i) % 64 for i in range(2000)]
-
-
-@pytest.fixture(autouse=True)
-def native():
-    before = tinygpt.tensor(0.0).device
-    tinygpt.set_device("native")
-    yield
-    tinygpt.set_device(before.name)
-
-
-@pytest.fixture(autouse=True)
-def messages():
-    got = []
-    loop.set_sink(lambda text: got.append(json.loads(text)))
-    yield got
-    loop.set_sink(None)
-    loop.set_visitor(None)
 
 
 def training(lr=3e-3, setup=None, in_step=None, optimizer_of=None, compiled=True, **shape):

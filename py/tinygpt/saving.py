@@ -121,7 +121,8 @@ def without_optimizer(file):
     for key in ("header_sha256", "data_sha256"):
         told.pop(key, None)
     out = io.BytesIO()
-    tensorfile.write(out, told, {"model." + name: (v.dtype, v.shape, v.tobytes) for name, v in file.model.items()})
+    views = {**{"model." + name: v for name, v in file.model.items()}, **{"scale." + name: v for name, v in file.scales.items()}}
+    tensorfile.write(out, told, {name: (v.dtype, v.shape, v.tobytes) for name, v in views.items()})
     return out.getvalue()
 
 

@@ -205,6 +205,10 @@ def laid_out(metadata, tensors):
     """
     metadata = dict(metadata, data_sha256=NO_DIGEST)
     metadata["header_sha256"] = header_digest(metadata, {name: entry[:2] for name, entry in tensors.items()})
+    return _head(metadata, tensors)
+
+
+def _head(metadata, tensors):
     header, spans, position = {"__metadata__": metadata}, {}, 0
     for name in sorted(tensors):
         dtype, shape = tensors[name][:2]
@@ -249,14 +253,7 @@ def write(file, metadata, tensors):
 
 def write_weights(file, metadata, tensors):
     """Writes a plain safetensors file, without digests: {name: (dtype, shape, function -> bytes)}, for other programs to read."""
-    header, position = {"__metadata__": metadata}, 0
-    for name in sorted(tensors):
-        dtype, shape = tensors[name][:2]
-        end = position + math.prod(shape) * ITEM_BYTES[dtype]
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
-        position = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(struct.pack("<Q", len(text)) + text)
-    for name in sorted(tensors):
+    head, spans = _head(metadata, tensors)
+    file.write(head)
+    for name in spans:
         file.write(tensors[name][2]())

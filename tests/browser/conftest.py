@@ -113,3 +113,10 @@ def tab(browser, server):
     tab = Tab(browser, server)
     yield tab
     tab.close()
+
+
+@pytest.fixture(scope="module")
+def no_complaints(tab):
+    """For a file whose shared page must have said nothing on its console by the end."""
+    yield
+    assert tab.complaints == []

@@ -4,16 +4,8 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 QUICK = {"preset": "tiny", "corpus": "stdlib"}
-
-
-@pytest.fixture(scope="module")
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
 
 
 @pytest.fixture(autouse=True)

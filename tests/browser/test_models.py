@@ -8,18 +8,10 @@ import pytest
 from tests.browser.conftest import Tab
 from tests.demo import check
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = ROOT / "public" / "models"
 SHIPPED = {model["name"]: model for model in json.loads((MODELS / "models.json").read_text())}
-
-
-@pytest.fixture(scope="module")
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
 
 
 def test_what_is_shipped_is_listed_small_and_whole():

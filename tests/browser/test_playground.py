@@ -4,15 +4,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, Tab
 
-pytestmark = [pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 
 def trained(tab, steps=60):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, Tab
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 SHIPPED = (ROOT / "py/tinygpt/train.py").read_text()
 HELD = "This code came with the link. Nothing has run: read it, then press Run."
 # Every way in which mere reading might execute a part: top level, decorators, defaults, annotations, class bodies, attributes.
@@ -39,14 +39,6 @@ def packed(state):
     content = state if isinstance(state, bytes) else json.dumps(state).encode()
     pack = zlib.compressobj(9, wbits=-15)
     return "#share=1." + base64.urlsafe_b64encode(pack.compress(content) + pack.flush()).decode().rstrip("=")
-
-
-@pytest.fixture(scope="module")
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
 
 
 def at_ease(tab):

@@ -8,9 +8,8 @@ click. The page's loss on WebGPU is measured where an adapter is named (tests/ho
 
 import argparse
 import json
-import math
 
-from tests.demo.train import open_page
+from tests.demo.train import READY, open_page
 from tests.hosts import ROOT
 
 MODELS = ROOT / "public" / "models"
@@ -34,10 +33,6 @@ CLICK = """async () => {
     return [first, document.getElementById("status").textContent];
 }"""
 SPEED = "async () => (await tinygpt.generate({prompt: 'ROMEO:', tokens: 400, temperature: 0.8, seed: 5})).tokens_per_s"
-
-
-def numel(shape):
-    return math.prod(shape)
 
 
 def native_model(file):
@@ -72,7 +67,7 @@ def on_the_page(variant=None):
     """{"device", "val_loss", "first_token_s", "tokens_per_s"} of the page after a click on Load the Shakespeare model."""
     page = open_page(variant)
     try:
-        page.evaluate("async () => { await tinygpt.ready; await tinygpt.graphics }")
+        page.evaluate(READY)
         if variant:
             page.evaluate("""async () => {
                 const select = document.getElementById("setting-device");

@@ -15,6 +15,7 @@ import pathlib
 from tests.demo import card, check
 from tests.hosts import ROOT
 from tinygpt.config import TrainConfig
+from tinygpt.tensor import numel_of
 
 MODELS = ROOT / "public" / "models"
 LEVELS, LEVELS_OF_STAGES = 31, 10
@@ -43,7 +44,7 @@ def write(name, path, plan, levels, corpus, title):
     file.write_bytes(data)
     entry = {
         "name": name, "title": title, "file": file.name, "bytes": len(data), "corpus": corpus, "step": saved.step,
-        "parameters": sum(check.numel(view.shape) for view in saved.model.values()),
+        "parameters": sum(numel_of(view.shape) for view in saved.model.values()),
         "val_loss": round(evaluate.measure(file, corpus, say=lambda note: None), 4),
         "licence": LICENCE[corpus], "sample": check.text_of(file, seed=1, tokens=160, temperature=TEMPERATURE),
     }  # fmt: skip
