@@ -68,7 +68,7 @@ def test_the_weights_are_the_files_numbers_times_their_rows_scale(levels):
 def test_one_token_is_decoded_from_int8_and_gives_what_float32_gives():
     model = loaded()
     assert "int8_matmul" in launched(model) and "int8_matmul" not in launched(twin_of(model))
-    assert far(logits(model), logits(twin_of(model))) < 1e-5
+    assert far(logits(model), logits(twin_of(model))) < 1e-4  # each row of activations is rounded to 16 bits
     assert list(generate(model, [65, 66], 20, temperature=0)) == list(generate(twin_of(model), [65, 66], 20, temperature=0))
 
 

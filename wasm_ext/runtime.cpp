@@ -79,9 +79,10 @@ static const Entry& entry_of(const Slot* launch) { return *KERNEL_TABLE[launch[0
 // A thread that joins should have this much to do; two barriers cost about 1 us for 2 threads, 3 us for 8.
 static const double NANOSECONDS_PER_THREAD = 4000;
 
-// And a run that wakes the pool should have this much to share: a thread that sleeps needs about 50 us to come. Decoding one token of a
-// small model has less, and is twice as fast on one thread.
-static const double NANOSECONDS_PER_RUN = 150000;
+// And a run that wakes the pool should have this much to share: a thread that sleeps needs about 50 us to come, and a page has other uses
+// for a core. Decoding a token of the shipped model in int8 has 450 us by this count: in the page 180 to 306 tokens a second came of two
+// threads, beside which the browser draws, and 322 to 429 of one (2 cores).
+static const double NANOSECONDS_PER_RUN = 600000;
 
 static int team_size(const Slot* launch, int T) {
   if (T == 1) return 1;

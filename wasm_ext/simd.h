@@ -102,13 +102,9 @@ INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
 INLINE vf vload_int8(const int8_t* p) {  // VW int8 as floats
   return wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))));
 }
-INLINE void vload_int8x16(const int8_t* p, vf* v) {  // 16 of them, in one load
-  v128_t bytes = wasm_v128_load(p), low = wasm_i16x8_extend_low_i8x16(bytes), high = wasm_i16x8_extend_high_i8x16(bytes);
-  v[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(low));
-  v[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(low));
-  v[2] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(high));
-  v[3] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(high));
-}
+// DW int16 against DW int8: VW sums of two products each.
+INLINE vi vidot(vi x, const int8_t* w) { return wasm_i32x4_dot_i16x8(x, wasm_i16x8_load8x8(w)); }
+INLINE void vistore_int16(int16_t* p, vi a, vi b) { wasm_v128_store(p, wasm_i16x8_narrow_i32x4(a, b)); }  // DW of them
 
 #else  // native: the compiler's vector types, with AVX2 intrinsics where plain C has no word for the operation
 #if defined(__AVX2__) && defined(__FMA__)
@@ -195,6 +191,12 @@ INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
   vistore(p + 24, (vi)_mm256_permute2x128_si256(c2, c3, 0x31));
 }
 INLINE vf vload_int8(const int8_t* p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))); }
+INLINE vi vidot(vi x, const int8_t* w) {
+  return (vi)_mm256_madd_epi16((__m256i)x, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)));
+}
+INLINE void vistore_int16(int16_t* p, vi a, vi b) {  // packing works on halves: put their quarters in order
+  vistore((int32_t*)p, (vi)_mm256_permute4x64_epi64(_mm256_packs_epi32((__m256i)a, (__m256i)b), 0xd8));
+}
 #else
 #define EACH_LANE(type, expression) ({ type r_ = {}; for (int l = 0; l < VW; l++) r_[l] = (expression); r_; })
 INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
@@ -223,11 +225,18 @@ INLINE void vistore_columns(int32_t* p, vi a, vi b, vi c, vi d) {
   memcpy(p, words, sizeof words);
 }
 INLINE vf vload_int8(const int8_t* p) { return EACH_LANE(vf, (float)p[l]); }
-#endif
-INLINE void vload_int8x16(const int8_t* p, vf* v) {
-  for (int i = 0; i < 16 / VW; i++) v[i] = vload_int8(p + i * VW);
+INLINE vi vidot(vi x, const int8_t* w) {
+  int16_t s[2 * VW];
+  memcpy(s, &x, sizeof s);
+  return EACH_LANE(vi, s[2 * l] * w[2 * l] + s[2 * l + 1] * w[2 * l + 1]);
+}
+INLINE void vistore_int16(int16_t* p, vi a, vi b) {
+  for (int l = 0; l < VW; l++) p[l] = (int16_t)a[l], p[VW + l] = (int16_t)b[l];
 }
 #endif
+#endif
+
+enum { DW = 2 * VW };  // int16 lanes of a vector
 
 // ---- tails: the first n lanes, 0 <= n <= VW --------------------------------------------------------------------------------
 

@@ -174,7 +174,8 @@ _kernel("matmul", "out:uf a:rf b:rf bias?:rf residual?:rf pre?:uf",
         be small; it does not change the result.""")
 _kernel("int8_matmul", "out:wf x:rf w:rb scale:rf bias?:rf", "M:i N:i K:i",
         lambda p: dict(out=p.M * p.N, x=p.M * p.K, w=p.N * p.K, scale=p.N, bias=p.N),
-        "out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear, per-output-channel scales.")
+        """out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear, per-output-channel scales. A single row
+        of x may be rounded to 16 bits, steps of max|x| / 32767 (the CPU does).""")
 _kernel("quantize_int8", "w:wb scale:wf x:rf", "N:i K:i", lambda p: dict(w=p.N * p.K, scale=p.N, x=p.N * p.K),
         """Per row: scale = max|x| / 127 (1 where the row is all zero), w = round_half_even(x / scale) in [-127, 127].""")
 _kernel("dequantize_int8", "out:wf w:rb scale:rf", "N:i K:i", lambda p: dict(out=p.N * p.K, w=p.N * p.K, scale=p.N),
