@@ -72,36 +72,29 @@ bool round_row(const float* x, int64_t K, int16_t* q, float* scale) {
   return true;
 }
 
-// S rows of w. Sums of integers are exact, so the bits depend on nothing but the row.
-template <int S> void row_tile(const Slot* a, const int16_t* q, float x_scale, int64_t n) {
+// Row n of w. One row after the other, so that memory is read straight on; several sums under way at once. Sums of integers are exact.
+void row_of(const Slot* a, const int16_t* q, float x_scale, int64_t n) {
+  enum { CHAINS = 4 };
   const int64_t K = a[INT8_MATMUL_K].i;
-  const float *scale = buffer<const float>(a, INT8_MATMUL_scale) + n, *bias = buffer<const float>(a, INT8_MATMUL_bias);
   const int8_t* w = buffer<const int8_t>(a, INT8_MATMUL_w) + n * K;
-  vf total[S];
-  for (int s = 0; s < S; s++) total[s] = vzero();
+  vf total = vzero();
   for (int64_t begin = 0; begin < K; begin += EXACT) {
     const int64_t end = begin + EXACT < K ? begin + EXACT : K;
-    vi sum[S];
-    for (int s = 0; s < S; s++) sum[s] = visplat(0);
+    vi sum[CHAINS];
+    for (int c = 0; c < CHAINS; c++) sum[c] = visplat(0);
     int64_t k = begin;
-    for (; k + DW <= end; k += DW) {
-      const vi xs = viload((const int32_t*)(q + k));
-      for (int s = 0; s < S; s++) sum[s] = viadd(sum[s], vidot(xs, w + s * K + k));
-    }
+    for (; k + CHAINS * DW <= end; k += CHAINS * DW)
+      for (int c = 0; c < CHAINS; c++) sum[c] = viadd(sum[c], vidot(viload((const int32_t*)(q + k + c * DW)), w + k + c * DW));
+    for (; k + DW <= end; k += DW) sum[0] = viadd(sum[0], vidot(viload((const int32_t*)(q + k)), w + k));
     if (k < end) {
-      const vi xs = viload((const int32_t*)(q + k));
-      for (int s = 0; s < S; s++) {
-        int8_t bytes[DW] = {};
-        memcpy(bytes, w + s * K + k, end - k);
-        sum[s] = viadd(sum[s], vidot(xs, bytes));
-      }
+      int8_t bytes[DW] = {};
+      memcpy(bytes, w + k, end - k);
+      sum[1] = viadd(sum[1], vidot(viload((const int32_t*)(q + k)), bytes));
     }
-    for (int s = 0; s < S; s++) total[s] = vadd(total[s], vtofloat(sum[s]));
+    total = vadd(total, vtofloat(viadd(viadd(sum[0], sum[1]), viadd(sum[2], sum[3]))));
   }
-  for (int s = 0; s < S; s++) {
-    const float v = scale[s] * (x_scale * vsum(total[s]));
-    buffer<float>(a, INT8_MATMUL_out)[n + s] = bias ? v + bias[n + s] : v;
-  }
+  const float v = buffer<const float>(a, INT8_MATMUL_scale)[n] * (x_scale * vsum(total)), *bias = buffer<const float>(a, INT8_MATMUL_bias);
+  buffer<float>(a, INT8_MATMUL_out)[n] = bias ? v + bias[n] : v;
 }
 
 }  // namespace
@@ -112,8 +105,7 @@ static void run_int8_matmul(const Slot* a, Team& team) {
   float x_scale;
   int16_t* q = (int16_t*)((float*)team.scratch + team.t * row_room(K));  // each thread rounds the row for itself
   if (a[INT8_MATMUL_M].i == 1 && round_row(buffer<const float>(a, INT8_MATMUL_x), K, q, &x_scale)) {
-    for (; n + 8 <= s.end; n += 8) row_tile<8>(a, q, x_scale, n);
-    for (; n < s.end; n++) row_tile<1>(a, q, x_scale, n);
+    for (; n < s.end; n++) row_of(a, q, x_scale, n);
     return;
   }
   for (; n + 4 <= s.end; n += 4) stripe<4>(a, n);
