@@ -100,7 +100,7 @@ def set_sink(function):
 
 
 def set_settings(values):
-    """What the host's inputs say: "preset", "dropout", "recompute", any TrainConfig field. They override the defaults that train() asks for."""
+    """What the host's inputs say: "preset", a name of config.WAYS, any TrainConfig field. They override what train() asks for."""
     known = {f.name for f in fields(TrainConfig)} | set(WAYS)
     for name, value in values.items():
         if name == "preset":

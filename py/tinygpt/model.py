@@ -2,8 +2,8 @@
 
     ids [B, T] -> token (+ position) embeddings [B, T, C] -> blocks -> norm -> logits [B, T, V]
 
-Options (ModelConfig): rotary positions, RMSNorm, SwiGLU, grouped-query heads, untied LM head, no biases, dropout, recomputation of
-activations. Parameter names and layouts are PyTorch's; docs/architecture.md lists them, and reference/model.py is the same model in PyTorch.
+Options (ModelConfig): rotary positions, RMSNorm, SwiGLU, grouped-query heads, untied LM head, no biases, dropout, recomputation. Parameter
+names and layouts are PyTorch's; docs/architecture.md lists them, and reference/model.py is the same model in PyTorch.
 """
 
 import math

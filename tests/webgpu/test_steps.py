@@ -31,7 +31,7 @@ rose["dispatches a step"] = training.run.program._loaded.dispatches
 rose
 """,
     )
-    assert counted["captures"] == 2
+    assert counted["captures"] == 1
     assert counted["submits"] == 20
     assert counted["dispatches"] == 20 * counted["dispatches a step"]
     assert counted["most"] <= 2

@@ -4,6 +4,8 @@ It costs one more forward of that part and saves the memory of what it would hav
 torch.utils.checkpoint.checkpoint(..., use_reentrant=False).
 """
 
+import contextlib
+
 from ..autograd import attach, mark, reached, walk
 from ..ops import random
 from ..state import enable_grad, is_grad_enabled
@@ -34,20 +36,15 @@ def checkpoint(function, *args, use_reentrant=False, preserve_rng_state=True, **
 
     def backward(*gradients):
         since = mark()
-        with enable_grad():
-            if preserve_rng_state:
-                with random.default_generator.again_from(stream):
-                    again = _made(function(*args, **kwargs), since)
-            else:
+        with random.default_generator.again_from(stream) if preserve_rng_state else contextlib.nullcontext():
+            with enable_grad():
                 again = _made(function(*args, **kwargs), since)
-        if [(i, x.shape) for i, x in again.items()] != list(zip(places, shapes)):
-            raise RuntimeError(
-                "the function under checkpoint returned tensors of shapes %s in the forward and %s in the backward; "
-                "it must compute the same both times" % ([list(s) for s in shapes], [list(x.shape) for x in again.values()])
-            )
-        seeds = [(x, g) for x, g in zip(again.values(), gradients) if g is not None]
-        del again, gradients
-        found = walk(seeds, since=since)
+            if [(i, x.shape) for i, x in again.items()] != list(zip(places, shapes)):
+                raise RuntimeError(
+                    "the function under checkpoint returned tensors of shapes %s in the forward and %s in the backward; "
+                    "it must compute the same both times" % ([list(s) for s in shapes], [list(x.shape) for x in again.values()])
+                )
+            found = walk([(x, g) for x, g in zip(again.values(), gradients) if g is not None], since=since)
         return tuple(found.get(key) for key in at)
 
     attach("checkpoint", outputs, outside, backward)

@@ -1,0 +1,93 @@
+"""What a training run will hold, before it starts: the loop's own step runs on a device that only counts (devices/planning.py).
+
+    planning.plan(ModelConfig(...), TrainConfig(...)) -> Plan
+
+The count is the run's: parameters, gradients and moments, the arena of an evaluation, then the first step, which runs op by op while it is
+recorded (compiled.py) and holds the most, and the arena that every later step takes instead. On a GPU, sizes are about those of a CPU.
+"""
+
+import contextlib
+from dataclasses import dataclass
+
+from .devices.planning import PlanningDevice
+from .ops import random
+from .state import no_grad, state
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Bytes. total: the most that is held at once. largest: the largest piece, which must fit into one buffer of a GPU."""
+
+    parameters: int
+    gradients: int
+    moments: int
+    tokens: int  # the corpus on the device
+    activations: int  # the arena of the step that is replayed
+    steady: int  # held while steps are replayed
+    total: int
+    largest: int
+
+
+def plan(shape, config, tokens=0, make=None):
+    """The Plan of a run of ModelConfig `shape` and TrainConfig `config` over a corpus of so many tokens. make(shape): the model (a GPT).
+
+    Touches nothing of a run that is under way: neither its random numbers nor its recorded Programs.
+    """
+    from .model import GPT
+
+    with _counting() as device:
+        model = (make or GPT)(shape)
+        run = _Run(model, shape, config, tokens)
+        if config.eval_interval:
+            run.evaluate()
+        for _ in range(2):
+            run.step()
+        one, program = 4 * run.optimizer.flat.n, run.step.program
+        activations = program.planned_bytes if program is not None else 0
+        return Plan(one, one, one * run.optimizer.moments, 4 * tokens, activations, device.in_use(), device.peak, device.largest)
+
+
+class _Run:
+    """A model with the optimizer, the compiled step and the evaluation of train.py."""
+
+    def __init__(self, model, shape, config, tokens):
+        from . import optim
+        from .compiled import compile
+        from .creation import empty
+        from .tensor import int32
+
+        length = max(tokens, shape.context + 1)
+        self.model, self.tokens = model, empty(length, dtype=int32)
+        self.optimizer = optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr)
+
+        def batch():
+            return random.batch_windows(self.tokens, config.batch_size, shape.context, 0, length)
+
+        @compile
+        def step():
+            _, loss = model(*batch())
+            optimizer.zero_grad()
+            loss.backward()
+            norm = optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss, norm
+
+        self.step, self.loss = step, compile(lambda: model.loss(*batch()))
+
+    def evaluate(self):
+        from .generate import evaluating
+
+        with no_grad(), evaluating(self.model):
+            self.loss()
+
+
+@contextlib.contextmanager
+def _counting():
+    """A new PlanningDevice is the current device, with a random stream of its own; afterwards all is as it was."""
+    before = state.device, state.layout, state.epoch, random.default_generator
+    state.device, random.default_generator = PlanningDevice(), random.Generator(0)
+    try:
+        yield state.device
+    finally:
+        # The numbers of layouts given out meanwhile name nothing that is left.
+        state.device, state.layout, state.epoch, random.default_generator = before
