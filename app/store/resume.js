@@ -121,8 +121,10 @@ export class Resume {
 const short = (value) => String(value).slice(0, 60);
 const numbers = (entry) => entry.every((value) => typeof value === "number");
 
-// The preset with this shape, or null. Dropout is a matter of training, not of shape.
+const WAYS = ["dropout", "recompute"]; // of training, not of shape
+
+// The preset with this shape, or null.
 function presetOf({ presets }, config) {
-  const same = (model) => Object.keys(config).every((name) => name === "dropout" || model[name] === config[name]);
+  const same = (model) => Object.keys(config).every((name) => WAYS.includes(name) || model[name] === config[name]);
   return Object.keys(presets).find((name) => same(presets[name].model)) ?? null;
 }

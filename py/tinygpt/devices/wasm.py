@@ -20,6 +20,7 @@ class WasmDevice(CpuDevice):
         self.extension = extension
         self.build = str(extension.build)
         self.threads = int(extension.threads)
+        self.capacity = int(extension.maxBytes)
         self._command = bytearray(COMMAND_BYTES)
         self.command = memoryview(self._command)
         extension.bindCommand(self._command)
