@@ -91,3 +91,30 @@ def test_it_trains_the_same_on_every_device(value, target):
         assert again == pytest.approx(losses, rel=1e-5)
     else:
         assert again == losses and same == weights
+
+
+EXHAUSTED = """
+import tinygpt
+device = tinygpt.get_device()
+weights = tinygpt.ones(1000)
+before = device.in_use()
+held = []
+try:
+    while len(held) < 8:
+        held.append(tinygpt.empty(1 << 28))  # 1 GiB, not touched
+    said = None
+except MemoryError as error:
+    said = str(error)
+count = len(held)
+held.clear()
+(said, count, device.capacity, device.in_use() - before, weights.sum().item(), tinygpt.empty(1 << 28).numel())
+"""
+
+
+@on("node")
+def test_memory_that_is_all_used_is_a_sentence_with_the_sizes_and_what_was_there_stays(value, target):
+    said, count, capacity, more, total, numel = value(target, EXHAUSTED)
+    assert capacity == 4 << 30 and count == 3
+    assert said.startswith("out of memory: 1 GiB more would not fit beside the 3") and "of the 4 GiB that it holds at most" in said
+    assert "smaller batch" in said and "recompute" in said
+    assert more == 0 and total == 1000.0 and numel == 1 << 28
