@@ -1,4 +1,4 @@
-"""What recomputation of activations saves and what it costs: memory counted and planned, and milliseconds of a step, both kinds taking turns.
+"""What recomputation of activations saves and what it costs: bytes counted and planned, milliseconds of a step, the two kinds taking turns.
 
     python3 -m tests.trade --presets large xl huge --hosts native chromium      a table in Markdown on stdout
 """
