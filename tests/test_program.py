@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.usefixtures("device")]
 OPTIONS = {
     "plain": {}, "rotary": {"positions": "rotary"}, "rms": {"norm": "rms"}, "swiglu": {"mlp": "swiglu"}, "grouped": {"kv_heads": 2},
     "untied": {"tie_embeddings": False}, "no bias": {"bias": False}, "dropout": {"dropout": 0.2},
+    "recompute": {"recompute": True, "dropout": 0.2},
     "all": {"positions": "rotary", "norm": "rms", "mlp": "swiglu", "kv_heads": 2, "tie_embeddings": False, "bias": False, "dropout": 0.1},
 }  # fmt: skip
 
