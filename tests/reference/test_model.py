@@ -98,7 +98,7 @@ def test_recomputation_changes_no_gradient():
         torch.manual_seed(0)
         model = GPT(ModelConfig(**SMALL, dropout=0.5, recompute=recompute)).train()
         calls = []
-        model.blocks[0].register_forward_hook(lambda *_: calls.append(1))
+        model.blocks[0].register_forward_pre_hook(lambda *_: calls.append(1))
         _, loss = model(torch.arange(8)[None], torch.arange(1, 9)[None])
         loss.backward()
         return [p.grad.tolist() for p in model.parameters()], len(calls)
