@@ -45,8 +45,9 @@ finally:
 @on("native", "node")
 @pytest.mark.parametrize(
     "preset, recompute, dropout",
-    [(name, False, 0.0) for name in ("tiny", "small", "medium", "large", "xl", "huge", "massive")]
-    + [("large", True, 0.1), ("huge", True, 0.0)],
+    [(name, False, 0.0) for name in ("tiny", "small", "medium", "large", "xl")]
+    + [pytest.param(name, False, 0.0, marks=pytest.mark.slow) for name in ("huge", "massive")]
+    + [("large", True, 0.1), pytest.param("huge", True, 0.0, marks=pytest.mark.slow)],
 )
 def test_the_count_is_what_the_run_holds(value, target, preset, recompute, dropout):
     plan, peak, planned, steady = value(target, RUN % dict(preset=preset, recompute=recompute, dropout=dropout))
@@ -94,8 +95,13 @@ def test_it_trains_the_same_on_every_device(value, target):
 
 
 EXHAUSTED = """
+import gc
 import tinygpt
+from tinygpt import loop
 device = tinygpt.get_device()
+loop.current = None  # what tests before this one have left would be collected in the midst of it
+gc.collect()
+device.release_arena()
 weights = tinygpt.ones(1000)
 before = device.in_use()
 held = []
