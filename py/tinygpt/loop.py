@@ -20,7 +20,7 @@ import time
 import types
 from dataclasses import fields, replace
 
-from . import devices
+from . import devices, room
 from .config import PRESETS, TrainConfig
 from .devices.base import DeviceLost
 from .ops import random
@@ -183,7 +183,7 @@ class Run:
     # ---- configuration and state ----
 
     def settings(self, preset="small"):
-        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over.
+        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over; room is made for that on the device.
 
         A run that comes from a file goes on with the file's own, unless the inputs say another preset.
         """
@@ -197,6 +197,7 @@ class Run:
         if "dropout" in _settings:
             shape = replace(shape, dropout=float(_settings["dropout"]))
         self.train_config = replace(config, **{k: v for k, v in _settings.items() if k not in ("preset", "dropout")})
+        room.make(self, shape, self.train_config)
         return shape, self.train_config
 
     def keep(self, name, make):

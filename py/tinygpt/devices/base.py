@@ -13,6 +13,7 @@ class Device:
     name = ""
     build = ""  # what the device line of the page says
     threads = 1
+    capacity = None  # bytes that it can hold at most, where that is known
     volatile = False  # True where the device may go away in the middle of a run (DeviceLost)
     waits = False  # True where a read has to wait for work that is under way: `read_later` then is the better read
     checks_overflow = False  # True where products may overflow (16-bit operands): optimizers then skip a step whose gradient is not finite
@@ -30,6 +31,12 @@ class Device:
     def in_use(self):
         """Bytes allocated and not freed."""
         raise NotImplementedError
+
+    def reserve(self, nbytes):
+        """Makes room for `nbytes` in all, at once, so that memory need not grow while training runs. MemoryError (a sentence)."""
+
+    def close(self):
+        """Gives back what the device holds of the machine, where that can be done."""
 
     def upload(self, handle, data, offset=0):
         """Copies `data` (bytes-like: little-endian float32, int32 or int8, as the handle's dtype) to the device."""

@@ -14,6 +14,7 @@ SMALL = 4096  # transfers up to this many bytes go through the command buffer
 PART_SECONDS = 0.06  # a replay that takes longer is cut into parts of about this length, so that a Stop need not wait for all of it
 UPDATES = ("adamw", "sgd")  # from the first of these on a replay is not interrupted: weights change in whole steps
 BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
+GROUP = 64  # of them are taken at once: one by one they would lie between a model's parameters, and hold the pieces apart when those go
 
 
 class CpuDevice(Device):
@@ -28,18 +29,24 @@ class CpuDevice(Device):
 
     def alloc(self, nbytes, dtype="float32"):
         if nbytes <= BLOCK:
-            if self._idle_blocks:
-                return self._idle_blocks.pop()
-            nbytes = BLOCK
+            if not self._idle_blocks:
+                self._take_blocks()
+            return self._idle_blocks.pop()
+        return self._taken(nbytes)
+
+    def _taken(self, nbytes):
         address = self._alloc(nbytes)
         if not address:
             raise MemoryError(
                 "out of memory: %s more would not fit beside the %s in use on %s; use a smaller batch, context or model"
-                % (_size(nbytes), _size(self.in_use()), self.name)
+                % (size_text(nbytes), size_text(self.in_use()), self.name)
             )
-        if nbytes == BLOCK:
-            self._blocks.add(address)
         return address
+
+    def _take_blocks(self):
+        taken = [self._taken(BLOCK) for _ in range(GROUP)]
+        self._blocks.update(taken)
+        self._idle_blocks += taken[::-1]
 
     def free(self, handle):
         if handle in self._blocks:
@@ -150,7 +157,8 @@ class CpuProgram:
             self.address = 0
 
 
-def _size(nbytes):
+def size_text(nbytes):
+    """As in "7.03 GiB"."""
     for unit in ("bytes", "KiB", "MiB"):
         if nbytes < 1024:
             return "%.4g %s" % (nbytes, unit)
