@@ -17,7 +17,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_parameters_are_counted_right(native, options):
-    shape = replace(config.PRESETS["tiny"].model, kv_heads=0, **options)
+    shape = replace(config.PRESETS["tiny"].model, **options)
     assert sum(n * k * count for n, k, count in room.weights_of(shape)) == tinygpt.GPT(shape).num_parameters()
 
 
