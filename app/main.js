@@ -164,6 +164,7 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   showDevice(device);
   const problems = [];
   if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
+  choice.offerWide(device.wide);
   maxThreads = device.maxThreads;
   settings?.offerThreads(maxThreads);
   if (!device.isolated) {

@@ -15,7 +15,8 @@ def plan(args, part):
     {"device", "needs": bytes, "holds": bytes or None, "parts": {name: bytes}, "refused": the sentence why it cannot fit, or None}.
     """
     import tinygpt
-    from tinygpt import loop, planning
+    from tinygpt import loop, planning, room
+    from tinygpt.devices.wasm64 import Wasm64Device
 
     settings, machine = {k: v for k, v in args["settings"].items() if k != "threads"}, args.get("machine")
     _, shape, config = loop.configured(settings)
@@ -24,6 +25,8 @@ def plan(args, part):
     key = shape, config.batch_size, bool(config.eval_interval), tokens, device.name, machine
     if key not in _answers:
         counted, capacity = planning.plan(shape, config, tokens), planning.holds(device, machine)
+        if device.name == "wasm" and counted.total > room.FILLED * capacity and _wide():
+            capacity = planning.holds(Wasm64Device, machine)
         if len(_answers) >= KEPT:
             del _answers[next(iter(_answers))]
         _answers[key] = {
@@ -34,6 +37,15 @@ def plan(args, part):
             "refused": planning.refusal(shape, config, device, capacity, tokens),
         }
     return _answers[key]
+
+
+def _wide():
+    """Whether a run that passes 32-bit memory would be given 64-bit memory."""
+    try:
+        import tinygpt_extension64 as host
+    except ImportError:
+        return False
+    return not host.missing
 
 
 def _tokens(corpus, texts):

@@ -20,7 +20,7 @@ import time
 import types
 from dataclasses import fields, replace
 
-from . import devices
+from . import devices, room
 from .config import PRESETS, WAYS, TrainConfig
 from .devices.base import DeviceLost
 from .ops import random
@@ -199,12 +199,13 @@ class Run:
     # ---- configuration and state ----
 
     def settings(self, preset="small"):
-        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over.
+        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over; room is made for that on the device.
 
         A run that comes from a file goes on with the file's own, unless the inputs say another preset.
         """
         self.preset, shape, self.train_config = configured(_settings, preset, self.loaded)
         self.preset = self.preset or self.name
+        room.make(self, shape, self.train_config)
         return shape, self.train_config
 
     def keep(self, name, make):

@@ -55,7 +55,7 @@ def test_a_run_that_cannot_fit_is_refused_and_the_run_before_could_go_on(tab):
     tab.page.click("#run")
     tab.wait("() => document.getElementById('status').className === 'bad'")
     said = tab.text("#status")
-    assert said.startswith("This run needs about ") and "at most 4 GB can be had here" in said and "take a batch of at most" in said
+    assert said.startswith("This run needs about ") and "at most 16 GB can be had here" in said and "take a batch of at most" in said
     assert tab.page.evaluate("() => [tinygpt.state().running, tinygpt.state().step, document.body.dataset.phase]") == [False, 8, "stopped"]
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-batch_size", "16")

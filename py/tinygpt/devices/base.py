@@ -36,6 +36,12 @@ class Device:
         """Bytes allocated and not freed."""
         raise NotImplementedError
 
+    def reserve(self, nbytes):
+        """Makes room for `nbytes` in all, at once, so that memory need not grow while training runs. MemoryError (a sentence)."""
+
+    def close(self):
+        """Gives back what the device holds of the machine, where that can be done."""
+
     def upload(self, handle, data, offset=0):
         """Copies `data` (bytes-like: little-endian float32, int32 or int8, as the handle's dtype) to the device."""
         raise NotImplementedError

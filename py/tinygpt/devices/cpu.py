@@ -15,6 +15,7 @@ SMALL = 4096  # transfers up to this many bytes go through the command buffer
 PART_SECONDS = 0.06  # a replay that takes longer is cut into parts of about this length, so that a Stop need not wait for all of it
 UPDATES = ("adamw", "sgd")  # from the first of these on a replay is not interrupted: weights change in whole steps
 BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
+GROUP = 64  # of them are taken at once: one by one they would lie between a model's parameters, and hold the pieces apart when those go
 
 
 class CpuDevice(Device):
@@ -29,9 +30,12 @@ class CpuDevice(Device):
 
     def alloc(self, nbytes, dtype="float32"):
         if nbytes <= BLOCK:
-            if self._idle_blocks:
-                return self._idle_blocks.pop()
-            nbytes = BLOCK
+            if not self._idle_blocks:
+                self._take_blocks()
+            return self._idle_blocks.pop()
+        return self._taken(nbytes)
+
+    def _taken(self, nbytes):
         address = self._alloc(nbytes) or self._alloc_at_last(nbytes)
         if not address:
             most = "" if self.capacity is None else " of the %s that it holds at most" % size_text(self.capacity)
@@ -39,9 +43,12 @@ class CpuDevice(Device):
                 "out of memory: %s more would not fit beside the %s in use on %s%s; %s"
                 % (size_text(nbytes), size_text(self.in_use()), self.name, most, SMALLER)
             )
-        if nbytes == BLOCK:
-            self._blocks.add(address)
         return address
+
+    def _take_blocks(self):
+        taken = [self._taken(BLOCK) for _ in range(GROUP)]
+        self._blocks.update(taken)
+        self._idle_blocks += taken[::-1]
 
     def _alloc_at_last(self, nbytes):
         """A second try where the first found no room: without what Python has not collected yet, and then without the arena, which the
