@@ -12,9 +12,10 @@ const GRAPHICS_PATIENCE = 1500; // ms
 
 export class Controls extends EventTarget {
   // settings(): the inputs' values. status(text, kind), error(traceback): where sentences and tracebacks go. texts: OwnTexts, which a run may name.
-  constructor({ session, editor, settings, status, error, training, texts = null }) {
+  // refused(): resolves to why the run of these settings cannot be made, or null.
+  constructor({ session, editor, settings, status, error, training, texts = null, refused = async () => null }) {
     super();
-    Object.assign(this, { session, editor, settings, status, error, training, texts });
+    Object.assign(this, { session, editor, settings, status, error, training, texts, refused });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.goesOn = false; // there is a run that could be resumed
@@ -56,11 +57,17 @@ export class Controls extends EventTarget {
       this.status(this.held, "bad");
       return { ok: false, error: this.held };
     }
-    this.take();
     const { editor } = this;
     const files = editor.files;
-    editor.clearError();
     this.active = true;
+    const refused = resume ? null : await this.refused();
+    if (refused) { // nothing has changed: what was trained before could still go on
+      this.active = false;
+      this.status(refused, "bad");
+      return { ok: false, error: refused };
+    }
+    this.take();
+    editor.clearError();
     this.goesOn = false;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);

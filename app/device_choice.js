@@ -4,8 +4,13 @@
 // is a real one that Python can wait for; otherwise the CPU, and the sentence says why. A choice takes hold at once, or in the middle of a
 // run at its next step; what the inputs show afterwards is what Python says (`show`).
 
+import { sentence } from "./words.js";
+
 // In shared memory a choice is its place in this list, counted from 1.
-export const CHOICES = ["wasm", "webgpu:f32", "webgpu:f16", "webgpu:matrix"];
+export const CHOICES = ["wasm", "webgpu:f32", "webgpu:f16", "webgpu:matrix", "wasm64"];
+
+// The choice that is in use, by what Python says of its device.
+export const choiceOf = ({ device, precision }) => (device === "webgpu" ? `webgpu:${precision ?? "f32"}` : device);
 
 const PRECISIONS = {
   f32: ["f32", "Computes in 32-bit floats throughout."],
@@ -13,6 +18,7 @@ const PRECISIONS = {
   matrix: ["tensor cores", "As f16, on the GPU's matrix units: for large models. Losses change by less than 1 %."],
 };
 
+const WIDE = "64-bit memory: up to 16 GB, for models that 4 GB cannot hold; a step takes a little longer. It is chosen by itself where a run needs it.";
 const NO_WAITING = "Python in this browser cannot wait for the GPU (it has no JSPI): numbers come through await x.item_async().";
 
 // What the page takes when nobody chose: {choice, reason: sentence or ""}. gpu: {missing, fallback, name, canWait} or null while it opens.
@@ -25,7 +31,7 @@ export function preferred(gpu) {
   return { choice: "webgpu:f32", reason: "" };
 }
 
-// ?device=webgpu|wasm and ?precision=f32|f16|matrix as one of CHOICES, or null.
+// ?device=webgpu|wasm|wasm64 and ?precision=f32|f16|matrix as one of CHOICES, or null.
 export function askedFor(parameters) {
   const device = parameters.get("device");
   const choice = device === "webgpu" ? `webgpu:${parameters.get("precision") ?? "f32"}` : device;
@@ -39,13 +45,14 @@ export class DeviceChoice {
     this.device = this.part("setting-device");
     this.precision = this.part("setting-precision");
     this.gpu = null;
+    this.noWide = "it is being looked for"; // why there is no 64-bit memory; null: there is
     this.current = { device: "wasm", precision: "f32" };
     this.problem = "";
     this.touched = false; // whether the choice is the user's
     for (const input of [this.device, this.precision]) {
       input.addEventListener("change", () => {
         this.touched = true;
-        choose(this.device.value === "webgpu" ? `webgpu:${this.precision.value || "f32"}` : "wasm");
+        choose(choiceOf({ device: this.device.value, precision: this.precision.value || "f32" }));
       });
     }
     this.render();
@@ -53,6 +60,12 @@ export class DeviceChoice {
 
   offer(gpu) {
     this.gpu = gpu;
+    this.render();
+  }
+
+  // Whether the CPU can have 64-bit memory: null, or why not.
+  offerWide(missing) {
+    this.noWide = missing;
     this.render();
   }
 
@@ -67,9 +80,9 @@ export class DeviceChoice {
   render() {
     const { gpu, current } = this;
     const there = Boolean(gpu && !gpu.missing);
-    fill(this.device, [["wasm", "CPU", false], ["webgpu", "GPU (WebGPU)", !there]]);
+    fill(this.device, [["wasm", "CPU", false], ["wasm64", "CPU, 64-bit memory", Boolean(this.noWide)], ["webgpu", "GPU (WebGPU)", !there]]);
     this.device.value = current.device;
-    this.device.title = there ? gpu.name : "";
+    this.device.title = `${there ? sentence(gpu.name) + " " : ""}${this.noWide ? `64-bit memory: ${sentence(this.noWide)}` : WIDE}`;
     const rungs = ["f32", "f16", "matrix"].filter((name) => name === "f32" || (there && gpu.rungs.includes(name)));
     fill(this.precision, rungs.map((name) => [name, PRECISIONS[name][0], false]));
     for (const option of this.precision.options) option.title = PRECISIONS[option.value][1];

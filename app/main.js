@@ -11,6 +11,7 @@ import { OwnTexts } from "./data/own_texts.js";
 import { Editor } from "./editor.js";
 import { hooks } from "./hooks.js";
 import { keepRuns } from "./keep.js";
+import { Needs } from "./needs.js";
 import { Paths } from "./paths.js";
 import { PanelTabs } from "./panel_tabs.js";
 import { DataPanel } from "./panels/data.js";
@@ -43,6 +44,7 @@ const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wante
 if (askedFor(asked)) choice.touched = true;
 const controls = new Controls({
   session, editor, training, status, settings: () => settings?.values() ?? {}, error: (text) => console_.error(text), texts,
+  refused: async () => needs?.refused() ?? null,
 });
 const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
@@ -52,6 +54,7 @@ let kept = null;
 let sharing = null;
 window.tinygpt = hooks({ session, editor, controls, training, generate: () => generate, kept: () => kept, sharing: () => sharing });
 let settings = null;
+let needs = null;
 let sourceReady = false;
 let maxThreads = 1; // known when the extension is loaded
 
@@ -161,6 +164,7 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   showDevice(device);
   const problems = [];
   if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
+  choice.offerWide(device.wide);
   maxThreads = device.maxThreads;
   settings?.offerThreads(maxThreads);
   if (!device.isolated) {
@@ -245,6 +249,7 @@ try {
   ]);
   settings = new Settings(defaults, corpora);
   settings.offerThreads(maxThreads);
+  needs = new Needs({ session, controls, texts, settings: () => settings.values() });
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
   let warned = null;

@@ -2,7 +2,8 @@
 //
 // startPython({host, signal, extension, stage, compiling}) -> {session, device, graphics, times}
 //   session   {run(source, mode, options) -> promise of JSON, interrupt(), use_device(choice) -> JSON, serve_idle()}: app/session's functions
-//   device    {python, device, build, threads, precision, maxThreads, isolated, jspi, missing: sentence or null}
+//   device    {python, device, build, threads, precision, maxThreads, isolated, jspi, missing: sentence or null, wide: sentence or null}
+//   wide      the extension with 64-bit addresses: {extension, missing, open()}; it is loaded when it is first wanted
 //   graphics  the GPU: {gpu, missing, opened: promise, facts()}; Python does not wait for it to be opened
 //   times     milliseconds of each part, for the page's device line and the tests
 
@@ -47,6 +48,8 @@ export async function startPython({ host, signal, extension: options, stage, com
     device.module.attach(pyodide);
     pyodide.registerJsModule("tinygpt_extension", device.module);
   }
+  const wide = device.module ? await openWide(options, pyodide) : { extension: null, missing: device.missing, open: async () => {} };
+  pyodide.registerJsModule("tinygpt_extension64", wide);
   graphics.attach(pyodide);
   pyodide.registerJsModule("tinygpt_gpu", graphics);
   pyodide.registerJsModule("tinygpt_host", host);
@@ -55,7 +58,11 @@ export async function startPython({ host, signal, extension: options, stage, com
   mark("ready");
   return {
     session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device, serve_idle: session.serve_idle },
-    device: { ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated, jspi: typeof WebAssembly.Suspending === "function" },
+    device: {
+      ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated, jspi: typeof WebAssembly.Suspending === "function",
+      wide: wide.missing,
+    },
+    wide,
     graphics,
     times,
   };
@@ -74,6 +81,32 @@ async function loadExtension(options) {
   } catch (error) {
     return { missing: `the C++ extension could not be loaded (${error?.message ?? error}): build it with "make ext"` };
   }
+}
+
+// What Python imports as tinygpt_extension64: {extension: null until it is loaded, missing: why it cannot be, open(): loads it, close()}.
+async function openWide(options, pyodide) {
+  const { loadExtension: load, wideVariant } = await import("./bridges/wasm.js");
+  const variant = wideVariant();
+  const missing = variant ? null : "it needs a browser with memory64, relaxed SIMD and threads, and a page that is cross-origin isolated";
+  let opening = null;
+  const wide = {
+    extension: null,
+    missing,
+    open: () => (opening ??= open()),
+    close() {
+      wide.extension?.close();
+      wide.extension = opening = null;
+    },
+  };
+  const open = async () => {
+    try {
+      wide.extension = await load({ ...options, variant });
+      wide.extension.attach(pyodide);
+    } catch (error) {
+      wide.missing = `the browser did not give it (${error?.message ?? error})`;
+    }
+  };
+  return wide;
 }
 
 // What Python imports as tinygpt_gpu: {gpu: the opened GPU or null, missing: the sentence that says why there is none}. It is being opened

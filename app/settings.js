@@ -1,9 +1,10 @@
 // The inputs above the editor. What they start with comes from config.py (py/defaults.json); what the user changed overrides the
 // loop's own settings in the next run, and only that: so an edit of train.py is never overruled by an input nobody touched.
 
-const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "weight_decay"]; // in the row that More opens
+const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "recompute", "weight_decay"]; // in the row that More opens
 const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval", ...MORE];
 const SCHEDULES = ["constant", "cosine", "linear"];
+const SWITCHES = ["recompute"]; // true or false
 
 export class Settings {
   constructor(defaults, corpora) {
@@ -15,6 +16,7 @@ export class Settings {
     fill(this.input("preset"), Object.keys(defaults.presets));
     fill(this.input("corpus"), [...new Set([defaults.train.corpus, ...corpora.map(({ name }) => name)])]);
     fill(this.input("schedule"), SCHEDULES);
+    for (const name of SWITCHES) fill(this.input(name), [["false", "off"], ["true", "on"]]);
     this.more = document.getElementById("more");
     this.more.addEventListener("click", () => this.showMore(this.more.getAttribute("aria-expanded") !== "true"));
     this.offerThreads(1);
@@ -70,7 +72,7 @@ export class Settings {
     for (const name of new Set([...this.changed, ...this.touched])) {
       if (this.input(name).value === "" || !this.input(name).checkValidity()) continue;
       const { value, type } = this.input(name);
-      values[name] = type === "number" || name === "threads" ? Number(value) : value;
+      values[name] = SWITCHES.includes(name) ? value === "true" : type === "number" || name === "threads" ? Number(value) : value;
     }
     return values;
   }

@@ -30,6 +30,7 @@ const SETTINGS = {
   warmup_steps: whole(0, 10_000_000),
   min_lr: { fits: (value) => typeof value === "number" && value >= 0 && value <= 10, wanted: "a number from 0 to 10" },
   dropout: { fits: (value) => typeof value === "number" && value >= 0 && value < 1, wanted: "a number of at least 0 and below 1" },
+  recompute: { fits: (value) => typeof value === "boolean", wanted: "true or false" },
   weight_decay: { fits: (value) => typeof value === "number" && value >= 0 && value <= 100, wanted: "a number from 0 to 100" },
 };
 export const SHARED = Object.keys(SETTINGS);

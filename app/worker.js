@@ -18,6 +18,7 @@ import { startPython } from "./python_start.js";
 
 let python; // {run, interrupt, use_device, serve_idle} of app/session, once booted
 let graphics; // the GPU, or why there is none
+let wide; // the extension with 64-bit addresses, once it is loaded
 let output; // ChannelWriter or BatchWriter
 let signal = null;
 let wish = null; // the wanted device where there is no shared memory
@@ -84,6 +85,7 @@ async function boot({ channel, inbox: requests, signal: buffer, extension, choic
     const started = await startPython({ host, signal, extension, stage, compiling });
     python = started.session;
     graphics = started.graphics;
+    wide = started.wide;
     post({ type: "ready", device: started.device, boot: started.times });
     chooseDevice(choice);
   } catch (error) {
@@ -118,6 +120,7 @@ function takeWish() {
 async function useDevice(choice) {
   preference = null;
   const { use_device } = python;
+  if (choice === "wasm64") await wide.open(); // here, since Python can only wait for it where there is JSPI
   const facts = await waitingCall(use_device, choice);
   post({ type: "device", ...JSON.parse(facts) });
 }

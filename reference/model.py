@@ -10,6 +10,7 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 EPS = 1e-5  # of both norms
 ROTARY_BASE = 10000.0
@@ -116,7 +117,7 @@ class GPT(nn.Module):
             x = x + self.pos_emb.weight[:T]
         x = self.drop(x)
         for block in self.blocks:
-            x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if self.config.recompute else block(x)
         logits = self.lm_head(self.norm_f(x))
         if targets is None:
             return logits

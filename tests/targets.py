@@ -18,7 +18,9 @@ TARGETS = {
         Target("node", "node", "wasm", None, (1, 2, 4)),
         Target("node-simd", "node", "wasm", "simd-mt", (1, 2)),
         Target("node-single", "node", "wasm", "simd-st", (1,)),
+        Target("node-wide", "node", "wasm", "relaxed64-mt", (1, 2, 4)),
         Target("chromium", "chromium", "wasm", None, (1, 2)),
+        Target("chromium-wide", "chromium", "wasm", "relaxed64-mt", (1, 2)),
         Target("gpu-node", "node", "webgpu", "swiftshader", (1, 1)),
         Target("gpu-plain", "node", "webgpu", "lavapipe", (1,), {"subgroups": False}),
         Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1,)),
@@ -30,6 +32,7 @@ MARKS = {
     "oracle": pytest.mark.fast,
     "native": pytest.mark.fast,
     "chromium": pytest.mark.browser,
+    "chromium-wide": pytest.mark.browser,
     **{name: pytest.mark.gpu for name in TARGETS if name.startswith("gpu-")},
     "gpu-chromium": (pytest.mark.gpu, pytest.mark.browser),
 }

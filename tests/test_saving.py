@@ -246,3 +246,11 @@ def test_the_weights_load_in_pytorch_strictly_and_give_the_same_validation_loss(
         n: v.tobytes() for n, v in file.model.items()
     }
     assert small == saving.without_optimizer(file)
+
+
+def test_a_run_that_a_page_could_not_read_back_is_not_handed_over(monkeypatch):
+    monkeypatch.setattr(saving, "MOST_BYTES", 1000)
+    asked = []
+    with pytest.raises(ValueError, match=r"too large to be saved: its file would have 0\.0 GB"):
+        interrupted(2, lambda run: saving.hand_over(run, asked.append, None))
+    assert asked == []

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the WebAssembly extension into public/ext: relaxed-mt, simd-mt, simd-st, and manifest.json with the hashes of what went
-# in and what came out.
+# Builds the WebAssembly extension into public/ext: relaxed-mt, simd-mt, simd-st, relaxed64-mt (64-bit addresses, for models past
+# 4 GiB), and manifest.json with the hashes of what went in and what came out.
 #
 #   wasm_ext/build.sh            build all
 #   wasm_ext/build.sh --check    fail if the committed build does not belong to the sources; with the compiler of the
@@ -30,20 +30,22 @@ compiler() { emcc --version | sed -n '1s/.*) \([0-9][0-9.]*\).*/emscripten \1/p'
 
 COMPILE="-std=gnu++17 -O3 -Wall -Wextra -ffp-contract=off -fno-exceptions -fno-rtti -msimd128"
 LINK="-O3 -sDEFAULT_TO_CXX=0 -sMODULARIZE -sEXPORT_ES6 -sENVIRONMENT=web,worker,node -sFILESYSTEM=0 -sSTACK_SIZE=512KB
-  -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=64MB -sMAXIMUM_MEMORY=4GB -sEXPORTED_RUNTIME_METHODS=wasmMemory,UTF8ToString"
+  -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=64MB"
+METHODS=wasmMemory,UTF8ToString
 # The pool's workers are made when the module is (poolSize comes from the bridge): a thread can then start while thread 0 waits.
 THREADS="-sPTHREAD_POOL_SIZE=Module[\"poolSize\"] -sPTHREAD_POOL_SIZE_STRICT=2 -sDEFAULT_PTHREAD_STACK_SIZE=512KB -Wno-pthreads-mem-growth"
 
 build() {  # folder
-  local variant flags threads source objects
-  for variant in relaxed-mt simd-mt simd-st; do
-    flags="" threads="" objects="$1/$variant"
-    case $variant in relaxed-*) flags="-mrelaxed-simd" ;; esac
-    case $variant in *-mt) flags="$flags -pthread" threads=$THREADS ;; esac
+  local variant flags most methods threads source objects
+  for variant in relaxed-mt simd-mt simd-st relaxed64-mt; do
+    flags="" most=4GB methods=$METHODS threads="" objects="$1/$variant"
+    case $variant in relaxed*) flags="-mrelaxed-simd" ;; esac
+    case $variant in *64-*) flags="$flags -m64" most=16GB ;; esac
+    case $variant in *-mt) flags="$flags -pthread" methods=$METHODS,PThread threads=$THREADS ;; esac
     mkdir -p "$objects"
     for source in *.cpp; do case $source in test_*) ;; *) echo "$source" ;; esac; done |
       xargs -P "$JOBS" -I{} em++ $COMPILE $flags -c {} -o "$objects/{}.o"
-    emcc $LINK $flags $threads $(printf '%s\n' "$objects"/*.o | LC_ALL=C sort) -o "$1/tinygpt-$variant.mjs"
+    emcc $LINK -sMAXIMUM_MEMORY=$most -sEXPORTED_RUNTIME_METHODS=$methods $flags $threads $(printf '%s\n' "$objects"/*.o | LC_ALL=C sort) -o "$1/tinygpt-$variant.mjs"
     echo "tinygpt-$variant.wasm: $(stat -c %s "$1/tinygpt-$variant.wasm") bytes"
   done
 }

@@ -13,6 +13,7 @@
 #endif
 #if defined(__EMSCRIPTEN__)
 #include <emscripten.h>
+#include <emscripten/heap.h>
 #define EXPORT extern "C" EMSCRIPTEN_KEEPALIVE
 #else
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -205,7 +206,11 @@ EXPORT int64_t tg_failed_at() { return failed_at.load(std::memory_order_relaxed)
 
 EXPORT const char* tg_build() {
 #if defined(__wasm__)
+#if defined(__wasm64__)
+  return "wasm64 "
+#else
   return "wasm32 "
+#endif
 #if defined(__wasm_relaxed_simd__)
          "relaxed-simd"
 #else
@@ -226,12 +231,19 @@ EXPORT const char* tg_build() {
 #endif
 }
 
-// ---- for JavaScript: the same with numbers that need no BigInt ----------------------------------------------------------------
+// ---- for JavaScript: addresses and sizes as doubles, exact to 2^53, so that the 32-bit and the 64-bit build need no BigInt --------
 
 #if defined(__EMSCRIPTEN__)
-EXPORT int tg_run_js(const Slot* slots, int n) { return tg_run(slots, n); }
+static const double MOST = (double)(SIZE_MAX - 2 * ALIGNMENT);
+
+EXPORT double tg_alloc_js(double n) { return n < MOST ? (double)(uintptr_t)tg_alloc((size_t)n) : 0; }
+EXPORT void tg_free_js(double p) { tg_free((void*)(uintptr_t)p); }
+EXPORT int tg_run_js(double slots, int n) { return tg_run((const Slot*)(uintptr_t)slots, n); }
 EXPORT double tg_in_use_js() { return (double)in_use; }
 EXPORT int tg_failed_at_js() { return (int)tg_failed_at(); }
+
+// Makes the whole memory at least n bytes large, so that allocations up to there do not grow it; 0 where that cannot be.
+EXPORT int tg_reserve_js(double n) { return n <= (double)emscripten_get_heap_size() || (n < MOST && emscripten_resize_heap((size_t)n)); }
 #if THREADS
 EXPORT int tg_alive() { return alive.load(); }  // threads that have started, the caller included
 #endif

@@ -2,15 +2,26 @@
 //
 // The extension is a separate WebAssembly module with its own memory; Python holds addresses in it as plain integers. A launch is
 // written by Python into its command buffer and copied from there, so that a call carries one small number. Runs in the worker
-// where Pyodide runs (that worker is thread 0 of the pool and may block), and in Node.
+// where Pyodide runs (that worker is thread 0 of the pool and may block), and in Node. Addresses and sizes are Numbers on both sides,
+// also in the build with 64-bit addresses: they are below 2^53.
 
 const COMMAND_BYTES = 65536;
 const MAX_THREADS = 16;
+const PIECE = 2 ** 30; // bytes copied out at a time: engines refuse single copies of more than 2 GiB
+const MOST_BYTES = { wasm32: 2 ** 32, wasm64: 2 ** 34 }; // of memory, by the first word of the build
 
 // A function that returns i8x16.relaxed_swizzle(i8x16.splat(1), i8x16.splat(2)): valid only where relaxed SIMD exists.
 const RELAXED_SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
 ]);
+
+// A module whose memory has 64-bit addresses.
+const MEMORY64 = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 5, 3, 1, 4, 1]);
+
+/** The build with 64-bit addresses (up to 16 GiB of memory), or null where this engine cannot run it. */
+export function wideVariant() {
+  return chooseVariant() === "relaxed-mt" && WebAssembly.validate(MEMORY64) ? "relaxed64-mt" : null;
+}
 
 /** What this engine offers: `relaxed-mt`, `simd-mt` or `simd-st` (threads need a cross-origin isolated page). */
 export function chooseVariant() {
@@ -44,8 +55,8 @@ export async function loadExtension({ variant = chooseVariant(), threads, base, 
 class Extension {
   #module;
   #memory;
-  #bytes; // views of the extension's memory, renewed when it has grown
-  #words;
+  #words; // the command area, 32 bits each; renewed when the memory has grown
+  #buffer = null; // the memory's buffer that #words shows
   #python = null; // Pyodide's Emscripten module: its HEAPU8 and HEAP32 change when its memory grows, so they are read at each use
   #commandInPython = 0;
 
@@ -54,25 +65,39 @@ class Extension {
     this.#memory = module.wasmMemory;
     this.variant = variant;
     this.maxThreads = maxThreads;
-    this.maxBytes = 2 ** 32;
-    this.build = module.UTF8ToString(module._tg_build());
-    this.commands = module._tg_alloc(COMMAND_BYTES) >>> 0;
+    this.build = module.UTF8ToString(Number(module._tg_build()));
+    this.maxBytes = MOST_BYTES[this.build.split(" ")[0]];
+    this.commands = module._tg_alloc_js(COMMAND_BYTES);
     this.setThreads(threads);
     this.#refresh();
     // Bound once: Python keeps the functions without their object.
-    for (const name of ["alloc", "free", "inUse", "memoryBytes", "bindCommand", "run", "replay", "poke", "peek", "upload", "download", "failedAt", "setThreads"])
+    for (const name of [
+      "alloc", "free", "inUse", "memoryBytes", "reserve", "bindCommand", "run", "replay", "poke", "peek", "upload", "download", "failedAt", "setThreads",
+      "close",
+    ])
       this[name] = this[name].bind(this);
   }
 
   #refresh() {
-    if (this.#bytes?.buffer === this.#memory.buffer) return;
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-    this.#words = new Int32Array(this.#memory.buffer);
+    if (this.#buffer === this.#memory.buffer) return;
+    this.#buffer = this.#memory.buffer;
+    this.#words = new Int32Array(this.#buffer, this.commands, COMMAND_BYTES / 4);
+  }
+
+  #view(address, nbytes) {
+    return new Uint8Array(this.#memory.buffer, address, nbytes);
   }
 
   /** Uses up to `n` threads, the caller included, of those that stand ready; returns how many. */
   setThreads(n) {
     return (this.threads = this.#module._tg_start(Math.max(1, Math.min(n, this.maxThreads))));
+  }
+
+  /** Ends the pool's threads; the memory goes with the last reference to this. What is still called runs on one thread. */
+  close() {
+    this.setThreads(1);
+    this.maxThreads = 1;
+    this.#module.PThread?.terminateAllThreads();
   }
 
   attach(pyodide) {
@@ -89,11 +114,11 @@ class Extension {
 
   alloc(nbytes) {
     if (nbytes > this.maxBytes) return 0;
-    return this.#module._tg_alloc(nbytes) >>> 0;
+    return this.#module._tg_alloc_js(nbytes);
   }
 
   free(address) {
-    this.#module._tg_free(address);
+    this.#module._tg_free_js(address);
   }
 
   inUse() {
@@ -104,12 +129,17 @@ class Extension {
     return this.#memory.buffer.byteLength;
   }
 
+  /** Makes the memory at least `nbytes` large, at once; false where there is not so much. */
+  reserve(nbytes) {
+    return nbytes <= this.maxBytes && Boolean(this.#module._tg_reserve_js(nbytes));
+  }
+
   /** Runs the `nbytes` of launches at the head of Python's command buffer. */
   run(nbytes) {
     this.#refresh();
     const from = this.#python.HEAP32, to = this.#words;
-    let source = this.#commandInPython >>> 2, target = this.commands >>> 2;
-    for (const end = source + (nbytes >>> 2); source < end; ) to[target++] = from[source++];
+    let source = this.#commandInPython >>> 2, target = 0;
+    for (const end = nbytes >>> 2; target < end; ) to[target++] = from[source++];
     return this.#module._tg_run_js(this.commands, nbytes >>> 3);
   }
 
@@ -119,23 +149,20 @@ class Extension {
 
   /** Copies the first `nbytes` of Python's command buffer to `address`. */
   poke(address, nbytes) {
-    this.#refresh();
-    this.#bytes.set(this.#python.HEAPU8.subarray(this.#commandInPython, this.#commandInPython + nbytes), address);
+    this.#view(address, nbytes).set(this.#python.HEAPU8.subarray(this.#commandInPython, this.#commandInPython + nbytes));
   }
 
   /** Copies `nbytes` at `address` to the head of Python's command buffer. */
   peek(address, nbytes) {
-    this.#refresh();
-    this.#python.HEAPU8.set(this.#bytes.subarray(address, address + nbytes), this.#commandInPython);
+    this.#python.HEAPU8.set(this.#view(address, nbytes), this.#commandInPython);
   }
 
   /** Copies a Python buffer (or a typed array) to `address`. */
   upload(address, data) {
-    this.#refresh();
-    if (ArrayBuffer.isView(data)) return this.#bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
+    if (ArrayBuffer.isView(data)) return this.#view(address, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     const view = data.getBuffer("u8");
     try {
-      this.#bytes.set(view.data, address);
+      this.#view(address, view.data.length).set(view.data);
     } finally {
       view.release();
     }
@@ -143,8 +170,9 @@ class Extension {
 
   /** A copy of `nbytes` at `address`. */
   download(address, nbytes) {
-    this.#refresh();
-    return this.#bytes.slice(address, address + nbytes);
+    const copy = new Uint8Array(nbytes);
+    for (let at = 0; at < nbytes; at += PIECE) copy.set(this.#view(address + at, Math.min(PIECE, nbytes - at)), at);
+    return copy;
   }
 
   failedAt() {

@@ -16,6 +16,7 @@ results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line
 waiting.py   `time.sleep` and `run_sync` that a Stop ends
 wheels.py    NumPy and micropip, installed on first import
+planning.py  what a run will hold in memory
 training.py  the inputs of the page to `tinygpt.loop`, its messages back; the device
 """
 

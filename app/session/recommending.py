@@ -7,7 +7,7 @@ import time
 from . import requests
 
 SECONDS = 900.0  # that a recommended training may take
-AT_LEAST, MEASURED = 3, 0.4  # steps, and seconds of them, after the two that are recorded
+AT_LEAST, MEASURED = 3, 0.4  # steps, and seconds of them, after the one that is recorded
 OVERHEAD = 1.05  # evaluations and samples
 
 
@@ -67,7 +67,7 @@ def _step_ms(preset):
             return loss
 
         for _ in range(4):
-            step().item()  # two record, and the first replays warm up
+            step().item()  # one records, and the first replays warm up
         steps, begun = 0, time.perf_counter()
         while steps < AT_LEAST or time.perf_counter() - begun < MEASURED:
             loss = step()

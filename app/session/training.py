@@ -14,12 +14,9 @@ import tinygpt_host as host
 from . import requests
 from .output import TRAINING
 
-_device = None
-
 
 def start(extension, missing):
     """Imports the package and takes the wasm device. Returns {python, device, build, threads, precision, missing}."""
-    global _device
     state = {"python": "%d.%d.%d" % sys.version_info[:3], "device": "wasm", "build": None, "threads": 0, "missing": missing}
     try:
         import tinygpt
@@ -30,8 +27,7 @@ def start(extension, missing):
         loop.set_visitor(requests.visit)
         signal.signal(signal.SIGUSR1, requests.signalled)
         if extension:
-            _device = tinygpt.set_device("wasm")
-            state.update(loop.describe_device(_device))
+            state.update(loop.describe_device(tinygpt.set_device("wasm")))
     except Exception as error:  # a broken edit of the package: Python itself is fine, so say it and go on
         state["missing"] = "the tinygpt package could not be started: %s: %s" % (type(error).__name__, error)
         traceback.print_exc()
@@ -39,7 +35,7 @@ def start(extension, missing):
 
 
 def use_device(choice):
-    """Makes `choice` ("wasm", "webgpu:f16") the current device; JSON of what is in use then, with `problem` where that is another one."""
+    """Makes `choice` ("wasm64", "webgpu:f16") the current device; JSON of what is in use then, with `problem` where that is another one."""
     from tinygpt import loop
 
     problem = {}
@@ -75,11 +71,11 @@ def configure(settings):
     """The page's inputs: {preset, steps, lr, batch_size, seed, corpus, threads}."""
     if settings is None:
         return
-    from tinygpt import loop
+    from tinygpt import devices, loop
 
     threads = settings.pop("threads", None)
-    if _device is not None and threads and threads != _device.threads:
-        _device.set_threads(threads)
+    if threads:
+        devices.set_threads(threads)
     loop.set_settings(settings)
 
 

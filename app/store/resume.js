@@ -1,5 +1,6 @@
 // Puts a saved run, or the file of one, back on the page: files, settings, curve, model. A saved run then goes on where it was saved.
 
+import { choiceOf } from "../device_choice.js";
 import { bytes, compact } from "../words.js";
 
 const MOST_BYTES = 1.5e9; // of a file: the tab's Python has at most 4 GB, and holds it more than once
@@ -46,10 +47,14 @@ export class Resume {
   }
 
   chooseDevice({ device, precision, chosen }, notes) {
-    const wanted = device === "webgpu" ? `webgpu:${precision}` : "wasm", { choice, session } = this;
-    if (!chosen || wanted === (choice.current.device === "webgpu" ? `webgpu:${choice.current.precision}` : "wasm")) return;
+    const wanted = choiceOf({ device, precision }), { choice, session } = this;
+    if (!chosen || wanted === choiceOf(choice.current)) return;
     if (device === "webgpu" && (!choice.gpu || choice.gpu.missing || !choice.gpu.canWait)) {
       notes.push("it was trained on the GPU, which cannot be used here now");
+      return;
+    }
+    if (device === "wasm64" && choice.noWide) {
+      notes.push("it was trained in 64-bit memory, which this browser does not have");
       return;
     }
     choice.touched = true;
@@ -121,8 +126,10 @@ export class Resume {
 const short = (value) => String(value).slice(0, 60);
 const numbers = (entry) => entry.every((value) => typeof value === "number");
 
-// The preset with this shape, or null. Dropout is a matter of training, not of shape.
+const WAYS = ["dropout", "recompute"]; // of training, not of shape
+
+// The preset with this shape, or null.
 function presetOf({ presets }, config) {
-  const same = (model) => Object.keys(config).every((name) => name === "dropout" || model[name] === config[name]);
+  const same = (model) => Object.keys(config).every((name) => WAYS.includes(name) || model[name] === config[name]);
   return Object.keys(presets).find((name) => same(presets[name].model)) ?? null;
 }

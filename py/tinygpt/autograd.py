@@ -25,18 +25,29 @@ def backward(root, gradient, retain_graph):
     if root._node is None:
         accumulate(root, gradient)
         return
-    nodes, stack = {}, [root._node]
+    walk([(root, gradient)], retain_graph)
+
+
+def walk(seeds, retain_graph=False, since=0):
+    """Backward from `seeds`, pairs of a tensor that an op made and its gradient, into every leaf.
+
+    Nodes that are not newer than `since` (a `mark`) are not visited: returns what reaches them, {(node's number, index of its output):
+    gradient}.
+    """
+    nodes, grads = {}, {}  # by number; grads: one gradient for each output of a node
+    stack = []
+    for root, gradient in seeds:
+        stack.append(root._node)
+        _add(grads, root, gradient)
+    del seeds, root, gradient
     while stack:
         node = stack.pop()
-        if node.seq in nodes:
+        if node.seq in nodes or node.seq <= since:
             continue
         if node.backward is None:
             raise RuntimeError("trying to go backward through the graph a second time; pass retain_graph=True the first time")
         nodes[node.seq] = node
         stack.extend(x._node for x in node.inputs if x._node is not None)
-    grads = {root._node.seq: [None] * root._node.outputs}  # by node: one gradient for each output
-    grads[root._node.seq][root._index] = gradient
-    del gradient
     for seq in sorted(nodes, reverse=True):
         node = nodes.pop(seq)
         incoming = grads.pop(seq, None)
@@ -47,12 +58,38 @@ def backward(root, gradient, retain_graph):
                     continue
                 if x._node is None:
                     accumulate(x, g)
-                    continue
-                slots = grads.setdefault(x._node.seq, [None] * x._node.outputs)
-                slots[x._index] = g if slots[x._index] is None else slots[x._index] + g
+                else:
+                    _add(grads, x, g)
             del incoming, outgoing
         if not retain_graph:
             node.backward, node.inputs = None, ()
+    return {(seq, i): g for seq, slots in grads.items() for i, g in enumerate(slots) if g is not None}
+
+
+def _add(grads, x, g):
+    slots = grads.setdefault(x._node.seq, [None] * x._node.outputs)
+    slots[x._index] = g if slots[x._index] is None else slots[x._index] + g
+
+
+def mark():
+    """A number between the Nodes that are there and those to come."""
+    return next(Node._seq)
+
+
+def reached(outputs, since):
+    """What the Nodes newer than `since` (a `mark`) that lead to `outputs` read of older ones: [Tensor], one for each result of an op."""
+    nodes, found, stack = set(), {}, [x._node for x in outputs]
+    while stack:
+        node = stack.pop()
+        if node.seq in nodes:
+            continue
+        nodes.add(node.seq)
+        for x in node.inputs:
+            if x._node is not None and x._node.seq > since:
+                stack.append(x._node)
+            elif x._node is not None:
+                found[x._node.seq, x._index] = x
+    return list(found.values())
 
 
 def accumulate(leaf, gradient):

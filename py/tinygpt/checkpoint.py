@@ -13,7 +13,7 @@ import math
 import os
 
 from . import tensorfile
-from .config import ModelConfig, TrainConfig
+from .config import WAYS, ModelConfig, TrainConfig
 from .tensorfile import CheckpointError, View, parse_json
 from .tokenizer import from_dict as tokenizer_from_dict
 
@@ -328,10 +328,10 @@ class Checkpoint:
 
 
 def check_config(saved, own):
-    """CheckpointError where two model settings differ in more than dropout. own: None checks nothing."""
+    """CheckpointError where two model settings differ in more than how it is trained. own: None checks nothing."""
     if own is not None:
         for name, value in own.to_dict().items():
-            if name != "dropout" and getattr(saved, name) != value:
+            if name not in WAYS and getattr(saved, name) != value:
                 raise CheckpointError(
                     "the checkpoint's model has %s = %r and this one %r; make the model from the checkpoint's settings"
                     % (name, getattr(saved, name), value)

@@ -35,15 +35,16 @@ class _Entry:
             if b is not None and spec.access != "r"
         }
         self.changed = [x._storage.uid in written for x in inputs]  # arguments that the function updates in place
-        # (leaf, its gradient before: None or a tensor, must it be that very tensor, its gradient after)
         self.epoch = None  # state.epoch after a replay that left things as the next one needs them
-        self.leaves = [(t, g, g is not None and g._storage.uid in read, t._grad) for t, g in capture.leaves.values()]
+        self.leaves = [(t, t._grad) for t, _, _ in capture.leaves.values()]  # each with its gradient after
+        # (leaf, its gradient before: None or a tensor, must it be that very tensor)
+        self.guarded = [(t, g, g is not None and g._storage.uid in read) for t, g, matters in capture.leaves.values() if matters]
 
     def holds(self):
         """True when the gradients and modes are what the recording started from; skipped while nothing can have changed them."""
         if self.epoch == state.epoch:
             return True
-        for leaf, before, same, _ in self.leaves:
+        for leaf, before, same in self.guarded:
             grad = leaf._grad
             if (grad is None) != (before is None) or (same and grad is not before):
                 return False
@@ -65,7 +66,7 @@ class _Entry:
                 hook.retreat()
             raise
         if self.epoch != state.epoch:
-            for leaf, _, _, after in self.leaves:
+            for leaf, after in self.leaves:
                 leaf._grad = after
             if self.leaves:
                 state.touch()  # other Programs look again

@@ -23,6 +23,7 @@ class ModelConfig:
     bias: bool = True  # in Linear layers and LayerNorm
     tie_embeddings: bool = True  # the LM head is the token embedding (Press and Wolf 2017)
     dropout: float = 0.0
+    recompute: bool = False  # blocks keep their input alone and run again in the backward: less memory, longer steps (Chen et al. 2016)
 
     def __post_init__(self):
         for name in ("vocab_size", "context", "layers", "d_model", "heads", "mlp_ratio"):
@@ -56,6 +57,7 @@ class ModelConfig:
         return _from_dict(cls, values)
 
 
+WAYS = ("dropout", "recompute")  # fields that say how a model is trained and not what it is: files and presets may differ in them
 CHOICES = {"positions": ("learned", "rotary"), "norm": ("layer", "rms"), "mlp": ("gelu", "swiglu")}
 
 

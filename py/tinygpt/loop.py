@@ -20,8 +20,8 @@ import time
 import types
 from dataclasses import fields, replace
 
-from . import devices
-from .config import PRESETS, TrainConfig
+from . import devices, room
+from .config import PRESETS, WAYS, TrainConfig
 from .devices.base import DeviceLost
 from .ops import random
 from .readings import Readings
@@ -100,8 +100,8 @@ def set_sink(function):
 
 
 def set_settings(values):
-    """What the host's inputs say: "preset", "dropout", any TrainConfig field. They override the defaults that train() asks for."""
-    known = {f.name for f in fields(TrainConfig)} | {"dropout"}
+    """What the host's inputs say: "preset", a name of config.WAYS, any TrainConfig field. They override what train() asks for."""
+    known = {f.name for f in fields(TrainConfig)} | set(WAYS)
     for name, value in values.items():
         if name == "preset":
             if value not in PRESETS:
@@ -110,6 +110,22 @@ def set_settings(values):
             raise ValueError("there is no setting %r; choose from preset, %s" % (name, ", ".join(sorted(known))))
     _settings.clear()
     _settings.update(values)
+
+
+def configured(values, preset="small", loaded=None):
+    """(name of the preset or None, ModelConfig, TrainConfig) that `values`, as in set_settings, make of a preset.
+
+    loaded: (ModelConfig, TrainConfig or None) of a file that takes the preset's place, unless the values name one.
+    """
+    name = values.get("preset", preset)
+    shape, config = PRESETS[name].model, PRESETS[name].train
+    if loaded is not None:
+        if "preset" not in values:
+            shape = loaded[0]
+            name = next((p.name for p in PRESETS.values() if p.model == shape), None)
+        config = loaded[1] or config
+    ways = {k: type(getattr(shape, k))(v) for k, v in values.items() if k in WAYS}
+    return name, replace(shape, **ways), replace(config, **{k: v for k, v in values.items() if k not in ("preset", *WAYS)})
 
 
 def set_wanted(function):
@@ -183,20 +199,13 @@ class Run:
     # ---- configuration and state ----
 
     def settings(self, preset="small"):
-        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over.
+        """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say taken over; room is made for that on the device.
 
         A run that comes from a file goes on with the file's own, unless the inputs say another preset.
         """
-        self.preset = _settings.get("preset", preset)
-        shape, config = PRESETS[self.preset].model, PRESETS[self.preset].train
-        if self.loaded is not None:
-            if "preset" not in _settings:
-                shape = self.loaded[0]
-                self.preset = next((p.name for p in PRESETS.values() if p.model == shape), self.name)
-            config = self.loaded[1] or config
-        if "dropout" in _settings:
-            shape = replace(shape, dropout=float(_settings["dropout"]))
-        self.train_config = replace(config, **{k: v for k, v in _settings.items() if k not in ("preset", "dropout")})
+        self.preset, shape, self.train_config = configured(_settings, preset, self.loaded)
+        self.preset = self.preset or self.name
+        room.make(self, shape, self.train_config)
         return shape, self.train_config
 
     def keep(self, name, make):

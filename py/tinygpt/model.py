@@ -2,8 +2,8 @@
 
     ids [B, T] -> token (+ position) embeddings [B, T, C] -> blocks -> norm -> logits [B, T, V]
 
-Options (ModelConfig): rotary positions, RMSNorm, SwiGLU, grouped-query heads, untied LM head, no biases, dropout. Parameter names and
-layouts are PyTorch's; docs/architecture.md lists them, and reference/model.py is the same model in PyTorch.
+Options (ModelConfig): rotary positions, RMSNorm, SwiGLU, grouped-query heads, untied LM head, no biases, dropout, recomputation. Parameter
+names and layouts are PyTorch's; docs/architecture.md lists them, and reference/model.py is the same model in PyTorch.
 """
 
 import math
@@ -13,6 +13,7 @@ from . import nn
 from .ops import attention as attention_ops
 from .ops.random import normal_
 from .state import no_grad
+from .utils.checkpoint import checkpoint
 
 
 def norm(config):
@@ -116,7 +117,7 @@ class GPT(nn.Module):
             x = x + (self.pos_emb.weight[:T] if cache is None else cache.positions(self.pos_emb, T))
         x = self.drop(x)
         for block in self.blocks:
-            x = block(x, cache)
+            x = checkpoint(block, x) if self.config.recompute and cache is None else block(x, cache)
         logits = self.lm_head(self.norm_f(x))
         if targets is None:
             return logits

@@ -31,12 +31,13 @@ class Flat:
             self.ranges[id(p)] = (at, at + n)
             at += n
         self.n = at
-        self.values, self.gradients = full((at,), 0.0, device=device), full((at,), 0.0, device=device)
+        self.values = full((at,), 0.0, device=device)
         with no_grad():
             for p in parameters:
-                start = self.ranges[id(p)][0]
-                p.move_to(self.part(self.values, start, p.shape))
-                p._slot = self.part(self.gradients, start, p.shape)
+                p.move_to(self.part(self.values, self.ranges[id(p)][0], p.shape))
+            self.gradients = full((at,), 0.0, device=device)  # after the moves: it takes the place where the parameters were
+            for p in parameters:
+                p._slot = self.part(self.gradients, self.ranges[id(p)][0], p.shape)
                 p._slot.owner = self
                 if p._grad is not None:
                     p._slot.copy_(p._grad)

@@ -67,7 +67,7 @@ def profile(step=None, *args, repeats=5):
             raise ValueError("there is no training run whose step could be profiled; run one, or name a compiled function")
     step = step if isinstance(step, Compiled) else compile(step)
     if step.program is None or args:
-        for _ in range(3):  # the first two record: without gradients, and with them
+        for _ in range(3):  # a step that does not begin with zero_grad records twice: without gradients, and with them
             step(*args)
     program = step.program
     if program is None:

@@ -54,10 +54,10 @@ def note_read(why):
 note_write = note_read  # a value went from Python to the device: the same consequence
 
 
-def note_leaf(tensor):
-    """A leaf's `.grad` is read or written: whether it was None becomes part of the Program's guard."""
+def note_leaf(tensor, overwritten=False):
+    """A leaf's `.grad` is read or written: whether it was None becomes part of the Program's guard, unless the first use overwrites it."""
     if _capture is not None and id(tensor) not in _capture.leaves and tensor._storage.uid < _capture.first_uid:
-        _capture.leaves[id(tensor)] = (tensor, tensor._grad)
+        _capture.leaves[id(tensor)] = (tensor, tensor._grad, not overwritten)
 
 
 def note_module(module):

@@ -14,6 +14,8 @@ from .creation import tensor
 from .model import GPT
 from .tensor import float32
 
+MOST_BYTES = 1.5e9  # of a file that is handed over: the page's Python has at most 4 GB, and holds it more than once when it reads it
+
 
 def kept_model(run):
     """The model of a Run, which a checkpoint can hold. ValueError with a sentence where there is none."""
@@ -76,12 +78,19 @@ def hand_over(run, room, put, optimizer=True):
     """The same file for a host: `room(bytes)` is called once, then `put(position, bytes-like)` for every piece.
 
     data_sha256 in the header is left as zeros (tensorfile.NO_DIGEST): the host hashes what comes after the header and fills it in. Memory
-    is read as a whole, once for each Storage, since a GPU answers each question only after all its work.
+    is read as a whole, once for each Storage, since a GPU answers each question only after all its work. ValueError (a sentence) where the
+    file would be larger than MOST_BYTES.
     """
     told, tensors = _settled(run, optimizer)
     head, spans = tensorfile.laid_out(told, tensors)
     start = len(head)
-    room(start + max([end for _, end in spans.values()], default=0))
+    nbytes = start + max([end for _, end in spans.values()], default=0)
+    if nbytes > MOST_BYTES:
+        raise ValueError(
+            "this run is too large to be saved: its file would have %.1f GB, and a page can read back at most %.1f GB"
+            % (nbytes / 1e9, MOST_BYTES / 1e9)
+        )
+    room(nbytes)
     put(0, head)
     shared = {}
     for name, (begin, end) in spans.items():

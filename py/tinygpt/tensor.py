@@ -145,7 +145,7 @@ class Tensor:
     def grad(self, value):
         if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
             raise RuntimeError("assigned grad has shape %s but the tensor has shape %s" % (getattr(value, "shape", value), self.shape))
-        program.note_leaf(self)
+        program.note_leaf(self, overwritten=True)
         state.touch()
         self._grad = value
 

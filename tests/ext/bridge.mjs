@@ -26,6 +26,19 @@ function expect(condition, message) {
   if (!condition) throw new Error(message);
 }
 
+// Memory reserved once, and a block whose end lies past 4 GiB: filled by a kernel, written and read by the host.
+function pastFourGiB(ext, floats, fill) {
+  const nbytes = 4.5 * 2 ** 30, tail = 1 << 20;
+  expect(!ext.reserve(2 * ext.maxBytes) && ext.reserve(nbytes + 2 ** 28), "reserve");
+  const reserved = ext.memoryBytes(), block = ext.alloc(nbytes), end = block + nbytes - tail;
+  expect(reserved >= nbytes + 2 ** 28 && block > 0 && end > 2 ** 32 && ext.memoryBytes() === reserved, "no growth after reserve");
+  expect(fill(end, tail / 4, 7) === 0 && floats(end, tail / 4).every((v) => v === 7), "a kernel past 4 GiB");
+  ext.upload(end, new Float32Array(1024).fill(2));
+  expect(floats(end, 1025).every((v, i) => v === (i < 1024 ? 2 : 7)), "an upload past 4 GiB");
+  ext.free(block);
+  return `a block of ${nbytes / 2 ** 30} GiB in ${(reserved / 2 ** 30).toFixed(2)} GiB of memory`;
+}
+
 export async function check(loadExtension, kernels, options) {
   const lines = [];
   const ext = await loadExtension(options);
@@ -58,7 +71,9 @@ export async function check(loadExtension, kernels, options) {
   expect(large > 0 && ext.memoryBytes() > 200 << 20, "growth");
   expect(launch(fill, [large, 0, 50 << 20, { f: 3 }]) === 0 && floats(large + (200 << 20) - 400, 100).every((v) => v === 3), "after growth");
   ext.free(large);
-  expect(ext.alloc(5 * 2 ** 30) === 0 && ext.alloc(ext.maxBytes - 65536) === 0, "no memory is 0");
+  expect(ext.alloc(ext.maxBytes + 2 ** 30) === 0 && ext.alloc(ext.maxBytes - 65536) === 0, "no memory is 0");
+  expect(ext.maxBytes === (ext.build.startsWith("wasm64") ? 2 ** 34 : 2 ** 32), "maxBytes");
+  if (ext.maxBytes > 2 ** 32) lines.push(pastFourGiB(ext, floats, (address, n, value) => launch(fill, [address, 0, n, { f: value }])));
   expect(launch(99, [0]) === 1 && ext.failedAt() === 0, "unknown kernel");
   heap.HEAPU8.set([1, 2, 3, 4], COMMAND);
   ext.poke(x, 4);

@@ -119,6 +119,7 @@ def test_the_bridge_in_node():
     assert done.returncode == 0, done.stderr
     assert "relaxed-mt: wasm32 relaxed-simd threads" in done.stdout
     assert "simd-st: wasm32 simd, 1 of 1 threads" in done.stdout
+    assert "relaxed64-mt: wasm64 relaxed-simd threads" in done.stdout and "a block of 4.5 GiB" in done.stdout
 
 
 def test_the_bridge_in_chromium(page):
@@ -128,3 +129,11 @@ def test_the_bridge_in_chromium(page):
     assert result["chosen"] == ("relaxed-mt" if page.isolated else "simd-st")
     assert result["lines"][0].startswith(result["chosen"])
     print("\n".join(result["lines"]))
+
+
+@pytest.mark.parametrize("page", [True], ids=["isolated"], indirect=True)
+def test_the_bridge_with_64_bit_addresses_in_chromium(page):
+    options = {"variant": "relaxed64-mt", "shapes": [[256, 256, 256]]}
+    result = page.evaluate("start(%s)" % json.dumps({"kernels": kernel_ids(), "options": options}))
+    assert "error" not in result, result["error"]
+    assert result["lines"][0].startswith("relaxed64-mt: wasm64 relaxed-simd threads") and "a block of 4.5 GiB" in result["lines"][1]

@@ -2,7 +2,7 @@
 //
 //   node tests/hosts/node_host.mjs [variant]
 //
-// variant: relaxed-mt, simd-mt or simd-st, a build of the extension; without it the bridge picks by feature test, as on the page.
+// variant: relaxed-mt, simd-mt, simd-st or relaxed64-mt, a build of the extension; without it the bridge picks by feature test, as on the page.
 // Or a GPU adapter (tests/hosts/adapters.py sets the environment that chooses its driver): the webgpu device is then there as well,
 // through Dawn, the WebGPU of Chromium. The checkout is mounted at /repo, so Python imports `tinygpt` from py/ and `tests` from
 // tests/. Needs the npm packages `node` (26), `pyodide` and, for a GPU, `webgpu`.

@@ -93,6 +93,20 @@ def test_dropout_is_on_the_embeddings_and_both_branches():
     assert calls == [0.5] * 5
 
 
+def test_recomputation_changes_no_gradient():
+    def gradients(recompute):
+        torch.manual_seed(0)
+        model = GPT(ModelConfig(**SMALL, dropout=0.5, recompute=recompute)).train()
+        calls = []
+        model.blocks[0].register_forward_pre_hook(lambda *_: calls.append(1))
+        _, loss = model(torch.arange(8)[None], torch.arange(1, 9)[None])
+        loss.backward()
+        return [p.grad.tolist() for p in model.parameters()], len(calls)
+
+    (kept, once), (recomputed, twice) = gradients(False), gradients(True)
+    assert kept == recomputed and (once, twice) == (1, 2)
+
+
 def test_a_too_long_text_is_one_sentence():
     with pytest.raises(ValueError, match="9 tokens through a model with a context of 8"):
         GPT(ModelConfig(**SMALL))(torch.zeros(1, 9, dtype=torch.long))

@@ -3,6 +3,7 @@
 reference  NumPy in float64, the oracle (CPython only)
 native     the C++ extension through ctypes (CPython only)
 wasm       the C++ extension as WebAssembly, through app/bridges/wasm.js (Pyodide, in a browser or in Node)
+wasm64     the same with 64-bit addresses, loaded when it is first wanted: for models that 4 GiB cannot hold
 webgpu     WGSL shaders on the GPU, through app/bridges/webgpu.js (Pyodide, in a browser or in Node)
 """
 
@@ -10,8 +11,9 @@ import importlib
 
 from . import base  # noqa: F401
 
-NAMES = ("reference", "native", "wasm", "webgpu")
+NAMES = ("reference", "native", "wasm", "wasm64", "webgpu")
 _made = {}
+_threads = None  # what set_threads was told last
 
 
 def get(name):
@@ -21,4 +23,20 @@ def get(name):
         if name not in NAMES:
             raise ValueError("there is no device %r; choose one of %s" % (name, ", ".join(NAMES)))
         device = _made[name] = importlib.import_module("tinygpt.devices." + name).make()
+        if _threads:
+            device.set_threads(_threads)
     return device
+
+
+def close(name):
+    """Lets a device go that is not in use now, with its memory; `get` makes another one."""
+    _made.pop(name).close()
+
+
+def set_threads(n):
+    """Every device uses n threads from now on, those that are made later too, where it has threads."""
+    global _threads
+    _threads = n
+    for device in _made.values():
+        if device.threads != n:
+            device.set_threads(n)

@@ -6,6 +6,9 @@ launch is `(handle, byte offset)` or None where it is absent.
 
 from .. import kernels
 
+# What helps where memory does not suffice.
+SMALLER = "use a smaller batch, context or model, or recompute activations (ModelConfig.recompute)"
+
 
 class Device:
     """Base of all devices. Sizes and offsets are bytes unless said otherwise."""
@@ -13,6 +16,8 @@ class Device:
     name = ""
     build = ""  # what the device line of the page says
     threads = 1
+    capacity = None  # bytes that it can hold at most, where that is known
+    largest = None  # bytes of one allocation at most, where that is less
     volatile = False  # True where the device may go away in the middle of a run (DeviceLost)
     waits = False  # True where a read has to wait for work that is under way: `read_later` then is the better read
     checks_overflow = False  # True where products may overflow (16-bit operands): optimizers then skip a step whose gradient is not finite
@@ -30,6 +35,12 @@ class Device:
     def in_use(self):
         """Bytes allocated and not freed."""
         raise NotImplementedError
+
+    def reserve(self, nbytes):
+        """Makes room for `nbytes` in all, at once, so that memory need not grow while training runs. MemoryError (a sentence)."""
+
+    def close(self):
+        """Gives back what the device holds of the machine, where that can be done."""
 
     def upload(self, handle, data, offset=0):
         """Copies `data` (bytes-like: little-endian float32, int32 or int8, as the handle's dtype) to the device."""
@@ -90,6 +101,15 @@ class DeviceLost(RuntimeError):
 
 class KernelError(RuntimeError):
     """A kernel refused its input on the device."""
+
+
+def size_text(nbytes):
+    """As in "7.03 GiB"."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if nbytes < 1024:
+            return "%.4g %s" % (nbytes, unit)
+        nbytes /= 1024
+    return "%.4g GiB" % nbytes
 
 
 def status_error(status, kernel):

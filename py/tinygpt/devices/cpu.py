@@ -4,16 +4,18 @@ A subclass supplies the transport: `_alloc _free _in_use _run _replay _poke _pee
 writable buffer whose head those calls read or write.
 """
 
+import gc
 import struct
 import time
 
 from .. import kernels
-from .base import Device, status_error
+from .base import SMALLER, Device, size_text, status_error
 
 SMALL = 4096  # transfers up to this many bytes go through the command buffer
 PART_SECONDS = 0.06  # a replay that takes longer is cut into parts of about this length, so that a Stop need not wait for all of it
 UPDATES = ("adamw", "sgd")  # from the first of these on a replay is not interrupted: weights change in whole steps
 BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
+GROUP = 64  # of them are taken at once: one by one they would lie between a model's parameters, and hold the pieces apart when those go
 
 
 class CpuDevice(Device):
@@ -28,17 +30,36 @@ class CpuDevice(Device):
 
     def alloc(self, nbytes, dtype="float32"):
         if nbytes <= BLOCK:
-            if self._idle_blocks:
-                return self._idle_blocks.pop()
-            nbytes = BLOCK
-        address = self._alloc(nbytes)
+            if not self._idle_blocks:
+                self._take_blocks()
+            return self._idle_blocks.pop()
+        return self._taken(nbytes)
+
+    def _taken(self, nbytes):
+        address = self._alloc(nbytes) or self._alloc_at_last(nbytes)
         if not address:
+            most = "" if self.capacity is None else " of the %s that it holds at most" % size_text(self.capacity)
             raise MemoryError(
-                "out of memory: %s more would not fit beside the %s in use on %s; use a smaller batch, context or model"
-                % (_size(nbytes), _size(self.in_use()), self.name)
+                "out of memory: %s more would not fit beside the %s in use on %s%s; %s"
+                % (size_text(nbytes), size_text(self.in_use()), self.name, most, SMALLER)
             )
-        if nbytes == BLOCK:
-            self._blocks.add(address)
+        return address
+
+    def _take_blocks(self):
+        taken = [self._taken(BLOCK) for _ in range(GROUP)]
+        self._blocks.update(taken)
+        self._idle_blocks += taken[::-1]
+
+    def _alloc_at_last(self, nbytes):
+        """A second try where the first found no room: without what Python has not collected yet, and then without the arena, which the
+        next replay makes again."""
+        if self.capacity is not None and nbytes > self.capacity:
+            return 0
+        gc.collect()
+        address = self._alloc(nbytes)
+        if not address and self.arena:
+            self.release_arena()
+            address = self._alloc(nbytes)
         return address
 
     def free(self, handle):
@@ -79,12 +100,16 @@ class CpuDevice(Device):
     def reserve_arena(self, nbytes):
         """Makes the shared arena at least `nbytes`; Programs encoded for the old place re-encode on their next run."""
         if nbytes > self.arena_bytes:
-            if self.arena:
-                self.free(self.arena)
-                self.arena = self.arena_bytes = 0
-            self.arena_version += 1
+            self.release_arena()
             self.arena = self.alloc(nbytes)
             self.arena_bytes = nbytes
+
+    def release_arena(self):
+        """Gives the shared arena's memory back."""
+        if self.arena:
+            self.free(self.arena)
+        self.arena = self.arena_bytes = 0
+        self.arena_version += 1
 
 
 class CpuProgram:
@@ -148,14 +173,6 @@ class CpuProgram:
         if self.address:
             self.device.free(self.address)
             self.address = 0
-
-
-def _size(nbytes):
-    for unit in ("bytes", "KiB", "MiB"):
-        if nbytes < 1024:
-            return "%.4g %s" % (nbytes, unit)
-        nbytes /= 1024
-    return "%.4g GiB" % nbytes
 
 
 COMMAND_BYTES = 65536

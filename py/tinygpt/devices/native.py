@@ -10,6 +10,7 @@ import pathlib
 
 from .cpu import COMMAND_BYTES, CpuDevice
 
+UNASKED = 1 << 20  # bytes that are taken without a look at what is in use
 LIBRARY = pathlib.Path(__file__).resolve().parents[3] / "wasm_ext" / "build" / "native" / "libtinygpt.so"
 
 
@@ -41,6 +42,7 @@ class NativeDevice(CpuDevice):
         self._command_address = ctypes.addressof(self._c_command)
         self.command = memoryview(self._c_command).cast("B")
         self._free, self._failed_at = lib.tg_free, lib.tg_failed_at
+        self.capacity = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         self.set_threads(int(os.environ.get("TINYGPT_THREADS") or os.cpu_count() or 1))
 
     def set_threads(self, n):
@@ -51,6 +53,8 @@ class NativeDevice(CpuDevice):
         return self.lib.tg_in_use()
 
     def _alloc(self, nbytes):
+        if nbytes > UNASKED and self._in_use() + nbytes > self.capacity:  # the system would promise more than the machine has
+            return 0
         return self.lib.tg_alloc(nbytes) or 0
 
     def _run(self, nbytes):

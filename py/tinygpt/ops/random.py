@@ -4,6 +4,7 @@ A Generator counts blocks of four 32-bit numbers. Its place in the stream lives 
 function's replay rewrites, so a captured dropout draws new numbers at every step, and the same ones that the eager step would have drawn.
 """
 
+import contextlib
 import struct
 import weakref
 
@@ -42,6 +43,26 @@ class Generator:
     def set_state(self, values):
         self.manual_seed(values["seed"])
         self.offset = int(values["offset"])
+
+    @contextlib.contextmanager
+    def again_from(self, values):
+        """Inside, the stream goes on where `values` (get_state) says; afterwards where it was, as if nothing had been drawn inside."""
+        seed, offset, base = self.seed, self.offset, self._base
+        taken = self._taken if self._capture is not None and self._capture is program.active_capture() else None
+        blocks = taken.blocks if taken is not None else 0
+        if values["seed"] != seed:
+            self.seed = values["seed"]
+            self._write()
+        self.offset = values["offset"]
+        try:
+            yield
+        finally:
+            self.offset = offset
+            if taken is not None:
+                taken.blocks = blocks
+            if self.seed != seed or self._base != base and program.active_capture() is None:
+                self.seed, self._base = seed, base
+                self._write()
 
     def reserve(self, device, blocks):
         """Takes `blocks` of the stream: (rng tensor, offset of the first relative to its base)."""

@@ -10,7 +10,7 @@ import importlib.util
 import struct
 
 from ... import kernels as contract
-from ..base import Device, DeviceLost, Reading, status_error
+from ..base import SMALLER, Device, DeviceLost, Reading, size_text, status_error
 from . import plan, tuner
 from .plan import ALIGN, Binder, Deferred, Operand
 from .program import GpuProgram
@@ -54,6 +54,7 @@ class WebGpuDevice(Device):
         self.gpu = gpu
         self.info = gpu.info.to_py()
         self.limits, self.rungs = self.info["limits"], list(self.info["rungs"])
+        self.largest = self.limits["maxBufferSize"]
         self.fallback = bool(self.info["fallback"])
         self._free, self._sizes, self._in_use, self._pooled = {}, {}, 0, 0
         self._constants = {}
@@ -116,11 +117,10 @@ class WebGpuDevice(Device):
 
     def _new(self, size):
         self.check()
-        most = self.limits["maxBufferSize"]
-        if size > most:
+        if size > self.largest:
             raise MemoryError(
-                "a piece of %s was asked for, but this GPU gives at most %s in one; use a smaller batch, context or model"
-                % (_text(size), _text(most))
+                "a piece of %s was asked for, but this GPU gives at most %s in one; %s"
+                % (size_text(size), size_text(self.largest), SMALLER)
             )
         handle = self.gpu.createBuffer(size)
         if size >= 1 << 24 and self.gpu.canWait:  # the answer to a large request is worth waiting for
@@ -128,8 +128,8 @@ class WebGpuDevice(Device):
             if problem:
                 self.gpu.destroyBuffer(handle)
                 raise MemoryError(
-                    "out of GPU memory: %s more would not fit beside the %s in use; use a smaller batch, context or model"
-                    % (_text(size), _text(self.memory_bytes()))
+                    "out of GPU memory: %s more would not fit beside the %s in use; %s"
+                    % (size_text(size), size_text(self.memory_bytes()), SMALLER)
                 )
         self._sizes[handle] = size
         return handle
@@ -461,14 +461,6 @@ class _GpuReading(Reading):
             words = device.gpu.laterTake(self.number) if self.ready else device._wait(device.gpu.laterWait(self.number))
             self._bytes = device._arrived(words)
         return self._bytes
-
-
-def _text(nbytes):
-    for unit in ("bytes", "KiB", "MiB"):
-        if nbytes < 1024:
-            return "%.4g %s" % (nbytes, unit)
-        nbytes /= 1024
-    return "%.4g GiB" % nbytes
 
 
 def make():

@@ -1,0 +1,87 @@
+// What the run that the inputs describe will hold in memory, beside the device: "Needs 269 MB of 4 GB". Python counts it before the run
+// (app/session/planning.py), and a run that cannot fit is refused with the sentence that says what to change.
+//
+// Python is asked a moment after the last change, one question at a time; while a model trains it answers between two steps.
+
+const PATIENCE = 400; // ms after the last change of an input
+const AT_START = 1500; // ms: what the visitor asks for first comes first
+const NAMES = { parameters: "parameters", gradients: "gradients", moments: "the optimizer's moments", activations: "activations", tokens: "the text" };
+
+export class Needs {
+  // settings(): the inputs' values. texts: OwnTexts. phase events of `controls` and "device" events of `session` may change the answer.
+  constructor({ session, settings, texts, controls }) {
+    Object.assign(this, { session, settings, texts, known: new Map(), asking: null, device: "" });
+    this.element = document.getElementById("memory-needs");
+    for (const id of ["settings", "settings-more"]) document.getElementById(id).addEventListener("change", () => this.soon());
+    controls.addEventListener("phase", () => this.soon());
+    session.addEventListener("device", ({ detail: { device } }) => this.on(device));
+    session.ready.then(() => this.soon(AT_START), () => {});
+  }
+
+  // Another device answers otherwise.
+  on(device) {
+    if (device === this.device) return;
+    this.device = device;
+    this.soon();
+  }
+
+  soon(patience = PATIENCE) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.show(), patience);
+  }
+
+  question() {
+    const settings = this.settings(), own = this.texts.texts.get(settings.corpus);
+    return { settings, machine: navigator.deviceMemory ?? null, texts: own ? { [own.name]: own.bytes } : {} };
+  }
+
+  // The answer for the inputs as they are: {device, needs, holds, parts, refused}; null where it cannot be known.
+  async answer() {
+    const question = this.question(), key = JSON.stringify([this.device, question]);
+    if (!this.known.has(key)) {
+      const answer = await this.session.request("plan", question).catch(() => null); // Python was restarted, or an input makes no sense
+      if (!answer) return null;
+      this.known.set(key, answer);
+    }
+    return this.known.get(key);
+  }
+
+  async show() {
+    if (this.asking) return void (this.again = true);
+    this.asking = this.answer();
+    const answer = await this.asking;
+    this.asking = null;
+    if (this.again) {
+      this.again = false;
+      return this.show();
+    }
+    this.element.textContent = answer ? sentence(answer) : "";
+    this.element.title = answer ? (answer.refused ?? told(answer)) : "";
+    this.element.classList.toggle("bad", Boolean(answer?.refused));
+  }
+
+  // Why the run of these inputs cannot be made, or null.
+  async refused() {
+    const answer = await this.answer();
+    return answer?.refused ?? null;
+  }
+}
+
+function sentence({ needs, holds, device }) {
+  const machine = navigator.deviceMemory, most = holds === null ? (device === "webgpu" ? " on the GPU" : "") : ` of ${memory(holds)}`;
+  const unsure = device !== "webgpu" && machine && needs > machine * 2 ** 30 ? `; this machine has ${machine} GB or more` : "";
+  return `Needs ${memory(needs)}${most}${unsure}`;
+}
+
+function told({ parts, device }) {
+  const list = Object.entries(parts).filter(([, nbytes]) => nbytes).map(([name, nbytes]) => `${NAMES[name]} ${memory(nbytes)}`);
+  const most = "The first step, which is recorded, holds the most.";
+  return `Counted before the run: ${list.join(", ")}. ${most}${device === "webgpu" ? " A browser does not tell how much memory a GPU has." : ""}`;
+}
+
+// As in "1.2 GB": powers of 1024, as memory is sold.
+export function memory(nbytes) {
+  const amount = nbytes / 2 ** 30;
+  if (amount >= 0.95) return `${amount < 9.95 ? amount.toFixed(1).replace(/\.0$/, "") : amount.toFixed(0)} GB`;
+  return nbytes >= 0.95 * 2 ** 20 ? `${(nbytes / 2 ** 20).toFixed(0)} MB` : `${(nbytes / 2 ** 10).toFixed(0)} kB`;
+}

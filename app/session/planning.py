@@ -1,0 +1,56 @@
+"""What the run that the inputs describe will hold in memory, for the page: counted by `tinygpt.planning`, which computes nothing and
+leaves the run that is under way as it is.
+"""
+
+from . import requests
+
+KEPT = 64  # answers; the oldest goes first
+_answers = {}
+
+
+@requests.handles("plan")
+def plan(args, part):
+    """{settings: the inputs' values, machine: GiB that the browser tells of or None, texts: {name: bytes} of the page's own}.
+
+    {"device", "needs": bytes, "holds": bytes or None, "parts": {name: bytes}, "refused": the sentence why it cannot fit, or None}.
+    """
+    import tinygpt
+    from tinygpt import loop, planning, room
+    from tinygpt.devices.wasm64 import Wasm64Device
+
+    settings, machine = {k: v for k, v in args["settings"].items() if k != "threads"}, args.get("machine")
+    _, shape, config = loop.configured(settings)
+    device = tinygpt.get_device()
+    tokens = _tokens(config.corpus, args.get("texts") or {})
+    key = shape, config.batch_size, bool(config.eval_interval), tokens, device.name, machine
+    if key not in _answers:
+        counted, capacity = planning.plan(shape, config, tokens), planning.holds(device, machine)
+        if device.name == "wasm" and counted.total > room.FILLED * capacity and _wide():
+            capacity = planning.holds(Wasm64Device, machine)
+        if len(_answers) >= KEPT:
+            del _answers[next(iter(_answers))]
+        _answers[key] = {
+            "device": device.name,
+            "needs": counted.total,
+            "holds": capacity,
+            "parts": {name: getattr(counted, name) for name in ("parameters", "gradients", "moments", "activations", "tokens")},
+            "refused": planning.refusal(shape, config, device, capacity, tokens),
+        }
+    return _answers[key]
+
+
+def _wide():
+    """Whether a run that passes 32-bit memory would be given 64-bit memory."""
+    try:
+        import tinygpt_extension64 as host
+    except ImportError:
+        return False
+    return not host.missing
+
+
+def _tokens(corpus, texts):
+    """Tokens of a corpus, one a byte as in train.py, where its size is known without reading it; else 0."""
+    from tinygpt.corpora import CORPORA
+
+    known = CORPORA.get(corpus)
+    return (known.bytes or 0) if known else int(texts.get(corpus, 0))

@@ -1,0 +1,163 @@
+"""What a training run will hold, before it starts: the loop's own step runs on a device that only counts (devices/planning.py).
+
+    planning.plan(ModelConfig(...), TrainConfig(...)) -> Plan
+
+The count is the run's: parameters, gradients and moments, the arena of an evaluation, then the first step, which runs op by op while it is
+recorded (compiled.py) and holds the most, and the arena that every later step takes instead. On a GPU, sizes are about those of a CPU.
+"""
+
+import contextlib
+from dataclasses import dataclass, replace
+
+from .devices.planning import PlanningDevice
+from .ops import random
+from .state import no_grad, state
+
+LEAST_SAID_MOST = 8  # GiB: the least that a browser calls a machine's memory when it does not want to say how much more there is
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Bytes. total: the most that is held at once. largest: the largest piece, which must fit into one buffer of a GPU."""
+
+    parameters: int
+    gradients: int
+    moments: int
+    tokens: int  # the corpus on the device
+    activations: int  # the arena of the step that is replayed
+    steady: int  # held while steps are replayed
+    total: int
+    largest: int
+
+
+def plan(shape, config, tokens=0, make=None):
+    """The Plan of a run of ModelConfig `shape` and TrainConfig `config` over a corpus of so many tokens. make(shape): the model (a GPT).
+
+    Touches nothing of a run that is under way: neither its random numbers nor its recorded Programs.
+    """
+    from .model import GPT
+
+    with _counting() as device:
+        model = (make or GPT)(shape)
+        run = _Run(model, shape, config, tokens)
+        if config.eval_interval:
+            run.evaluate()
+        for _ in range(2):
+            run.step()
+        one, program = 4 * run.optimizer.flat.n, run.step.program
+        activations = program.planned_bytes if program is not None else 0
+        return Plan(one, one, one * run.optimizer.moments, 4 * tokens, activations, device.in_use(), device.peak, device.largest)
+
+
+class _Run:
+    """A model with the optimizer, the compiled step and the evaluation of train.py."""
+
+    def __init__(self, model, shape, config, tokens):
+        from . import optim
+        from .compiled import compile
+        from .creation import empty
+        from .tensor import int32
+
+        length = max(tokens, shape.context + 1)
+        self.model, self.tokens = model, empty(length, dtype=int32)
+        self.optimizer = optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr)
+
+        def batch():
+            return random.batch_windows(self.tokens, config.batch_size, shape.context, 0, length)
+
+        @compile
+        def step():
+            _, loss = model(*batch())
+            optimizer.zero_grad()
+            loss.backward()
+            norm = optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss, norm
+
+        self.step, self.loss = step, compile(lambda: model.loss(*batch()))
+
+    def evaluate(self):
+        from .generate import evaluating
+
+        with no_grad(), evaluating(self.model):
+            self.loss()
+
+
+@contextlib.contextmanager
+def _counting():
+    """A new PlanningDevice is the current device, with a random stream of its own; afterwards all is as it was."""
+    before = state.device, state.layout, state.epoch, random.default_generator
+    state.device, random.default_generator = PlanningDevice(), random.Generator(0)
+    try:
+        yield state.device
+    finally:
+        # The numbers of layouts given out meanwhile name nothing that is left.
+        state.device, state.layout, state.epoch, random.default_generator = before
+
+
+def holds(device, machine=None):
+    """Bytes that `device` can hold at most, or None where nobody knows.
+
+    machine: GiB that the host is said to have, to the nearest power of two (navigator.deviceMemory; 8, or 32, where there is more).
+    """
+    known = [device.capacity] if device.capacity is not None else []
+    if machine and machine < LEAST_SAID_MOST:
+        known.append(int(machine * 1.5 * 2**30))
+    return min(known, default=None)
+
+
+def refusal(shape, config, device, capacity, tokens=0):
+    """Why a run cannot fit on `device`, of which `capacity` bytes may be used (None: nobody knows), and what would fit: a sentence.
+
+    None where it fits.
+    """
+    limits = [(lambda p: p.total, capacity, "needs about %s of memory, and at most %s can be had here")]
+    limits += [(lambda p: p.largest, device.largest, "needs %s in one piece, and this GPU gives at most %s")]
+    limits = [limit for limit in limits if limit[1] is not None]
+
+    def of(shape, batch):
+        return plan(shape, replace(config, batch_size=batch), tokens)
+
+    def problem(needed):
+        for amount, most, words in limits:
+            if amount(needed) > most:
+                return words % (in_words(amount(needed)), in_words(most))
+        return None
+
+    def largest_batch(shape, whole):
+        """The largest that fits, below the config's, whose Plan is `whole`; or 0. Memory grows evenly with the batch."""
+        batch = config.batch_size
+        one = of(shape, 1)
+        if batch == 1 or problem(one):
+            return 0
+        for amount, most, _ in limits:
+            if amount(whole) > most:
+                batch = min(batch - 1, 1 + int((most - amount(one)) / (amount(whole) - amount(one)) * (batch - 1)))
+        while problem(of(shape, batch)):
+            batch -= 1
+        return batch
+
+    needed = of(shape, config.batch_size)
+    why = problem(needed)
+    if why is None:
+        return None
+    ways, again = [], replace(shape, recompute=True)
+    if capacity is None or needed.steady - needed.activations < capacity:  # else the weights alone are too much
+        recomputed = of(again, config.batch_size)
+        if not shape.recompute and not problem(recomputed):
+            ways.append("turn Recompute on under More, then it needs about %s" % in_words(recomputed.total))
+        batch = largest_batch(shape, needed)
+        if batch:
+            ways.append("take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
+        elif not ways and not shape.recompute and (batch := largest_batch(again, recomputed)):
+            ways.append("turn Recompute on under More and take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
+    return "This run %s: %s." % (why, ", or ".join(ways) or "choose a smaller preset")
+
+
+def in_words(nbytes):
+    """As in "1.2 GB", "269 MB" (powers of 1024, as memory is sold)."""
+    for unit, size in (("GB", 2**30), ("MB", 2**20)):
+        if nbytes >= 0.95 * size:
+            amount = nbytes / size
+            return "%s %s" % (("%.1f" % amount).removesuffix(".0") if unit == "GB" and amount < 9.95 else "%.0f" % amount, unit)
+    return "%.0f kB" % (nbytes / 2**10)

@@ -1,0 +1,182 @@
+"""The memory of a run, counted before it starts, against what the run then holds."""
+
+import gc
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+import tinygpt
+from tinygpt import corpora, loop, nn, optim, planning, train
+from tinygpt.config import PRESETS, ModelConfig, TrainConfig
+from tinygpt.ops import random
+from tinygpt.state import state
+
+pytestmark = pytest.mark.fast
+SHAPE = ModelConfig(vocab_size=256, context=16, layers=3, d_model=48, heads=3, dropout=0.1)
+CONFIG = TrainConfig(batch_size=8)
+
+def test_a_count_leaves_a_run_that_is_under_way_as_it_is(native):
+    def trained(count):
+        tinygpt.manual_seed(3)
+        model = tinygpt.GPT(SHAPE)
+        optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
+        tokens = tinygpt.randint(0, 256, (300,))
+
+        @tinygpt.compile
+        def step():
+            _, loss = model(*random.batch_windows(tokens, 4, SHAPE.context, 0, 270))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        losses, held = [], []
+        for _ in range(4):
+            losses.append(step().item())
+            held.append(native.in_use())
+            if count:
+                assert planning.plan(SHAPE, CONFIG, 1000).total > 0
+            assert native.in_use() == held[-1] and tinygpt.get_device() is native
+        return losses, step.captures, random.default_generator.fork(), tinygpt.rand(2).tolist()
+
+    assert trained(count=True) == trained(count=False)
+
+
+def test_an_error_in_a_counted_model_leaves_all_as_it_was(native):
+    def broken(shape):
+        raise RuntimeError("no such model")
+
+    before = state.layout, random.default_generator
+    with pytest.raises(RuntimeError, match="no such model"):
+        planning.plan(SHAPE, CONFIG, make=broken)
+    assert (state.layout, random.default_generator) == before and tinygpt.get_device() is native
+
+
+def test_any_model_can_be_counted(native):
+    class Wider(tinygpt.GPT):
+        def __init__(self, shape):
+            super().__init__(shape)
+            self.more = nn.Linear(1000, 1000, bias=False)
+
+        def loss(self, ids, targets):
+            return self(ids, targets)[1]
+
+    plain, wider = planning.plan(SHAPE, CONFIG), planning.plan(SHAPE, CONFIG, make=Wider)
+    assert wider.parameters == plain.parameters + 4_000_000
+    assert wider.total > plain.total + 16_000_000
+
+
+class Holds:
+    """A device by its limits."""
+
+    def __init__(self, largest=None):
+        self.largest = largest
+
+
+def test_what_fits_is_not_refused():
+    needed = planning.plan(SHAPE, CONFIG)
+    assert planning.refusal(SHAPE, CONFIG, Holds(), needed.total) is None
+    assert planning.refusal(SHAPE, CONFIG, Holds(needed.largest), None) is None
+
+
+@pytest.mark.parametrize("limited", ["capacity", "largest"])
+def test_a_refusal_names_a_batch_and_a_recomputation_that_fit(limited):
+    large = TrainConfig(batch_size=300)
+    limit = getattr(planning.plan(SHAPE, TrainConfig(batch_size=200)), "total" if limited == "capacity" else "largest")
+
+    def refused(shape, config):
+        return planning.refusal(shape, config, Holds(limit if limited == "largest" else None), limit if limited == "capacity" else None)
+
+    sentence = refused(SHAPE, large)
+    assert sentence.startswith("This run needs ") and planning.in_words(limit) in sentence
+    assert "turn Recompute on" in sentence and refused(replace(SHAPE, recompute=True), large) is None
+    batch = int(re.search("batch of at most (\\d+)", sentence)[1])
+    assert batch in (199, 200) and refused(SHAPE, TrainConfig(batch_size=batch)) is None
+    assert "\n" not in sentence and sentence.count(".") <= 3
+
+
+def test_weights_that_alone_are_too_much_ask_for_a_smaller_model():
+    shape = PRESETS["massive"].model
+    sentence = planning.refusal(shape, PRESETS["massive"].train, Holds(), 300 << 20)
+    assert sentence.endswith("choose a smaller preset.")
+
+
+def test_a_small_machine_holds_no_more_than_it_has_and_a_large_one_does_not_say():
+    class Four:
+        capacity = 4 << 30
+
+    assert planning.holds(Four(), machine=None) == 4 << 30
+    assert planning.holds(Four(), machine=8) == 4 << 30, "8 may mean any number above"
+    assert planning.holds(Four(), machine=2) == 3 << 30
+    Four.capacity = None
+    assert planning.holds(Four()) is None
+
+
+def test_the_count_takes_milliseconds():
+    planning.plan(PRESETS["tiny"].model, PRESETS["tiny"].train)
+    began = time.process_time()
+    planning.plan(PRESETS["xl"].model, PRESETS["xl"].train)
+    assert time.process_time() - began < 0.5  # 0.05 alone on the machine
+
+
+# ---- memory that does not suffice --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def limited(native):
+    """limited(bytes): the native device holds so many more than it does now."""
+    loop.current = None
+    gc.collect()
+    before = native.capacity
+
+    def limit(more):
+        native.release_arena()
+        native.capacity = native.in_use() + more
+
+    yield limit
+    native.capacity = before
+
+
+def test_a_run_that_passes_the_memory_ends_with_a_sentence_and_goes_on_in_less(limited, messages):
+    corpora.provide("letters", "All the letters of a text. " * 800)
+    small, large = (planning.plan(PRESETS["medium"].model, TrainConfig(batch_size=b), 21600).total for b in (4, 64))
+    limited(small + (4 << 20))
+    loop.set_settings(dict(preset="medium", steps=3, corpus="letters", sample_interval=0, eval_interval=0, batch_size=64))
+    with pytest.raises(MemoryError, match="would not fit beside the .* in use on native of the .* at most; use a smaller batch") as caught:
+        loop.run(train.train)
+    assert large > small + (4 << 20) and "\n" not in str(caught.value)
+    run = loop.current
+    assert run.step == 0 and set(run.kept) == {"data", "model", "optimizer"}
+    del caught
+    loop.set_settings(dict(preset="medium", steps=3, corpus="letters", sample_interval=0, eval_interval=0, batch_size=4))
+    assert loop.run(train.train, resume=run).step == 3
+
+
+def test_memory_that_python_has_not_collected_is_found_before_a_refusal(limited):
+    limited(64 << 20)
+
+    class Cycle:
+        pass
+
+    gc.disable()
+    try:
+        cycle = Cycle()
+        cycle.me, cycle.held = cycle, tinygpt.empty(12 << 20)
+        del cycle
+        assert tinygpt.empty(12 << 20).numel() == 12 << 20
+    finally:
+        gc.enable()
+
+
+def test_the_arena_gives_way_and_comes_back(limited, native):
+    x = tinygpt.ones(1 << 20)
+    twice = tinygpt.compile(lambda: ((x * 2.0 + 1.0) @ x).sum())
+    assert twice().item() == twice().item() == 3.0 * 2**20
+    assert native.arena_bytes > 4 << 20
+    native.capacity = native.in_use() + (2 << 20)
+    held = tinygpt.empty(1 << 20)
+    assert native.arena_bytes == 0
+    native.capacity += 8 << 20
+    assert twice().item() == 3.0 * 2**20 and held.numel() == 1 << 20

@@ -1,0 +1,104 @@
+"""What a run is said to need before it starts is what its training then holds, and 64-bit memory is chosen by that."""
+
+from dataclasses import replace
+
+import pytest
+
+import tinygpt
+from tinygpt import config, loop, room, train
+from tinygpt.devices.base import Device
+
+pytestmark = pytest.mark.fast
+
+
+def peak_of_training(device, monkeypatch, settings):
+    """The most bytes that a short run of the page's loop holds at once, beyond what was there before."""
+    before, most = device.in_use(), [0]
+    taken = device._taken
+
+    def noted(nbytes):
+        address = taken(nbytes)
+        most[0] = max(most[0], device.in_use())
+        return address
+
+    monkeypatch.setattr(device, "_taken", noted)
+    loop.set_settings(settings)
+    loop.run(train.train)
+    return most[0] - before
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.1}, {"batch_size": 3}], ids=str)
+@pytest.mark.parametrize("preset", ["small", "large"])
+def test_what_is_needed_is_what_training_holds(native, messages, monkeypatch, preset, options):
+    chosen = config.PRESETS[preset]
+    settings = {"preset": preset, "steps": 4, "eval_interval": 3, "sample_interval": 3, "sample_tokens": 3, **options}
+    held = peak_of_training(native, monkeypatch, settings)
+    shape = replace(chosen.model, dropout=options.get("dropout", 0.0))
+    said = room.training_bytes(shape, replace(chosen.train, batch_size=options.get("batch_size", chosen.train.batch_size)))
+    assert held <= said <= 1.35 * held, (held / 2**20, said / 2**20)
+
+
+class Memory(Device):
+    """A device that only has a capacity."""
+
+    def __init__(self, name, capacity):
+        self.name, self.capacity, self.reserved = name, capacity, []
+
+    def in_use(self):
+        return 1000
+
+    def close(self):
+        self.closed = True
+
+    def reserve(self, nbytes):
+        self.reserved.append(nbytes)
+
+
+@pytest.fixture
+def memories(monkeypatch):
+    """wasm and wasm64 as a tab has them; wasm is the current device."""
+    made = {"wasm": Memory("wasm", 2**32), "wasm64": Memory("wasm64", 2**34)}
+    before = tinygpt.get_device()
+    monkeypatch.setattr(tinygpt.devices, "_made", {**tinygpt.devices._made, **made})
+    monkeypatch.setattr(room, "_widened", False)
+    tinygpt.set_device("wasm")
+    yield made
+    tinygpt.state.state.device = before
+
+
+def settle(preset):
+    loop.set_settings({"preset": preset})
+    loop.Run().settings()
+    return tinygpt.get_device().name
+
+
+def test_behemoth_gets_64_bit_memory_and_the_next_run_that_fits_goes_back(memories, messages):
+    assert [settle(preset) for preset in ("mega", "behemoth", "behemoth", "mega")] == ["wasm", "wasm64", "wasm64", "wasm"]
+    assert memories["wasm64"].closed and "wasm64" not in tinygpt.devices._made
+    assert [m["device"] for m in messages if m["type"] == "device"] == ["wasm64", "wasm"]
+    behemoth = config.PRESETS["behemoth"]
+    assert memories["wasm64"].reserved == [room.training_bytes(behemoth.model, behemoth.train) + 1000] * 2
+    assert 7.6e9 < memories["wasm64"].reserved[0] < memories["wasm64"].capacity
+
+
+def test_64_bit_memory_that_was_chosen_by_hand_stays(memories, messages):
+    loop.choose_device("wasm64")
+    assert settle("tiny") == "wasm64"
+
+
+def test_where_there_is_no_64_bit_memory_a_note_says_so(memories, messages, monkeypatch):
+    def refuse(name):
+        raise RuntimeError("64-bit memory is not to be had here: it needs another browser")
+
+    monkeypatch.setattr(room, "set_device", refuse)
+    assert settle("behemoth") == "wasm"
+    (note,) = [m["text"] for m in messages if m["type"] == "note"]
+    assert "32-bit memory cannot hold" in note and "needs another browser" in note
+
+
+def test_a_run_that_goes_on_stays_where_it_is(memories, messages):
+    run = loop.Run()
+    run.kept["model"] = object()
+    loop.set_settings({"preset": "behemoth"})
+    run.settings()
+    assert tinygpt.get_device().name == "wasm" and memories["wasm"].reserved == []
