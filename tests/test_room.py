@@ -1,5 +1,6 @@
 """What a run is said to need before it starts is what its training then holds, and 64-bit memory is chosen by that."""
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,12 @@ pytestmark = pytest.mark.fast
 
 
 def peak_of_training(device, monkeypatch, settings):
-    """The most bytes that a short run of the page's loop holds at once, beyond what was there before."""
+    """The most bytes that a short run of the page's loop holds at once, beyond what was there before and the text."""
+    loop.current = None
+    gc.collect()
+    if device.arena:  # of earlier tests
+        device.free(device.arena)
+        device.arena, device.arena_bytes, device.arena_version = 0, 0, device.arena_version + 1
     before, most = device.in_use(), [0]
     taken = device._taken
 
@@ -23,8 +29,8 @@ def peak_of_training(device, monkeypatch, settings):
 
     monkeypatch.setattr(device, "_taken", noted)
     loop.set_settings(settings)
-    loop.run(train.train)
-    return most[0] - before
+    text = loop.run(train.train).kept["data"].tokens
+    return most[0] - before - 4 * text.numel()
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.1}, {"batch_size": 3}], ids=str)
@@ -35,7 +41,7 @@ def test_what_is_needed_is_what_training_holds(native, messages, monkeypatch, pr
     held = peak_of_training(native, monkeypatch, settings)
     shape = replace(chosen.model, dropout=options.get("dropout", 0.0))
     said = room.training_bytes(shape, replace(chosen.train, batch_size=options.get("batch_size", chosen.train.batch_size)))
-    assert held <= said <= 1.35 * held, (held / 2**20, said / 2**20)
+    assert held <= said <= 1.3 * held, (held / 2**20, said / 2**20)
 
 
 class Memory(Device):
