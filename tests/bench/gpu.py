@@ -88,8 +88,8 @@ with f32 sums, the latter on the GPU's matrix units. A visitor's flags: WebGPU a
 
 
 def of_gpu(row):
-    """Whether a row of public/speed.json was measured on a GPU."""
-    return row["device"] in ("webgpu", "cuda")
+    """Whether a row of public/speed.json is one of this bench, not of `make bench`."""
+    return row["device"] == "cuda" or "flags" in row
 
 
 def report(rows):
