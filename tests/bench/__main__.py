@@ -2,7 +2,7 @@
 
     python3 -m tests.bench [--presets tiny,small,...] [--threads 2] [--no-peers] [--peer-seconds 120] [--adapter hardware] [--no-write]
 
-Writes public/speed.json and docs/performance.md (report.py). TinyGPT in Chromium and in Node with one thread and with all, natively, and on
+Writes public/speed.json, public/roofline.json (the kernels of the largest preset in Chromium) and docs/performance.md (report.py). TinyGPT in Chromium and in Node with one thread and with all, natively, and on
 WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm and WebGPU. All start from the same weights, see the same batches, and must have
 the same losses in the first steps, or nothing is written. Each is then warmed up, and they take turns of a few steps, so that a
 slow moment of the machine falls on all of them. What cannot be measured here has a row as well, which says why ("missing").
@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 
 from tests import hosts
-from tests.bench import gpu, job, report
+from tests.bench import gpu, job, kernels, report
 from tests.bench.contenders import TURNS, Contender, Peer, PyTorch, summary
 from tests.hosts import adapters
 from tinygpt import __version__
@@ -117,6 +117,7 @@ def main():
         for preset in options.presets.split(","):
             rows += [row | about for row in measure(preset, contenders, folder, say=lambda text: print(text, flush=True))]
             rows += [report.missing(preset, c, why) | about for c, why in absent]
+        roofline = kernels.measure("chromium", options.threads, preset) | about
     speed = hosts.ROOT / "public" / "speed.json"
     kept = [r for r in json.loads(speed.read_text()) if gpu.of_gpu(r)]  # another machine's
     text = report.report(rows) + gpu.report(kept)
@@ -124,6 +125,7 @@ def main():
         print(text)
         return
     speed.write_text(json.dumps(rows + kept, indent=1) + "\n")
+    (hosts.ROOT / "public" / "roofline.json").write_text(json.dumps([roofline], indent=1) + "\n")
     (hosts.ROOT / "docs" / "performance.md").write_text(text)
 
 
