@@ -2,10 +2,11 @@
 
     python3 -m tests.bench [--presets tiny,small,...] [--threads 2] [--no-peers] [--peer-seconds 120] [--adapter hardware] [--no-write]
 
-Writes public/speed.json, public/roofline.json (the kernels of the largest preset in Chromium) and docs/performance.md (report.py). TinyGPT in Chromium and in Node with one thread and with all, natively, and on
-WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm and WebGPU. All start from the same weights, see the same batches, and must have
-the same losses in the first steps, or nothing is written. Each is then warmed up, and they take turns of a few steps, so that a
-slow moment of the machine falls on all of them. What cannot be measured here has a row as well, which says why ("missing").
+Writes public/speed.json, public/roofline.json (the kernels of the largest preset in Chromium) and docs/performance.md (report.py).
+TinyGPT in Chromium and in Node with one thread and with all, natively, and on WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm
+and WebGPU. All start from the same weights, see the same batches, and must have the same losses in the first steps, or nothing is
+written. Each is then warmed up, and they take turns of a few steps, so that a slow moment of the machine falls on all of them. What
+cannot be measured here has a row as well, which says why ("missing").
 """
 
 import argparse
