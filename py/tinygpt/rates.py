@@ -11,8 +11,9 @@ import statistics
 import time
 from collections import Counter
 
-from . import kernels, profile
+from . import kernels
 from .measure import StepBench
+from .profile import flops, moved_bytes
 
 SAMPLE_SECONDS, SAMPLES = 0.003, 7
 MOST_LAUNCHES = 2000  # in one sample
@@ -54,7 +55,7 @@ def _row(program, launch, count):
     return {
         "kernel": kernel.name, "shape": shape(kernel, params), "launches": count,
         "ms": statistics.median(ms), "min_ms": min(ms), "max_ms": max(ms),
-        "flops": profile.flops(kernel, params), "bytes": profile.moved_bytes(kernel, buffers, params),
+        "flops": flops(kernel, params), "bytes": moved_bytes(kernel, buffers, params),
     }  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _reads_out(kernel, params):
     return kernel.Params(*params).beta != 0
 
 
-_STRIDES = tuple("%s_%s" % (x, y) for x in "qkvox" for y in "bth")
+_STRIDES = tuple("%s_%s" % (x, y) for x in ("q", "k", "v", "o", "x", "do", "dq", "dk", "dv") for y in "bth")
 _UNSAID = {*_STRIDES, "lda", "ldb", "ldc", "sa", "sb", "sc", "dtype", "dtype_out", "dtype_x", "offset", "inverse", "ignore", "reduction"}
 _NAMES = {"unary": kernels.UNARY, "unary_backward": kernels.UNARY, "binary": kernels.BINARY, "binary_scalar": kernels.BINARY,
           "reduce": kernels.REDUCE}  # fmt: skip
