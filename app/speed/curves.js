@@ -61,6 +61,7 @@ export class Curves {
   options() {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const font = `13px ${colour("--sans")}`, last = this.presets.length - 1;
+    const { visible } = this; // uPlot draws a little later: of the curves that it was made with
     const axis = { stroke: colour("--muted"), font, labelFont: font, grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     return {
       ...this.size(), legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
@@ -69,11 +70,11 @@ export class Curves {
         { ...axis, splits: () => this.presets.map((_, i) => i), values: () => this.presets },
         { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null || !/^[125]/.test(value.toExponential()) ? null : shown(value))) },
       ],
-      series: [{}, ...this.visible.map((curve) => {
+      series: [{}, ...visible.map((curve) => {
         const stroke = curve.mine ? colour("--text") : colour(COLOURS[curve.implementation] ?? "--muted");
         return { stroke, width: curve.mine ? 3 : curve.threads === 1 ? 1 : 2, dash: dashOf(curve), spanGaps: true, points: { show: true, size: 6, fill: stroke } };
       })],
-      hooks: { draw: [(plot) => this.drawSpreads(plot)], setCursor: [(plot) => this.read(plot)] },
+      hooks: { draw: [(plot) => this.drawSpreads(plot, visible)], setCursor: [(plot) => this.read(plot)] },
     };
   }
 
@@ -88,10 +89,10 @@ export class Curves {
     return number(row, this.metric) === null ? null : METRICS[this.metric].spread(row);
   }
 
-  drawSpreads(plot) {
+  drawSpreads(plot, visible) {
     const { ctx } = plot, cap = CAP * devicePixelRatio;
     ctx.save();
-    this.visible.forEach(({ rows }, index) => {
+    visible.forEach(({ rows }, index) => {
       ctx.strokeStyle = plot.series[index + 1].stroke();
       ctx.lineWidth = devicePixelRatio;
       ctx.beginPath();
