@@ -6,6 +6,7 @@ import { METRICS, number, PRESETS, shown } from "./rows.js";
 
 const COLOURS = { TinyGPT: "--train", PyTorch: "--validation", "jax-js": "--good", "TensorFlow.js": "--keyword" };
 const CAP = 3; // px, half the width of a bar's ends
+const NARROW = 520; // px: names under the axis stand at an angle
 const NEAR = 32; // px from the pointer to a point that is read out
 
 // Dashes tell places of one implementation apart.
@@ -61,13 +62,14 @@ export class Curves {
   options() {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const font = `13px ${colour("--sans")}`, last = this.presets.length - 1;
+    const narrow = this.size().width < NARROW;
     const { visible } = this; // uPlot draws a little later: of the curves that it was made with
     const axis = { stroke: colour("--muted"), font, labelFont: font, grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     return {
       ...this.size(), legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false, range: () => [-0.3, last + 0.3] }, y: { distr: 3, range: () => this.range() } },
       axes: [
-        { ...axis, splits: () => this.presets.map((_, i) => i), values: () => this.presets },
+        { ...axis, ...(narrow && { rotate: -45, size: 64 }), splits: () => this.presets.map((_, i) => i), values: () => this.presets },
         { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null || !/^[125]/.test(value.toExponential()) ? null : shown(value))) },
       ],
       series: [{}, ...visible.map((curve) => {

@@ -52,8 +52,8 @@ export class Roofline {
   }
 
   rangeY() {
-    const { gflop_s: peak } = this.data.peaks;
-    return [Math.min(...this.points.map(({ y }) => y)) / 1.5, peak * 1.5];
+    const ys = this.points.map(({ y }) => y);
+    return [Math.min(...ys) / 1.5, Math.max(this.data.peaks.gflop_s, ...ys) * 1.5];
   }
 
   options() {
@@ -86,7 +86,7 @@ export class Roofline {
     ctx.font = `${12 * devicePixelRatio}px ${colour("--sans")}`;
     const [left] = this.rangeX(), [bottom] = this.rangeY();
     for (const { bytes, gb_s } of this.data.peaks.bandwidth) {
-      const x = Math.max(left * 1.2, (bottom * 1.6) / gb_s);
+      const x = Math.max(left * 1.5, (bottom * 1.6) / gb_s);
       ctx.fillText(size(bytes), plot.valToPos(x, "x", true), plot.valToPos(x * gb_s, "y", true) - 4 * devicePixelRatio);
     }
     ctx.restore();

@@ -26,8 +26,7 @@ export function number(row, metric) {
 /** What makes a curve: one implementation in one place on one machine. */
 export const curveOf = (row) => [machineOf(row), row.implementation, row.device, row.host, row.threads, row.precision, row.flags ?? ""].join(" ");
 
-// Rows of `tests.bench.gpu` name the GPU in their builds only.
-export const machineOf = (row) => row.machine ?? (/NVIDIA [^,]*/.exec(row.build)?.[0] || "another machine with a GPU");
+export const machineOf = (row) => row.machine;
 
 const FLAGS = { visitor: "", full: ", all flags" };
 const DEVICES = { cpu: "", cuda: " CUDA", webgpu: " WebGPU" };

@@ -138,6 +138,8 @@ def merge(files):
     """Puts the rows of `files` into public/speed.json and their tables into docs/performance.md."""
     speed, text = hosts.ROOT / "public" / "speed.json", hosts.ROOT / "docs" / "performance.md"
     new = [r for name in files for r in json.loads(pathlib.Path(name).read_text())]
+    machine = next((r["build"].partition(", ")[2] for r in new if r["device"] == "cuda"), "a machine with a GPU")
+    new = [r | {"machine": machine} for r in new]
     rows = [r for r in json.loads(speed.read_text()) if not of_gpu(r)] + new
     speed.write_text(json.dumps(rows, indent=1) + "\n")
     text.write_text(text.read_text().split("\n## On a GPU")[0].rstrip("\n") + "\n" + report(rows))

@@ -3,10 +3,12 @@
 In the browser and in Node by the same WebAssembly probe as on the Speed page (app/bridges/peak.js); natively by probe.c.
 """
 
+import atexit
 import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -36,6 +38,7 @@ def working_sets():
 @functools.cache
 def _native_probe():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tinygpt-probe-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     source = pathlib.Path(__file__).with_name("probe.c")
     subprocess.run(["cc", "-O2", "-march=native", "-ffp-contract=fast", "-pthread", str(source), "-o", str(folder / "probe")], check=True)
     return folder / "probe"

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define ACCUMULATORS 12
+#define TURNS 80000
 #define SECONDS 0.12
 #define ROUNDS 3
 typedef float Vector __attribute__((vector_size(32)));
@@ -28,20 +29,20 @@ static double now(void) {
 #define LANES (sizeof(Vector) / sizeof(float))
 #define KEEP(v) __asm__ volatile("" : "+x"(v))  // the compiler may not look through
 
+// Twelve chains in registers of their own; x is new in every turn, so that no product is computed once for all.
+#define EACH(DO) DO(a0) DO(a1) DO(a2) DO(a3) DO(a4) DO(a5) DO(a6) DO(a7) DO(a8) DO(a9) DO(a10) DO(a11)
+#define MAKE(a) Vector a = y;
+#define STEP(a) a += x * y; KEEP(a);
+
 static double fma_turns(void) {
-  Vector x = {0}, y = {0}, a[ACCUMULATORS];
+  Vector x = {0}, y = {0};
   x += 1e-9f, y += 0.5f;
-  KEEP(x);
-  KEEP(y);
-  for (int i = 0; i < ACCUMULATORS; i++) a[i] = y;
-  for (int turn = 0; turn < 80000; turn++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < ACCUMULATORS; i++) {
-      a[i] += x * y;
-      KEEP(a[i]);
-    }
+  EACH(MAKE)
+  for (int turn = 0; turn < TURNS; turn++) {
+    KEEP(x);
+    EACH(STEP)
   }
-  return 80000.0 * ACCUMULATORS * LANES * 2;
+  return (double)TURNS * ACCUMULATORS * LANES * 2;
 }
 
 static double sweep(enum Kind kind, Vector* data, size_t bytes) {
