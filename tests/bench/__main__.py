@@ -36,6 +36,8 @@ def field(threads, folder, adapter, peers, peer_seconds):
     on_gpu = [Contender("webgpu", "chromium", None, variant=adapter)]
     on_gpu += [Peer(library, "webgpu", threads, folder, adapter, peer_seconds) for library in libraries]
     reason = no_gpu(adapter)
+    if reason:
+        hosts.stop("chromium", adapter)  # it would stand beside the others
     return (cpu, [(c, reason) for c in on_gpu]) if reason else (cpu + on_gpu, [])
 
 

@@ -56,6 +56,7 @@ def test_pytorch_makes_the_same_first_steps(folder):
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["jax", "tfjs"])
 def test_a_peer_makes_the_same_first_steps_and_another_step_is_noticed(folder, library):
     place, losses = folder
