@@ -16,7 +16,7 @@ from .measure import StepBench
 from .profile import flops, moved_bytes
 
 SAMPLE_SECONDS, SAMPLES = 0.003, 7
-ENOUGH_SECONDS = 0.3  # of one launch's samples: then three are enough
+ENOUGH_SECONDS = 0.3  # of one launch's samples: no further one begins then
 MOST_LAUNCHES = 2000  # in one sample
 UPDATES = 8  # in one sample of a launch that updates in place: its numbers must not run away
 
@@ -61,7 +61,7 @@ def _row(program, launch, count):
 
 
 def _samples(program, launch):
-    """Seconds of one launch, SAMPLES times or three times where it takes long. What it writes is put back."""
+    """Seconds of one launch, SAMPLES times, or fewer times where it takes long. What it writes is put back."""
     device, arena = program.device, program.planned_bytes
     kernel, buffers, params = launch
     extent = kernel.extent(params)
@@ -93,7 +93,7 @@ def _samples(program, launch):
     many = device.load([launch] * n, arena)
     out = []
     try:
-        while len(out) <= SAMPLES and (len(out) <= 3 or n * sum(out) < ENOUGH_SECONDS):
+        while len(out) <= SAMPLES and (len(out) < 2 or n * sum(out) < ENOUGH_SECONDS):
             out.append(sample(many, n))
             if updated:
                 restore()
