@@ -72,6 +72,7 @@ function drawRemarks() {
       found.set(key, [...(found.get(key) ?? []), row.preset]);
     }
   }
+  part("remarks").closest("details").hidden = !found.size;
   part("remarks").replaceChildren(...[...found].map(([text, presets]) => {
     return Object.assign(document.createElement("li"), { textContent: sentence(`${text} (${presets.join(", ")})`) });
   }));
