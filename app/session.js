@@ -247,6 +247,15 @@ export class Session extends EventTarget {
     this.start();
   }
 
+  // Python goes for good, and what waits for it is told `reason`.
+  end(reason) {
+    this.worker.terminate();
+    this.state = "ended";
+    this.settle({ ok: false, status: "stopped", error: reason, result: null, stdout: "" });
+    this.rejectReady(new Error(reason));
+    this.resolveGraphics({ missing: reason });
+  }
+
   setState(state) {
     this.state = state;
     this.emit("state", { state });

@@ -12,6 +12,7 @@ models.py    the model as a file, and back
 texts.py     the page's own texts
 generating.py, inside.py   text from the model, and what is in it
 completing.py, checking.py  what the editor asks: completions, hover, problems (inferring.py, known.py, scopes.py)
+recommending.py, measuring.py  what training takes on this machine, for *Train your own* and the Speed page
 results.py   values as JSON
 errors.py    tracebacks without our own frames, and the editor's line
 waiting.py   `time.sleep` and `run_sync` that a Stop ends

@@ -17,7 +17,7 @@ from .output import ANSWER, TRAINING
 
 HANDLERS = {}
 # Modules with handlers, imported at the first question.
-FEATURES = ("editing", "models", "texts", "generating", "inside", "completing", "recommending", "planning")
+FEATURES = ("editing", "models", "texts", "generating", "inside", "completing", "recommending", "planning", "measuring")
 LATER = object()  # what a handler returns that will answer later, through the Answer it was given
 PAUSE_LOOK = 100  # ms between two looks for requests while the loop is paused
 ISOLATED = bool(host.isolated)

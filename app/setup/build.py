@@ -23,7 +23,7 @@ START = '<script type="module" src="app/main.js"></script>'  # of app/index.html
 # Files of app/ and public/ that the page never asks for. Python's side is in py/tinygpt.zip.
 NOT_THE_PAGE = (
     "app/index.html", "app/session/", "app/setup/", "app/editor_bundle.js", "app/pyscript.html", "app/bridges/pyscript.js",
-    "public/vendor/bytecode/", "public/vendor/pyscript/", "public/ext/manifest.json", "public/corpora/manifest.json", "public/speed.json",
+    "public/vendor/bytecode/", "public/vendor/pyscript/", "public/ext/manifest.json", "public/corpora/manifest.json",
 )  # fmt: skip
 LATER = "public/models/"  # kept when the page first loads them, not before: models may be large
 # WebAssembly is compiled, JavaScript's eval is not needed. Data sets, and wheels that micropip is told to get, come from other https hosts.

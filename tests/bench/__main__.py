@@ -1,128 +1,135 @@
-"""`make bench`: the speed curve over the presets, all contenders in one run with their repetitions interleaved.
+"""`make bench`: one table over the presets, all implementations in one run with their repetitions interleaved.
 
-    python3 -m tests.bench [--presets tiny,small,...] [--rounds 5] [--threads 2]
+    python3 -m tests.bench [--presets tiny,small,...] [--threads 2] [--no-peers] [--peer-seconds 120] [--adapter hardware] [--no-write]
 
-Writes public/speed.json and docs/performance.md. Every contender is warmed up on a preset, then they take turns of a few steps,
-so that a slow moment of the machine falls on all of them. At least 15 steps each; median, minimum and maximum are of single steps.
+Writes public/speed.json, public/roofline.json (the kernels of the largest preset in Chromium) and docs/performance.md (report.py).
+TinyGPT in Chromium and in Node with one thread and with all, natively, and on WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm
+and WebGPU. All start from the same weights, see the same batches, and must have the same losses in the first steps, or nothing is
+written. Each is then warmed up, and they take turns of a few steps, so that a slow moment of the machine falls on all of them. What
+cannot be measured here has a row as well, which says why ("missing").
 """
 
 import argparse
 import json
 import os
 import platform
+import subprocess
+import tempfile
 
 from tests import hosts
-from tests.bench import gpu
-from tests.bench.contenders import Contender, summary
+from tests.bench import gpu, job, kernels, report
+from tests.bench.contenders import TURNS, Contender, Peer, PyTorch, summary
+from tests.hosts import adapters
+from tinygpt import __version__
 
 PRESETS = ("tiny", "small", "medium", "large", "xl")
-TURN = 3  # steps in a turn
+STEPS = 3  # in a turn
 
 
-def contenders(threads):
-    """Everything that is compared, PyTorch first."""
-    return [
-        Contender("torch", "native", threads),
-        Contender("native", "native", threads),
-        Contender("wasm", "chromium", threads),
-        Contender("wasm", "node", threads),
-    ]
+def field(threads, folder, adapter, peers, peer_seconds):
+    """([contender], [(contender, why it is missing)])."""
+    cpu = [PyTorch(threads, folder), Contender("native", "native", threads)]
+    for host in ("chromium", "node"):
+        cpu += [Contender("wasm", host, count) for count in dict.fromkeys((threads, 1))]
+    libraries = ("jax", "tfjs") if peers else ()
+    cpu += [Peer(library, "wasm", threads, folder, seconds=peer_seconds) for library in libraries]
+    on_gpu = [Contender("webgpu", "chromium", None, variant=adapter)]
+    on_gpu += [Peer(library, "webgpu", threads, folder, adapter, peer_seconds) for library in libraries]
+    reason = no_gpu(adapter)
+    if reason:
+        hosts.stop("chromium", adapter)  # it would stand beside the others
+    return (cpu, [(c, reason) for c in on_gpu]) if reason else (cpu + on_gpu, [])
 
 
-def measure(preset, field, rounds):
-    """[summary] of one preset, the contenders taking turns."""
-    results = {c.name: [] for c in field}
-    for c in field:
+def no_gpu(adapter):
+    """Why Chromium has no GPU of this adapter here, or None."""
+    source = "import tinygpt\nd = tinygpt.get_device()\n[d.build, bool(d.fallback)]"
+    try:
+        device = hosts.value(source, "chromium", device="webgpu", variant=adapter)
+    except (hosts.HostError, adapters.MissingAdapter) as error:
+        return "Chromium reaches no GPU on this machine (%s)" % str(error).strip().split("\n")[-1]
+    if adapter == "hardware" and device[1]:
+        return "Chromium offers only a GPU in software on this machine (%s)" % device[0]
+    return None
+
+
+def measure(preset, contenders, folder, say=print):
+    """[row] of one preset: each contender from nothing, then all in turns."""
+    wanted = job.write(preset, folder)
+    cold, rows, ready = {}, [], []
+    for c in contenders:
+        try:
+            cold[c] = c.cold(preset)
+        except hosts.HostError as error:
+            if c.implementation in ("TinyGPT", "PyTorch"):
+                raise
+            say("%s: %s" % (c.name, error))
+            rows.append(report.missing(preset, c, str(error).split("\n")[0]))
+            continue
+        job.check(c.name, preset, cold[c]["losses"], wanted)
+        ready.append(c)
+    results = {c: [] for c in ready}
+    for c in ready:
         c.times(preset, 1)  # captures and warms up
-    for _ in range(rounds):
-        for c in field:
-            results[c.name].append(c.times(preset, TURN))
-    rows = []
-    for c in field:
-        row = summary(preset, c, results[c.name])
+    for _ in range(TURNS):
+        for c in ready:
+            results[c].append(c.times(preset, STEPS))
+    for c in ready:
         c.forget()
-        if c.device != "torch":
-            generated = c.generation(preset)
-            row["generation_tokens_per_s"], row["first_token_ms"] = generated["tokens_per_s"], generated["first_token_ms"]
-        row["implementation"] = "PyTorch" if c.device == "torch" else "TinyGPT"
+        row = summary(preset, c, results[c]) | {key: cold[c][key] for key in ("losses", "first_step_s", "peak_bytes")}
+        generated = c.generation(preset) or {}
+        row["generation_tokens_per_s"], row["first_token_ms"] = generated.get("tokens_per_s"), generated.get("first_token_ms")
+        row["notes"] = report.notes(c, cold[c], row)
         rows.append(row)
+        say(report.line(row))
     return rows
 
 
-def report(rows, threads):
-    """docs/performance.md as text."""
-    lines = [
-        "# Performance", "",
-        "Written by `make bench` from one run; the numbers are in `public/speed.json`. One training step (batch, forward, loss, backward,",
-        "clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of the steps, contenders taking turns.", "",
-        "Machine: %s, %d cores, %d threads used. %s."
-        % (_processor(), os.cpu_count(), threads, ", ".join(sorted({r["build"] for r in rows}))), "",
-    ]  # fmt: skip
-    names = list(dict.fromkeys((r["implementation"], r["device"], r["host"]) for r in rows))
-    title = {
-        n: "PyTorch" if n[0] == "PyTorch" else "TinyGPT %s%s" % (n[1], "" if n[1] == "native" else ", " + n[2].capitalize()) for n in names
-    }
-    lines += ["| preset | " + " | ".join(title[n] for n in names) + " | Chromium / PyTorch |", "|---|" + "--:|" * (len(names) + 1)]
-    for preset in dict.fromkeys(r["preset"] for r in rows):
-        own = {(r["implementation"], r["device"], r["host"]): r for r in rows if r["preset"] == preset}
-        cells = ["%.2f (%.2f to %.2f)" % (own[n]["median_ms"], own[n]["min_ms"], own[n]["max_ms"]) for n in names]
-        ratio = own["TinyGPT", "wasm", "chromium"]["median_ms"] / own["PyTorch", "torch", "native"]["median_ms"]
-        lines.append("| %s | %s | %.2f |" % (preset, " | ".join(cells), ratio))
-    lines += ["", "Python's share of a replayed step, and generation with the key/value cache (one sequence, tokens a second):", "",
-              "| preset | device, host | tokens/s in training | Python ms | generated tokens/s | first token ms |",
-              "|---|---|--:|--:|--:|--:|"]  # fmt: skip
-    for r in rows:
-        if r["implementation"] == "TinyGPT":
-            lines.append(
-                "| %s | %s, %s | %.0f | %.3f | %.0f | %.2f |"
-                % (
-                    r["preset"],
-                    r["device"],
-                    r["host"],
-                    r["tokens_per_s"],
-                    r["python_ms"],
-                    r["generation_tokens_per_s"],
-                    r["first_token_ms"],
-                )
-            )
-    return "\n".join(lines) + "\n"
+def versions():
+    """{part: version} of what is compared."""
+    packages = json.loads((hosts.ROOT / "package.json").read_text())
+    npm = {**packages["dependencies"], **packages["devDependencies"]}
+    browser = subprocess.run([adapters.chromium(), "--version"], capture_output=True, text=True).stdout.split()
+    number = next((word for word in browser if word[:1].isdigit()), "unknown")
+    names = ("pyodide", "node", "@jax-js/jax", "@tensorflow/tfjs")
+    return {"tinygpt": __version__, "python": platform.python_version(), "chromium": number} | {name: npm[name] for name in names}
 
 
-def _processor():
+def machine():
+    """What the table was measured on, in a few words."""
     try:
         names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-        return names[0]
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
+    except OSError:
+        names = []
+    return "%s, %d cores" % (names[0] if names else platform.processor() or platform.machine(), os.cpu_count())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--presets", default=",".join(PRESETS))
-    parser.add_argument("--rounds", type=int, default=5, help="turns of %d steps for each contender" % TURN)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--no-peers", action="store_true", help="leave out jax-js and TensorFlow.js")
+    parser.add_argument("--peer-seconds", type=float, default=120, help="time for a peer's steps at a preset; a slow one makes fewer")
+    parser.add_argument("--adapter", default="hardware", choices=adapters.NAMES, help="the GPU; those in software only show that it works")
     parser.add_argument("--no-write", action="store_true", help="print the table only")
     options = parser.parse_args()
-    field = contenders(options.threads)
+    about = {"versions": versions(), "machine": machine()}
     rows = []
-    for preset in options.presets.split(","):
-        rows += measure(preset, field, options.rounds)
-        print(
-            "\n".join(
-                "%-7s %-15s %8.2f ms (%.2f to %.2f)  Python %.3f ms"
-                % (r["preset"], r["device"] + "/" + r["host"], r["median_ms"], r["min_ms"], r["max_ms"], r["python_ms"])
-                for r in rows[-len(field) :]
-            ),
-            flush=True,
-        )
-    text = report(rows, options.threads)
+    with tempfile.TemporaryDirectory(prefix="tinygpt-job-") as folder:
+        contenders, absent = field(options.threads, folder, options.adapter, not options.no_peers, options.peer_seconds)
+        for preset in options.presets.split(","):
+            rows += [row | about for row in measure(preset, contenders, folder, say=lambda text: print(text, flush=True))]
+            rows += [report.missing(preset, c, why) | about for c, why in absent]
+        roofline = kernels.measure("chromium", options.threads, preset) | about
+    speed = hosts.ROOT / "public" / "speed.json"
+    kept = [r for r in json.loads(speed.read_text()) if gpu.of_gpu(r)]  # another machine's
+    text = report.report(rows) + gpu.report(kept)
     if options.no_write:
         print(text)
         return
-    speed = hosts.ROOT / "public" / "speed.json"
-    kept = [r for r in json.loads(speed.read_text()) if gpu.of_gpu(r)]  # another machine's, taken over by `tests.bench.gpu --merge`
     speed.write_text(json.dumps(rows + kept, indent=1) + "\n")
-    (hosts.ROOT / "docs" / "performance.md").write_text(text + gpu.report(kept))
+    (hosts.ROOT / "public" / "roofline.json").write_text(json.dumps([roofline], indent=1) + "\n")
+    (hosts.ROOT / "docs" / "performance.md").write_text(text)
 
 
 if __name__ == "__main__":

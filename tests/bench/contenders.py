@@ -1,66 +1,150 @@
-"""The contenders of a speed comparison: a device on a host with a number of threads, each in a process of its own, kept warm."""
+"""The contenders of a speed comparison: an implementation on a device and a host with a number of threads, in a process kept warm.
 
-import json
+Each has `cold(preset)` (a model from nothing: time to the first step, first losses, peak memory), `times(preset, steps)`,
+`generation(preset)` and `forget()`. Contender is TinyGPT; PyTorch and Peer are the others.
+"""
+
 import os
 import statistics
-import subprocess
 import sys
 
 from tests import hosts
+from tests.bench import memory
 from tinygpt.config import PRESETS
+from tinygpt.measure import COMPARED, ROLL_SECONDS, WARM_UP_SECONDS
 
 ROOT = hosts.ROOT
+TURNS = 5  # of each contender at a preset, one after the other, so that a slow moment of the machine falls on all of them
 
 
 class Contender:
-    """TinyGPT on (device, host, threads), or PyTorch (device "torch").
+    """TinyGPT on (device, host, threads). variant: a build of the extension, or a GPU's adapter. configure: of a webgpu device,
+    {"precision", "subgroups"}."""
 
-    variant: a build of the extension, or a GPU's adapter. configure: of a webgpu device, {"precision", "subgroups"}.
-    """
+    implementation = "TinyGPT"
 
     def __init__(self, device, host, threads, variant=None, configure=None):
         self.device, self.host, self.variant, self.configure = device, host, variant, configure or {}
         self.threads = None if device == "webgpu" else threads
-        self._torch = None
 
     @property
     def name(self):
-        if self.device == "torch":
-            return "PyTorch"
         options = [self.variant or "", *("%s %s" % item for item in sorted(self.configure.items()))]
-        said = ", ".join(filter(None, options))
-        return "%s, %s" % (self.device, self.host) + (" (%s)" % said if said else "")
+        threads = "%d thread%s" % (self.threads, "" if self.threads == 1 else "s") if self.threads else ""
+        said = ", ".join(filter(None, [self.device, self.host, threads, *options]))
+        return "%s (%s)" % (self.implementation, said)
 
     def _value(self, source):
         options = {"device": self.device, "threads": self.threads, "variant": self.variant, "configure": self.configure}
-        return hosts.value(source, self.host, **options)
+        return hosts.value("from tinygpt import measure\n" + source, self.host, **options)
+
+    def process(self):
+        """The process id of the host."""
+        return hosts.start(self.host, self.variant).process.pid
+
+    def cold(self, preset):
+        """{"first_step_s", "losses", "peak_bytes"}."""
+        memory.reset(self.process())
+        out = self._value("measure.cold(%r)" % preset)
+        return out | {"peak_bytes": memory.peak(self.process())}
 
     def times(self, preset, steps):
         """Times `steps` steps; the first call for a preset warms up."""
-        if self.device == "torch":
-            return self._torch_times(preset, steps)
-        return self._value("from tests.bench import host_bench\nhost_bench.step_times(%r, %d, keep=True)" % (preset, steps))
+        return self._value("measure.step_times(%r, %d, keep=True)" % (preset, steps))
 
     def forget(self):
         """Frees the model that was kept warm."""
-        if self.device != "torch":
-            self._value("from tests.bench import host_bench\nhost_bench._kept.clear()")
+        self._value("measure.forget()")
 
     def generation(self, preset):
-        """KV-cache decoding rate of a preset."""
-        return self._value("from tests.bench import host_bench\nhost_bench.generation(%r)" % preset)
+        """Decoding with a key/value cache: {"tokens_per_s", "first_token_ms"}."""
+        return self._value("measure.generation(%r)" % preset)
 
-    def _torch_times(self, preset, steps):
-        if self._torch is None:
+
+class Lines:
+    """A contender in a process of its own that answers lines of JSON (tests.hosts.Process)."""
+
+    variant, configure = None, {}
+
+    def __init__(self, module, *arguments):
+        self.command, self._process = [sys.executable, "-m", module, *arguments], None
+
+    def process(self):
+        if self._process is None:
             environment = {**os.environ, "PYTHONPATH": "%s%s%s" % (ROOT / "py", os.pathsep, ROOT)}
-            self._torch = subprocess.Popen([sys.executable, "-m", "tests.bench.torch_bench"], cwd=ROOT, env=environment, text=True,
-                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
-        self._torch.stdin.write(json.dumps({"preset": preset, "threads": self.threads, "steps": steps}) + "\n")
-        self._torch.stdin.flush()
-        line = self._torch.stdout.readline()
-        if not line:
-            raise RuntimeError("the PyTorch process ended; its message is above")
-        return json.loads(line)
+            self._process = hosts.Process(self.command, environment)
+        return self._process.process.pid
+
+    def ask(self, **request):
+        self.process()
+        answer = self._process.request(request, {}, None)  # the contender's own time budget ends a measurement
+        if not answer["ok"]:
+            raise hosts.HostError("%s: %s" % (self.name, answer["error"]))
+        return answer["result"]
+
+    def close(self):
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+
+class PyTorch(Lines):
+    """PyTorch natively on the job's weights and batches."""
+
+    implementation, device, host = "PyTorch", "cpu", "native"
+
+    def __init__(self, threads, folder):
+        super().__init__("tests.bench.torch_bench")
+        self.threads, self.folder = threads, folder
+        self.name = "PyTorch (%d threads)" % threads
+
+    def cold(self, preset):
+        memory.reset(self.process())
+        out = self.ask(do="cold", preset=preset, threads=self.threads, folder=str(self.folder))
+        return out | {"peak_bytes": memory.peak(self.process())}
+
+    def times(self, preset, steps):
+        return self.ask(do="times", preset=preset, threads=self.threads, folder=str(self.folder), steps=steps)
+
+    def generation(self, preset):
+        return self.ask(do="generation", preset=preset, threads=self.threads, folder=str(self.folder))
+
+    def forget(self):
+        self.ask(do="forget")
+
+
+class Peer(Lines):
+    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take."""
+
+    host = "chromium"
+    TITLES = {"jax": "jax-js", "tfjs": "TensorFlow.js"}
+
+    def __init__(self, library, backend, threads, folder, adapter=None, seconds=120):
+        super().__init__("tests.bench.peers.host", str(folder), *([adapter] if adapter else []))
+        self.library, self.device, self.seconds = library, backend, seconds
+        self.implementation, self.threads = self.TITLES[library], threads if backend == "wasm" else None
+        self.name = "%s (%s, chromium%s)" % (self.implementation, backend, ", %d threads" % threads if self.threads else "")
+        self.cores = threads
+
+    def cold(self, preset):
+        self.ask(close=True)
+        memory.reset(self.process())
+        options = {"library": self.library, "backend": self.device, "threads": self.cores, "compared": COMPARED}
+        self.about = self.ask(open=options | {"seconds": self.seconds})
+        self.warm = False
+        return self.about | {"peak_bytes": memory.peak(self.process())}
+
+    def times(self, preset, steps):
+        """Fewer steps than `steps`, at least one, where they take longer than a turn's share of the time; the first call warms up."""
+        out = self.ask(steps=steps, warm=ROLL_SECONDS if self.warm else WARM_UP_SECONDS, seconds=self.seconds / TURNS)
+        self.warm = True
+        return out | {"replay_ms": out["ms"], "threads": self.about["threads"], "build": self.about["build"]}
+
+    def generation(self, preset):
+        return None  # neither library decodes with a key/value cache
+
+    def forget(self):
+        self.ask(close=True)
 
 
 def summary(preset, contender, results):
@@ -70,10 +154,12 @@ def summary(preset, contender, results):
     chosen = PRESETS[preset]
     median = statistics.median(ms)
     return {
-        "preset": preset, "device": contender.device, "host": contender.host, "threads": results[-1]["threads"],
-        "build": results[-1]["build"], "variant": contender.variant, "precision": contender.configure.get("precision", "f32"),
+        "preset": preset, "implementation": contender.implementation, "device": contender.device, "host": contender.host,
+        "threads": results[-1]["threads"], "precision": contender.configure.get("precision", "f32"),
+        "build": results[-1]["build"], "variant": contender.variant, "steps": len(ms),
         "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),
         "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3,
-        "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1], "python_ms": statistics.median(python),
-        "planned_bytes": results[-1].get("planned_bytes"), "dispatches": results[-1].get("dispatches"), "steps": len(ms),
+        "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1],
+        "python_ms": statistics.median(python) if contender.implementation == "TinyGPT" else None,
+        "planned_bytes": results[-1].get("planned_bytes"), "dispatches": results[-1].get("dispatches"),
     }  # fmt: skip

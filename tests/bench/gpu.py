@@ -17,6 +17,7 @@ import statistics
 import time
 
 from tests import hosts
+from tinygpt import __version__
 from tinygpt.config import PRESETS
 
 CURVE = ("tiny", "small", "medium", "large", "xl", "huge", "massive")
@@ -88,8 +89,8 @@ with f32 sums, the latter on the GPU's matrix units. A visitor's flags: WebGPU a
 
 
 def of_gpu(row):
-    """Whether a row of public/speed.json was measured on a GPU."""
-    return row["device"] in ("webgpu", "cuda")
+    """Whether a row of public/speed.json is one of this bench, not of `make bench`."""
+    return row["device"] == "cuda" or "flags" in row
 
 
 def report(rows):
@@ -134,10 +135,18 @@ def report(rows):
     return "\n".join(out) + "\n"
 
 
+def _versions(row):
+    name, _, version = row["build"].partition(",")[0].partition(" ")
+    return {"torch": version} if name == "torch" else {"tinygpt": __version__}
+
+
 def merge(files):
     """Puts the rows of `files` into public/speed.json and their tables into docs/performance.md."""
     speed, text = hosts.ROOT / "public" / "speed.json", hosts.ROOT / "docs" / "performance.md"
     new = [r for name in files for r in json.loads(pathlib.Path(name).read_text())]
+    machine = next((r["build"].partition(", ")[2] for r in new if r["device"] == "cuda"), "a machine with a GPU")
+    same = {"machine": machine, "peak_bytes": None, "first_step_s": None}  # resident memory says nothing of a GPU's
+    new = [same | {"generation_tokens_per_s": None, "versions": _versions(r)} | r for r in new]
     rows = [r for r in json.loads(speed.read_text()) if not of_gpu(r)] + new
     speed.write_text(json.dumps(rows, indent=1) + "\n")
     text.write_text(text.read_text().split("\n## On a GPU")[0].rstrip("\n") + "\n" + report(rows))

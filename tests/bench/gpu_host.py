@@ -12,11 +12,11 @@ WARM_SECONDS = 1.0  # an idle GPU runs at a fifth of its clock
 
 def _step_bench(preset, precision, subgroups):
     import tinygpt
-    from tests.bench import host_bench
+    from tinygpt import measure
 
     device = tinygpt.get_device()
     device.configure(precision=precision, subgroups=subgroups)
-    return device, host_bench.StepBench(preset)
+    return device, measure.StepBench(preset)
 
 
 def windows(preset, precision="f32", subgroups=True):
@@ -92,7 +92,7 @@ def profile(preset, precision="f32", subgroups=True):
 def generation(preset, tokens=200, precision="f32"):
     """KV-cache decoding, streamed: {"tokens_per_s", "first_token_ms", ...}."""
     import tinygpt
-    from tests.bench import host_bench
+    from tinygpt import measure
 
     tinygpt.get_device().configure(precision=precision)
-    return host_bench.generation(preset, tokens)
+    return measure.generation(preset, tokens)

@@ -2,6 +2,7 @@
 
     python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
     python3 -m tests.bench.step --preset small --device webgpu --host chromium --variant hardware --precision matrix
+    python3 -m tests.bench.step --preset small --device torch
 
 The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps and three
 seconds warm up; the median and spread are of `--steps` steps.
@@ -11,8 +12,10 @@ python_ms is what a step spends outside the device's replay.
 import argparse
 import json
 import os
+import tempfile
 
-from tests.bench.contenders import Contender, summary
+from tests.bench import job
+from tests.bench.contenders import Contender, PyTorch, summary
 from tests.hosts import adapters
 from tinygpt.config import PRESETS
 
@@ -27,14 +30,21 @@ def main():
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    contender = Contender(options.device, options.host, options.threads, options.variant, adapters.configuration(parser, options))
-    out = summary(options.preset, contender, [contender.times(options.preset, options.steps)])
+    configuration = adapters.configuration(parser, options)
+    with tempfile.TemporaryDirectory(prefix="tinygpt-job-") as folder:
+        if options.device == "torch":
+            job.write(options.preset, folder)
+            contender = PyTorch(options.threads, folder)
+        else:
+            contender = Contender(options.device, options.host, options.threads, options.variant, configuration)
+        out = summary(options.preset, contender, [contender.times(options.preset, options.steps)])
     if options.json:
         print(json.dumps(out))
     else:
         print(
             "%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), "
-            "%(tokens_per_s).0f tokens/s, Python %(python_ms).3f ms" % out
+            "%(tokens_per_s).0f tokens/s" % out
+            + ("" if out["python_ms"] is None else ", Python %(python_ms).3f ms" % out)
         )
 
 

@@ -59,7 +59,7 @@ def test_bad_input_is_one_sentence_and_the_state_lives_on(target, case):
 
 MEMORY = """
 import tinygpt
-from tests.bench.host_bench import StepBench
+from tinygpt.measure import StepBench
 from tinygpt.generate import generate
 bench = StepBench("medium")
 device = bench.device

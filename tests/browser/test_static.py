@@ -287,6 +287,7 @@ def test_only_what_the_page_needs_gets_in(built):
     assert [name for name in files if name.startswith(".") or "/." in name] == [".nojekyll"]
     assert not [name for name in files if re.search(r"test|node_modules|setup/|session/|pyscript|bytecode", name)]
     needed = {"index.html", "sw.js", "_headers", "app/main.js", "py/tinygpt.zip", "py/defaults.json", "py/train.py", "public/webapp.json"}
+    needed |= {"app/speed.html", "app/speed/main.js", "public/speed.json", "public/roofline.json"}
     assert needed <= set(files)
     assert json.loads((folder / "tinygpt" / "build.json").read_text())["files"] == files
     assert "%d files" % len(files) in said and "public/vendor/" in said and "made by set-up" in said

@@ -58,6 +58,14 @@ def value(source, host="native", **options):
     return answer["result"]
 
 
+def script(source, argument=None, variant=None, timeout=TIMEOUT):
+    """What a JavaScript function gives for an argument in the page of the Chromium host (JSON, or a promise of it)."""
+    answer = start("chromium", variant).request({"script": source, "argument": argument}, {}, timeout)
+    if not answer["ok"]:
+        raise HostError("in the page of chromium:\n%s" % answer["error"])
+    return answer["result"]
+
+
 def start(host, variant=None):
     """The worker of a host, started when it is not running, or not any more."""
     worker = _running.get((host, variant))

@@ -85,7 +85,12 @@ class Tab:
         return answer["result"]
 
     def request(self, request):
-        """A request of `snippet.execute` and its answer, both JSON; files go first, in pieces."""
+        """A request of `snippet.execute`, or {"script", "argument"} for the page itself; the answer is JSON. Files go first, in pieces."""
+        if "script" in request:
+            try:
+                return json.dumps({"ok": True, "result": self.evaluate(request["script"], request["argument"])})
+            except Exception as error:  # Playwright's own kinds: told to whoever asked, and the page goes on
+                return json.dumps({"ok": False, "error": str(error)})
         for name, text in (request.pop("files") or {}).items():
             for begin in range(0, max(len(text), 1), CHUNK):
                 piece = text[begin : begin + CHUNK]

@@ -1,4 +1,4 @@
-"""The host's half of the speed tests: times training steps and generation where the device is. Standard library and tinygpt only.
+"""Speed where the device is: training steps of a preset, and decoding. The bench and the page's *Measure on this machine* both run this.
 
 As in the training loop, the loss of a step is read when it has arrived, at most two steps later: a GPU is never waited for. A step's time
 is then that from its start to the next one's, with the pipeline full; on a CPU, where a value is there at once, the same thing.
@@ -6,23 +6,31 @@ is then that from its start to the next one's, with the pipeline full; on a CPU,
 
 import time
 
+from . import optim
+from .compiled import compile
+from .config import PRESETS
+from .data import Dataset
+from .generate import generate
+from .model import GPT
+from .ops import random
+from .readings import Readings
+from .state import get_device
+
+COMPARED = 3  # first steps whose losses must agree between implementations
 ROLL_SECONDS = 0.5  # steps before each timed group: after a pause threads are spread over the cores again, and a GPU raises its clock
 WARM_UP, WARM_UP_SECONDS = 5, 3.0  # the first two steps capture; the rest warm caches, and the engine compiles its last tier beside them
 
 
-def _parts(preset):
-    import tinygpt
-    from tinygpt import optim
-    from tinygpt.data import Dataset
-
-    chosen = tinygpt.PRESETS[preset]
+def parts(preset):
+    """(train config, data, model, optimizer) of a preset, the same numbers on every device."""
+    chosen = PRESETS[preset]
     config = chosen.train
-    tinygpt.manual_seed(config.seed)
+    random.manual_seed(config.seed)
     # Any text will do for timing; the ids are spread over the vocabulary.
     data = Dataset([(i * 7919 + i // 11) % 256 for i in range(20 * (chosen.model.context + 1) + 5000)], None, chosen.model.context)
-    model = tinygpt.GPT(chosen.model)
+    model = GPT(chosen.model)
     optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps)
-    return tinygpt, config, data, model, optimizer
+    return config, data, model, optimizer
 
 
 def roll(bench):
@@ -35,25 +43,27 @@ def roll(bench):
 class StepBench:
     """A training step that can be timed a few times now and a few times later, so that contenders can take turns."""
 
-    def __init__(self, preset):
-        from tinygpt.readings import Readings
-
-        tinygpt, self.config, data, model, optimizer = _parts(preset)
+    def __init__(self, preset, warm_up=WARM_UP, warm_up_seconds=WARM_UP_SECONDS):
+        begun = time.perf_counter()
+        self.config, data, model, optimizer = parts(preset)
 
         def step():
             x, y = data.batch(self.config.batch_size)
             _, loss = model(x, y)
             optimizer.zero_grad()
             loss.backward()
-            tinygpt.clip_grad_norm_(model.parameters(), self.config.grad_clip)
+            optim.clip_grad_norm_(model.parameters(), self.config.grad_clip)
             optimizer.step()
             return loss
 
-        self.step, self.losses, self.readings = tinygpt.compile(step), [], Readings()
+        self.step, self.losses, self.readings = compile(step), [], Readings()
         self.push = self.readings.push
         self.device = model.tok_emb.weight.device
+        self.loss = self.step()
+        self.losses.append(self.loss.item())
+        self.first_step_s = time.perf_counter() - begun  # from nothing: model, optimizer, the step recorded, its loss read
         start = time.perf_counter()
-        while len(self.losses) < WARM_UP or time.perf_counter() - start < WARM_UP_SECONDS:
+        while len(self.losses) < warm_up or time.perf_counter() - start < warm_up_seconds:
             self.advance()
 
     def advance(self):
@@ -106,10 +116,20 @@ class StepBench:
 _kept = {}
 
 
+def cold(preset, steps=COMPARED):
+    """{"first_step_s", "losses"}: a model made from nothing, and the losses of its first steps, each read before the next step."""
+    bench = StepBench(preset, warm_up=steps, warm_up_seconds=0.0)
+    bench.losses += [loss for _, loss in bench.readings.drain()]
+    return {"first_step_s": bench.first_step_s, "losses": bench.losses[:steps]}
+
+
+def forget():
+    """Frees the models that `step_times` kept."""
+    _kept.clear()
+
+
 def step_times(preset, steps, keep=False):
     """Times `steps` steps of a preset; with keep, the bench stays warm for another call."""
-    from tinygpt import get_device
-
     device = get_device()
     key = preset, device.name, getattr(device, "configuration", 0)
     bench = _kept.get(key) or StepBench(preset)
@@ -119,17 +139,23 @@ def step_times(preset, steps, keep=False):
 
 
 def generation(preset, tokens=200):
-    """{"tokens_per_s", "first_token_ms"}: decoding of `tokens` tokens after a prompt of one, within the context."""
-    from tinygpt.generate import generate
+    """Decoding with a key/value cache; see median_rate."""
+    _, _, model, _ = parts(preset)
+    return median_rate(lambda seed, count: generate(model, [10], count, temperature=0.8, seed=seed), model.config.context, tokens)
 
-    _, _, _, model, _ = _parts(preset)
-    count = min(tokens, model.config.context - 1)
-    list(generate(model, [10], count, seed=1))  # captures the decoding step
+
+def median_rate(write, context, tokens=200):
+    """{"tokens_per_s", "min", "max", "first_token_ms"} of five texts within the context.
+
+    write(seed, count): an iterator of `count` tokens after a prompt of one.
+    """
+    count = min(tokens, context - 1)
+    list(write(1, count))  # captures the decoding step
     rates, first = [], []
     for i in range(5):
         start = time.perf_counter()
         made = 0
-        for _ in generate(model, [10], count, temperature=0.8, seed=i):
+        for _ in write(i, count):
             made += 1
             if made == 1:
                 first.append((time.perf_counter() - start) * 1e3)

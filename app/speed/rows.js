@@ -1,0 +1,54 @@
+// What the Speed page knows of a row of public/speed.json: its curve, its name, and the numbers that can be drawn.
+
+export const PRESETS = ["tiny", "small", "medium", "large", "xl", "huge", "massive", "mega", "behemoth"]; // from small to large
+
+const milliseconds = (value) => `${shown(value)} ms`;
+// What can be drawn. spread: [least, most] of a row, or null. less: whether less is better.
+export const METRICS = {
+  median_ms: { title: "Milliseconds of a training step", short: "ms a step", less: true, spread: (row) => [row.min_ms, row.max_ms], text: milliseconds },
+  tokens_per_s: { title: "Training tokens each second", short: "tokens/s", spread: (row) => perSecond(row), text: (value) => `${whole(value)} tokens/s` },
+  generation_tokens_per_s: { title: "Generated tokens each second", short: "tokens/s", spread: () => null, text: (value) => `${whole(value)} tokens/s` },
+  first_step_s: { title: "Seconds to the first step", short: "s", less: true, spread: () => null, text: (value) => `${shown(value)} s` },
+  peak_bytes: { title: "Peak memory, megabytes", short: "MB", less: true, scale: 1e-6, spread: () => null, text: (value) => `${whole(value)} MB` },
+};
+
+// The tokens of a step, by its median, at its slowest and its fastest.
+function perSecond({ tokens_per_s: rate, median_ms: median, min_ms: least, max_ms: most }) {
+  return [(rate * median) / most, (rate * median) / least];
+}
+
+/** The number of a row, in the metric's unit; null where it was not measured. */
+export function number(row, metric) {
+  const value = row[metric];
+  return value === null || value === undefined ? null : value * (METRICS[metric].scale ?? 1);
+}
+
+/** What makes a curve: one implementation in one place on one machine. */
+export const curveOf = (row) => [machineOf(row), row.implementation, row.device, row.host, row.threads, row.precision, row.flags ?? ""].join(" ");
+
+export const machineOf = (row) => row.machine;
+
+const FLAGS = { visitor: "", full: ", all flags" };
+const DEVICES = { cpu: "", cuda: " CUDA", webgpu: " WebGPU" };
+
+export function titleOf(row) {
+  const place = row.host === "native" ? "" : ` ${row.host[0].toUpperCase()}${row.host.slice(1)}`;
+  const threads = row.threads && !["webgpu", "cuda"].includes(row.device) ? `, ${row.threads} thread${row.threads === 1 ? "" : "s"}` : "";
+  const precision = row.precision === "f32" ? "" : `, ${row.precision}`;
+  return `${row.implementation}${DEVICES[row.device] ?? " " + row.device},${place}${threads}${precision}${FLAGS[row.flags] ?? ""}`.replace(/,(,|$)/g, "$1");
+}
+
+/** [{key, title, machine, implementation, rows: {preset: row}}], in the order in which they first appear. */
+export function curves(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    const key = curveOf(row);
+    if (!found.has(key)) found.set(key, { key, title: titleOf(row), machine: machineOf(row), ...row, rows: {} });
+    found.get(key).rows[row.preset] = row;
+  }
+  return [...found.values()];
+}
+
+// Three digits that count; 0.0123, 1.23, 12.3, 1,234.
+export const shown = (value) => (value >= 1000 ? whole(value) : String(+value.toPrecision(3)));
+const whole = (value) => Math.round(value).toLocaleString("en");

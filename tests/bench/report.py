@@ -1,0 +1,116 @@
+"""The bench's rows as text: docs/performance.md, a line for the terminal, and the rows of what could not be measured."""
+
+from tinygpt.config import PRESETS
+from tinygpt.measure import COMPARED
+
+from .job import TOLERANCE
+
+INTRODUCTION = """\
+Written by `make bench` from one run; the numbers are in `public/speed.json`, and the Speed page draws them. One training step
+(batch, forward, loss, backward, clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of 15 steps after
+warm-up, the implementations taking turns. All start from the same weights, see the same batches, and had the same losses in the first
+%d steps (at most %g apart). Where an implementation was too slow for 15 steps in its time, their number stands beside."""
+NOTES = """\
+Time to the first step: building the model from weights that are in memory, the first step, its loss read; loading the page or the
+process does not count. Peak memory: the largest resident size of the process meanwhile (in a browser, of the tab's processes), with
+the runtime (Python, Pyodide, the page, PyTorch's library); a GPU's own memory is not in it. Generation: one sequence, decoded with a
+key/value cache; PyTorch's is the plain one of `reference/sample.py`, without a cache; jax-js and TensorFlow.js come with none."""
+
+
+def key(row):
+    """What makes a column: one implementation in one place."""
+    return row["implementation"], row["device"], row["host"], row["threads"]
+
+
+def title(row):
+    """A column's name: `TinyGPT wasm, Chromium, 2 threads`."""
+    place = "" if row["host"] == "native" else ", " + row["host"].capitalize()
+    threads = "" if not row["threads"] else ", %d thread%s" % (row["threads"], "" if row["threads"] == 1 else "s")
+    device = {"cpu": "", "webgpu": " WebGPU"}.get(row["device"], " " + row["device"])
+    return row["implementation"] + device + place + threads
+
+
+def missing(preset, contender, why):
+    """The row of what could not be measured, with the reason."""
+    chosen = PRESETS[preset]
+    numbers = ("median_ms", "min_ms", "max_ms", "tokens_per_s", "peak_bytes", "first_step_s", "generation_tokens_per_s", "first_token_ms")
+    return {
+        "preset": chosen.name, "implementation": contender.implementation, "device": contender.device, "host": contender.host,
+        "threads": contender.threads, "precision": "f32", "missing": why, "steps": 0, **dict.fromkeys(numbers),
+    }  # fmt: skip
+
+
+def notes(contender, cold, row):
+    """Sentences that a reader of the row has to know."""
+    out = list(cold.get("notes", ()))
+    if len(cold["losses"]) < COMPARED:
+        out.append("only %d first losses were compared: the time for this preset was over" % len(cold["losses"]))
+    if row["steps"] < 15:
+        out.append("%d steps instead of 15 in the %d s that it was given" % (row["steps"], contender.seconds))
+    if row["generation_tokens_per_s"] is None:
+        out.append("generation is not measured: the library decodes without a key/value cache")
+    elif row["implementation"] == "PyTorch":
+        out.append("generation without a key/value cache")
+    return out
+
+
+def line(row):
+    """For the terminal."""
+    numbers = row["preset"], title(row), row["median_ms"], row["min_ms"], row["max_ms"], row["steps"], row["first_step_s"]
+    memory = "%.0f MB" % (row["peak_bytes"] / 1e6) if row["peak_bytes"] else "-"
+    generated = "%.0f tokens/s generated" % row["generation_tokens_per_s"] if row["generation_tokens_per_s"] else "-"
+    return "%-8s %-36s %9.2f ms (%.2f to %.2f, %d steps)  first step %.2f s  %s  %s" % (*numbers, memory, generated)
+
+
+def report(rows):
+    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report)."""
+    measured = [r for r in rows if "missing" not in r]
+    builds = ", ".join(sorted({r["build"] for r in measured}))
+    said = ", ".join("%s %s" % pair for pair in sorted(rows[0]["versions"].items()))
+    lines = ["# Performance", "", INTRODUCTION % (COMPARED, TOLERANCE), ""]
+    lines += ["Machine: %s. %s. Versions: %s." % (rows[0]["machine"], builds, said), ""]
+    columns = {}
+    for r in rows:
+        columns.setdefault(key(r), title(r))
+    presets = list(dict.fromkeys(r["preset"] for r in rows))
+    found = {(r["preset"], key(r)): r for r in rows}
+    lines += ["| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
+    lines += ["| %s | %s |" % (name, " | ".join(_cell(found.get((p, c))) for p in presets)) for c, name in columns.items()]
+    yardstick = next((c for c in columns if c[0] == "PyTorch"), None)
+    if yardstick:
+        lines += ["", "Times PyTorch's step natively with the same number of threads (less is faster):", ""]
+        lines += ["| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
+        for c, name in columns.items():
+            if c != yardstick and any(_median(found, p, c) for p in presets):
+                lines.append("| %s | %s |" % (name, " | ".join(_ratio(found, p, c, yardstick) for p in presets)))
+    lines += ["", NOTES, ""]
+    heads = ("preset", "", "tokens/s in training", "first step s", "peak memory MB", "generated tokens/s", "first token ms", "Python ms")
+    lines += ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * 6]
+    for r in measured:
+        numbers = ("tokens_per_s", "%.0f", 1), ("first_step_s", "%.2f", 1), ("peak_bytes", "%.0f", 1e-6)
+        numbers += ("generation_tokens_per_s", "%.0f", 1), ("first_token_ms", "%.2f", 1), ("python_ms", "%.3f", 1)
+        cells = ["" if r.get(name) is None else form % (r[name] * scale) for name, form, scale in numbers]
+        lines.append("| %s | %s | %s |" % (r["preset"], title(r), " | ".join(cells)))
+    remarks = {}
+    for r in rows:
+        for note in [r["missing"]] if "missing" in r else r["notes"]:
+            remarks.setdefault((title(r), note), []).append(r["preset"])
+    lines += ["", *("- %s (%s): %s." % (name, ", ".join(where), note) for (name, note), where in remarks.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row):
+    if row is None or row["median_ms"] is None:
+        return "–"
+    few = ", %d steps" % row["steps"] if row["steps"] < 15 else ""
+    return "%.2f (%.2f to %.2f%s)" % (row["median_ms"], row["min_ms"], row["max_ms"], few)
+
+
+def _median(found, preset, column):
+    row = found.get((preset, column))
+    return row and row["median_ms"]
+
+
+def _ratio(found, preset, column, yardstick):
+    mine, theirs = _median(found, preset, column), _median(found, preset, yardstick)
+    return "%.2f" % (mine / theirs) if mine and theirs else "–"
