@@ -52,4 +52,5 @@ def make(run, shape, config):
         run.send(type="device", **describe_device())
     if device.in_use() + needed > device.capacity:
         gc.collect()  # an earlier run's model, whose Programs hold one another
-    device.reserve(min(device.in_use() + needed, device.capacity))
+    if device.in_use() + needed <= device.capacity:  # else a MemoryError says it when the room is used up, if it is
+        device.reserve(device.in_use() + needed)
