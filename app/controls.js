@@ -18,6 +18,7 @@ export class Controls extends EventTarget {
     Object.assign(this, { session, editor, settings, status, error, training, texts, refused });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
+    this.deciding = null; // a promise: whether the run that was asked for is refused
     this.goesOn = false; // there is a run that could be resumed
     this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
     this.changedText = ""; // the edit that is on its way, for the mark on the chart
@@ -60,7 +61,8 @@ export class Controls extends EventTarget {
     const { editor } = this;
     const files = editor.files;
     this.active = true;
-    const refused = resume ? null : await this.refused();
+    this.status("Starting");
+    const refused = resume ? null : await (this.deciding = this.refused());
     if (refused) { // nothing has changed: what was trained before could still go on
       this.active = false;
       this.status(refused, "bad");
@@ -158,6 +160,7 @@ export class Controls extends EventTarget {
 
   // The edited code takes over at the next step boundary. Resolves to {ok, error}.
   async apply() {
+    await this.deciding; // Run was pressed just now
     const { editor } = this;
     const files = editor.files;
     if (!this.active) {
