@@ -37,13 +37,14 @@ def native():
 
 @pytest.fixture
 def messages():
-    """What training loops send, as it comes; afterwards the loop has no sink, visitor or settings."""
+    """What training loops send, as it comes; afterwards the loop has no sink, visitor, settings or wish for a device."""
     got = []
     loop.set_sink(lambda text: got.append(json.loads(text)))
     yield got
     loop.set_sink(None)
     loop.set_visitor(None)
     loop.set_settings({})
+    loop.set_wanted(None)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`.to(device)`: the same objects on another device with the same bits, and training goes on there."""
 
 import gc
-import json
 from dataclasses import replace
 
 import pytest
@@ -149,16 +148,6 @@ def test_everything_reachable_moves_once():
 
 
 # ---- the loop ----
-
-
-@pytest.fixture
-def messages():
-    got = []
-    loop.set_sink(lambda text: got.append(json.loads(text)))
-    yield got
-    loop.set_sink(None)
-    loop.set_settings({})
-    loop.set_wanted(None)
 
 
 QUICK = {"preset": "tiny", "steps": 12, "eval_interval": 4, "sample_interval": 0, "eval_batches": 2, "corpus": "stdlib"}

@@ -1,6 +1,5 @@
 """Values that arrive later: in order, never waited for while few are under way; the loop and generation that build on them."""
 
-import json
 
 import pytest
 
@@ -20,15 +19,6 @@ QUICK = {"preset": "tiny", "steps": 12, "eval_interval": 5, "sample_interval": 7
 def gpu():
     with fake_gpu() as device:
         yield device
-
-
-@pytest.fixture
-def messages():
-    got = []
-    loop.set_sink(lambda text: got.append(json.loads(text)))
-    yield got
-    loop.set_sink(None)
-    loop.set_settings({})
 
 
 def test_on_a_cpu_every_value_is_there_at_once(device):
