@@ -23,8 +23,33 @@ void copy_rows(const float* from, Index stride, Index n, Index D, float* to, Ind
   for (Index i = 0; i < rows; i++, to += DP) {
     if (i < n) memcpy(to, from + i * stride, D * sizeof(float));
     const Index from_column = i < n ? D : 0;
-    memset(to + from_column, 0, (DP - from_column) * sizeof(float));
+    if (from_column < DP) memset(to + from_column, 0, (DP - from_column) * sizeof(float));
   }
+}
+
+void turn_rows(const float* from, Index stride, Index n, Index D, float* to, Index ld) {
+  const Index whole = n / 4 * 4;
+  for (Index i = n; i < up(n, 4); i++)
+    for (Index d = 0; d < D; d++) to[d * ld + i] = 0;
+  for (Index i = 0; i < whole; i += 4) {
+    Index d = 0;
+    for (; d + 4 <= D; d += 4) transpose4(from + i * stride + d, stride, to + d * ld + i, ld);
+    for (; d < D; d++)
+      for (Index x = 0; x < 4; x++) to[d * ld + i + x] = from[(i + x) * stride + d];
+  }
+  for (Index i = whole; i < n; i++)
+    for (Index d = 0; d < D; d++) to[d * ld + i] = from[i * stride + d];
+}
+
+template <int R>
+static __attribute__((noinline)) void one_tile(Index K, const float* a, Index a_k, const float* b, const float* init, float* out) {
+  tile<R>(K, a, a_k, 1, b, NR, init, NR, out, NR);
+}
+
+void tiles(Index rows, Index K, const float* a, Index a_k, const float* b, const float* init, float* out) {
+  const Index tall = rows - rows_in_fours(rows);
+  for (Index r = 0; r < tall; r += MR) one_tile<MR>(K, a + r, a_k, b, init ? init + r * NR : nullptr, out + r * NR);
+  for (Index r = tall; r < rows; r += 4) one_tile<4>(K, a + r, a_k, b, init ? init + r * NR : nullptr, out + r * NR);
 }
 
 void store_turned(const float* from, Index D, Index n, float* to, Index stride) {
@@ -41,12 +66,12 @@ void store_turned(const float* from, Index D, Index n, float* to, Index stride) 
 
 // ---- forward -------------------------------------------------------------------------------------------------------------------
 
-// Keys and values as rows of DP floats, zero beyond D and S, head after head, for the whole team; then per thread one block of NR
-// queries: the turned queries [DP, NR], the probabilities [SP, NR], the turned output [DP, NR].
+// Room of a thread: the keys of one head, turned, as D rows of ST floats (an odd number of cache lines), its values as SP rows of DP floats,
+// zero beyond D and S; then one block of NR queries: the turned queries [DP, NR], the probabilities [SP, NR], the turned output [DP, NR].
 struct ForwardRoom {
-  Index DP, SP, head, thread;
-  ForwardRoom(const Attention& p) : DP(up(p.D, 4)), SP(up(p.S, 4)), head(line(SP * DP)), thread(line((2 * DP + SP) * NR)) {}
-  size_t bytes(const Attention& p) const { return (size_t)(2 * p.B * p.G * head + MAX_THREADS * thread) * sizeof(float); }
+  Index DP, SP, ST, keys, values, thread;
+  ForwardRoom(const Attention& p) : DP(up(p.D, 4)), SP(up(p.S, 4)), ST(up(p.S, 32) + 16), keys(line(p.D * ST)), values(line(SP * DP)),
+                                    thread(keys + values + line((2 * DP + SP) * NR)) {}
 };
 
 // Keys that the NR queries from i on see, at least in part.
@@ -70,13 +95,16 @@ static void softmax_over_keys(const Attention& p, Index i, Index keys, float* sc
       if (j >= open) s = vselect(vge(lane[x], vsplat((float)(j - i))), s, vsplat(-INFINITY));
       top[x] = vmax(top[x], s);
     }
-  for (Index j = 0; j < keys; j++)
+  for (Index j = 0; j < keys; j++) {
+    vf e[NV];  // all before the first is stored: the exponential's constants are then read once
+    UNROLL for (int x = 0; x < NV; x++) e[x] = vexp_nonpositive(vsub(vload(scores + j * NR + x * VW), top[x]));
+    if (j >= open)
+      UNROLL for (int x = 0; x < NV; x++) e[x] = vselect(vge(lane[x], vsplat((float)(j - i))), e[x], vzero());
     UNROLL for (int x = 0; x < NV; x++) {
-      vf e = vexp_nonpositive(vsub(vload(scores + j * NR + x * VW), top[x]));
-      if (j >= open) e = vselect(vge(lane[x], vsplat((float)(j - i))), e, vzero());
-      sum[x] = vadd(sum[x], e);
-      vstore(scores + j * NR + x * VW, e);
+      sum[x] = vadd(sum[x], e[x]);
+      vstore(scores + j * NR + x * VW, e[x]);
     }
+  }
   const Index n = p.T - i < NR ? p.T - i : (Index)NR;
   for (int x = 0; x < NV; x++) {
     inverse[x] = keys ? vdiv(vsplat(1.0f), sum[x]) : vzero();
@@ -90,15 +118,13 @@ static void query_block(const Attention& p, const ForwardRoom& room, Index b, In
   const Index n = p.T - i < NR ? p.T - i : (Index)NR, keys = visible(p, i);
   pack_turned<NR>(p.q.at(b, i, h), p.q.t, (int)n, p.D, q);
   for (Index d = 0; d < p.D * NR; d += VW) vstore(q + d, vmul(vload(q + d), vsplat(p.scale)));
-  for (Index j = 0; j < keys; j += 4) tile<4>(p.D, k + j * room.DP, 1, room.DP, q, NR, nullptr, 0, scores + j * NR, NR);
+  tiles(up(keys, 4), p.D, k, room.ST, q, nullptr, scores);
   vf inverse[NV];
   softmax_over_keys(p, i, keys, scores, inverse, p.lse + (b * p.H + h) * p.T + i);
   // Values in chunks that the first-level cache keeps while all of D passes over them.
   const Index chunk = cached_rows(room.DP);
   for (Index j = 0; j == 0 || j < keys; j += chunk)
-    for (Index d = 0; d < room.DP; d += 4)
-      tile<4>(keys - j < chunk ? keys - j : chunk, v + j * room.DP + d, room.DP, 1, scores + j * NR, NR, j ? out + d * NR : nullptr, NR,
-              out + d * NR, NR);
+    tiles(room.DP, keys - j < chunk ? keys - j : chunk, v + j * room.DP, room.DP, scores + j * NR, j ? out : nullptr, out);
   for (Index d = 0; d < p.D; d++)
     UNROLL for (int x = 0; x < NV; x++) vstore(out + d * NR + x * VW, vmul(vload(out + d * NR + x * VW), inverse[x]));
   store_turned(out, p.D, n, p.out.at(b, i, h), p.out.t);
@@ -107,23 +133,26 @@ static void query_block(const Attention& p, const ForwardRoom& room, Index b, In
 static void run_attention(const Slot* s, Team& team) {
   const Attention p = read_attention(s);
   const ForwardRoom room(p);
-  float *k = (float*)team.scratch, *v = k + p.B * p.G * room.head, *own = v + p.B * p.G * room.head + team.t * room.thread;
-  const Share packed = share(p.B * p.G, team);
-  for (Index z = (Index)packed.begin; z < packed.end; z++) {
-    copy_rows(p.k.at(z / p.G, 0, z % p.G), p.k.t, p.S, p.D, k + z * room.head, room.SP, room.DP);
-    copy_rows(p.v.at(z / p.G, 0, z % p.G), p.v.t, p.S, p.D, v + z * room.head, room.SP, room.DP);
-  }
-  team.barrier();
-  // A block's cost is the number of keys it sees; thread t takes the blocks that begin in its part of the total.
+  float *k = (float*)team.scratch + team.t * room.thread, *v = k + room.keys, *own = v + room.values;
+  // A block's cost is the number of keys it sees; thread t takes the blocks that begin in its part of the total. It brings the keys and values
+  // of a head into its own room when it comes to it: so they are in the nearest caches, and a head that two threads share is brought twice.
   int64_t per_head = 0;
   for (Index i = 0; i < p.T; i += NR) per_head += visible(p, i) + 8;
   const int64_t total = per_head * p.B * p.H, from = total * team.t / team.T, to = total * (team.t + 1) / team.T;
+  Index ready = -1;
   for (Index z = 0; z < p.B * p.H; z++) {
     int64_t cost = per_head * z;
     if (cost + per_head <= from || cost >= to) continue;
-    const Index b = z / p.H, h = z % p.H, kv = b * p.G + h * p.G / p.H;
+    const Index b = z / p.H, h = z % p.H, g = h * p.G / p.H;
     for (Index i = 0; i < p.T; i += NR) {
-      if (cost >= from && cost < to) query_block(p, room, b, h, i, k + kv * room.head, v + kv * room.head, own);
+      if (cost >= from && cost < to) {
+        if (ready != b * p.G + g) {
+          turn_rows(p.k.at(b, 0, g), p.k.t, p.S, p.D, k, room.ST);
+          copy_rows(p.v.at(b, 0, g), p.v.t, p.S, p.D, v, room.SP, room.DP);
+          ready = b * p.G + g;
+        }
+        query_block(p, room, b, h, i, k, v, own);
+      }
       cost += visible(p, i) + 8;
     }
   }
@@ -136,7 +165,7 @@ static double work_attention(const Slot* s) {
 
 static size_t scratch_attention(const Slot* s) {
   const Attention p = read_attention(s);
-  return ForwardRoom(p).bytes(p);
+  return MAX_THREADS * ForwardRoom(p).thread * sizeof(float);
 }
 
 ENTRY(attention, work_attention, scratch_attention);

@@ -32,6 +32,19 @@ static inline Index cached_rows(Index DP) {
   return rows < 32 ? 32 : rows;
 }
 
+// Rows of a tile: MR of them use the registers best, so n rows, a multiple of 4, are as many tiles of MR as leave a multiple of 4 over.
+static inline Index rows_in_fours(Index n) {
+  for (Index fours = 0; fours <= n; fours += 4)
+    if ((n - fours) % MR == 0) return fours;
+  return n;
+}
+
+// out[r][0..NR) = init[r][0..NR) + sum_k a[k * a_k + r] * b[k][0..NR) for `rows` rows (a multiple of 4), init null: zero.
+void tiles(Index rows, Index K, const float* a, Index a_k, const float* b, const float* init, float* out);
+
+// n rows of D floats, `stride` apart, turned: to[d * ld + i] = from[i * stride + d], zero for n <= i < up(n, 4).
+void turn_rows(const float* from, Index stride, Index n, Index D, float* to, Index ld);
+
 // n rows of D floats, `stride` apart, to `rows` rows of DP floats; the rest is zero.
 void copy_rows(const float* from, Index stride, Index n, Index D, float* to, Index rows, Index DP);
 

@@ -39,17 +39,34 @@ template <class Op> float along(const float* x, int64_t n) {
   return Op::fold(Op::apply(Op::apply(s[0], s[1]), Op::apply(s[2], s[3])));
 }
 
-// Up to COLUMNS columns of `rows` rows `stride` apart, into out.
+// Up to COLUMNS columns of `rows` rows `stride` apart, into out. A cache line's worth of columns at a time: where the stride is a power of
+// two the rows fall into the same few places of the first-level cache, and a line would be gone before its second vector is read.
 template <class Op> void down(float* out, const float* x, int64_t rows, int64_t stride, int64_t columns) {
-  each_vector(0, columns, [&](int64_t c, int m) {
+  enum { LINE = 16 / VW };
+  int64_t c = 0;
+  for (; c + LINE * VW <= columns; c += LINE * VW) {
+    vf even[LINE], odd[LINE];
+    for (int l = 0; l < LINE; l++) even[l] = odd[l] = vsplat(Op::start());
+    int64_t r = 0;
+    for (; r + 2 <= rows; r += 2)
+      for (int l = 0; l < LINE; l++) {
+        even[l] = Op::apply(even[l], vload(x + r * stride + c + l * VW));
+        odd[l] = Op::apply(odd[l], vload(x + (r + 1) * stride + c + l * VW));
+      }
+    for (int l = 0; l < LINE; l++) {
+      if (r < rows) even[l] = Op::apply(even[l], vload(x + r * stride + c + l * VW));
+      vstore(out + c + l * VW, Op::apply(even[l], odd[l]));
+    }
+  }
+  each_vector(c, columns, [&](int64_t at, int m) {
     vf even = vsplat(Op::start()), odd = even;
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2) {
-      even = Op::apply(even, vload_tail(x + r * stride + c, m));
-      odd = Op::apply(odd, vload_tail(x + (r + 1) * stride + c, m));
+      even = Op::apply(even, vload_tail(x + r * stride + at, m));
+      odd = Op::apply(odd, vload_tail(x + (r + 1) * stride + at, m));
     }
-    if (r < rows) even = Op::apply(even, vload_tail(x + r * stride + c, m));
-    vstore_tail(out + c, Op::apply(even, odd), m);
+    if (r < rows) even = Op::apply(even, vload_tail(x + r * stride + at, m));
+    vstore_tail(out + at, Op::apply(even, odd), m);
   });
 }
 
