@@ -6,7 +6,8 @@ Writes public/speed.json, public/roofline.json (the kernels of the largest prese
 TinyGPT in Chromium and in Node with one thread and with all, natively, and on WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm
 and WebGPU. All start from the same weights, see the same batches, and must have the same losses in the first steps, or nothing is
 written. Each is then warmed up, and they take turns of a few steps, so that a slow moment of the machine falls on all of them. What
-cannot be measured here has a row as well, which says why ("missing").
+cannot be measured here has a row as well, which says why ("missing"). behemoth is left out unless it is asked for: its contenders, kept
+warm side by side, would need 60 GB.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from tests.bench.contenders import TURNS, Contender, Peer, PyTorch, summary
 from tests.hosts import adapters
 from tinygpt import __version__
 
-PRESETS = ("tiny", "small", "medium", "large", "xl")
+SIDE_BY_SIDE = ("tiny", "small", "medium", "large", "xl", "huge", "massive", "mega")
 STEPS = 3  # in a turn
 
 
@@ -106,7 +107,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--presets", default=",".join(PRESETS))
+    parser.add_argument("--presets", default=",".join(SIDE_BY_SIDE))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--no-peers", action="store_true", help="leave out jax-js and TensorFlow.js")
     parser.add_argument("--peer-seconds", type=float, default=120, help="time for a peer's steps at a preset; a slow one makes fewer")
