@@ -9,6 +9,7 @@ recorded (compiled.py) and holds the most, and the arena that every later step t
 import contextlib
 from dataclasses import dataclass, replace
 
+from .devices.base import size_text
 from .devices.planning import PlanningDevice
 from .ops import random
 from .state import no_grad, state
@@ -121,7 +122,7 @@ def refusal(shape, config, device, capacity, tokens=0):
     def problem(needed):
         for amount, most, words in limits:
             if amount(needed) > most:
-                return words % (in_words(amount(needed)), in_words(most))
+                return words % (size_text(amount(needed)), size_text(most))
         return None
 
     def largest_batch(shape, whole):
@@ -145,19 +146,10 @@ def refusal(shape, config, device, capacity, tokens=0):
     if capacity is None or needed.steady - needed.activations < capacity:  # else the weights alone are too much
         recomputed = of(again, config.batch_size)
         if not shape.recompute and not problem(recomputed):
-            ways.append("turn Recompute on under More, then it needs about %s" % in_words(recomputed.total))
+            ways.append("turn Recompute on under More, then it needs about %s" % size_text(recomputed.total))
         batch = largest_batch(shape, needed)
         if batch:
             ways.append("take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
         elif not ways and not shape.recompute and (batch := largest_batch(again, recomputed)):
             ways.append("turn Recompute on under More and take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
     return "This run %s: %s." % (why, ", or ".join(ways) or "choose a smaller preset")
-
-
-def in_words(nbytes):
-    """As in "1.2 GB", "269 MB" (powers of 1024, as memory is sold)."""
-    for unit, size in (("GB", 2**30), ("MB", 2**20)):
-        if nbytes >= 0.95 * size:
-            amount = nbytes / size
-            return "%s %s" % (("%.1f" % amount).removesuffix(".0") if unit == "GB" and amount < 9.95 else "%.0f" % amount, unit)
-    return "%.0f kB" % (nbytes / 2**10)
