@@ -1,7 +1,8 @@
 // What the run that the inputs describe will hold in memory, beside the device: "Needs 268.7 MB of 4.29 GB". Python counts it before the run
 // (app/session/planning.py), and a run that cannot fit is refused with the sentence that says what to change.
 //
-// Python is asked a moment after the last change, one question at a time; while a model trains it answers between two steps.
+// Python is asked a moment after the last change, one question at a time; while a model trains it answers between two steps. It
+// remembers what it has counted for as long as the model's code stays the same.
 
 import { bytes } from "./words.js";
 
@@ -12,7 +13,7 @@ const NAMES = { parameters: "parameters", gradients: "gradients", moments: "the 
 export class Needs {
   // settings(): the inputs' values. texts: OwnTexts. phase events of `controls` and "device" events of `session` may change the answer.
   constructor({ session, settings, texts, controls }) {
-    Object.assign(this, { session, settings, texts, known: new Map(), asking: null, device: "" });
+    Object.assign(this, { session, settings, texts, asking: null, device: "" });
     this.element = document.getElementById("memory-needs");
     for (const id of ["settings", "settings-more"]) document.getElementById(id).addEventListener("change", () => this.soon());
     controls.addEventListener("phase", () => this.soon());
@@ -39,13 +40,7 @@ export class Needs {
 
   // The answer for the inputs as they are: {device, needs, holds, parts, refused}; null where it cannot be known.
   async answer() {
-    const question = this.question(), key = JSON.stringify([this.device, question]);
-    if (!this.known.has(key)) {
-      const answer = await this.session.request("plan", question).catch(() => null); // Python was restarted, or an input makes no sense
-      if (!answer) return null;
-      this.known.set(key, answer);
-    }
-    return this.known.get(key);
+    return this.session.request("plan", this.question()).catch(() => null); // Python was restarted, or an input makes no sense
   }
 
   async show() {

@@ -18,6 +18,16 @@ pytestmark = pytest.mark.fast
 SHAPE = ModelConfig(vocab_size=256, context=16, layers=3, d_model=48, heads=3, dropout=0.1)
 CONFIG = TrainConfig(batch_size=8)
 
+
+@pytest.fixture
+def counts(monkeypatch):
+    """What is counted from here on, one entry a count; nothing is remembered from before."""
+    counted, made = planning._counted, []
+    monkeypatch.setattr(planning, "_plans", {})
+    monkeypatch.setattr(planning, "_counted", lambda *about: made.append(about) or counted(*about))
+    return made
+
+
 def test_a_count_leaves_a_run_that_is_under_way_as_it_is(native):
     def trained(count):
         tinygpt.manual_seed(3)
@@ -39,7 +49,7 @@ def test_a_count_leaves_a_run_that_is_under_way_as_it_is(native):
             gc.collect()  # what earlier tests left must not go in between
             held.append(native.in_use())
             if count:
-                assert planning.plan(SHAPE, CONFIG, 1000).total > 0
+                assert planning.plan(SHAPE, replace(CONFIG, batch_size=len(held)), 1000).total > 0
             assert native.in_use() == held[-1] and tinygpt.get_device() is native
         return losses, step.captures, random.default_generator.fork(), tinygpt.rand(2).tolist()
 
@@ -116,11 +126,54 @@ def test_a_small_machine_holds_no_more_than_it_has_and_a_large_one_does_not_say(
     assert planning.holds(Four()) is None
 
 
-def test_the_count_takes_milliseconds():
+def test_the_count_takes_milliseconds(counts):
     planning.plan(PRESETS["tiny"].model, PRESETS["tiny"].train)
     began = time.process_time()
     planning.plan(PRESETS["xl"].model, PRESETS["xl"].train)
     assert time.process_time() - began < 0.5  # 0.05 alone on the machine
+
+
+def test_the_run_takes_the_count_of_the_page(native, counts):
+    assert planning.refusal(SHAPE, CONFIG, Holds(), 1 << 30) is None
+    assert planning.plan(SHAPE, replace(CONFIG, steps=7, lr=1.0)).total > 0
+    assert len(counts) == 1
+    planning.plan(SHAPE, replace(CONFIG, batch_size=9))
+    planning.plan(replace(SHAPE, layers=2), CONFIG)
+    planning.plan(SHAPE, replace(CONFIG, eval_interval=0))
+    planning.plan(SHAPE, CONFIG, 1000)
+    assert len(counts) == 5
+
+
+@pytest.mark.parametrize("place", ["a method of the model", "a function of the model", "a layer", "the model"])
+def test_edited_code_is_counted_anew(native, counts, monkeypatch, place):
+    before = planning.plan(SHAPE, CONFIG).total
+    mlp = tinygpt.model.MLP
+
+    class Wider(tinygpt.GPT):
+        def __init__(self, shape):
+            super().__init__(replace(shape, layers=4))
+
+    def init(self, config):
+        mlp_init(self, replace(config, mlp_ratio=8))
+
+    def norm(config):
+        return nn.Sequential(nn.Linear(config.d_model, config.d_model), nn.LayerNorm(config.d_model))
+
+    def forward(self, x):
+        return linear(self, x) * 1.5
+
+    mlp_init, linear = mlp.__init__, nn.Linear.forward
+    target, name, value = {
+        "a method of the model": (mlp, "__init__", init),
+        "a function of the model": (tinygpt.model, "norm", norm),
+        "a layer": (nn.Linear, "forward", forward),
+        "the model": (tinygpt.model, "GPT", Wider),
+    }[place]
+    with monkeypatch.context() as edit:
+        edit.setattr(target, name, value)
+        assert planning.plan(SHAPE, CONFIG).total > before
+    assert planning.plan(SHAPE, CONFIG).total == before
+    assert len(counts) == 3
 
 
 # ---- memory that does not suffice --------------------------------------------------------------------------

@@ -86,6 +86,22 @@ def test_while_a_model_trains_the_next_ones_memory_is_counted_between_two_steps(
     assert tab.value("from tinygpt import loop\nloop.current.compiled.captures") == 1, "the count has not made the run record again"
 
 
+COUNTED = """
+from tinygpt import planning
+counted, made = planning._counted, []
+planning._counted = lambda *about: made.append(about) or counted(*about)
+"""
+
+
+def test_a_run_takes_the_count_that_the_page_has_shown(tab):
+    tab.value(COUNTED)
+    after(tab, lambda: tab.page.select_option("#setting-preset", "medium"))
+    tab.page.fill("#setting-steps", "3")
+    tab.page.click("#run")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.value("planning._counted = counted\nlen(made)") == 1
+
+
 def test_a_recomputed_run_trains(tab):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.select_option("#setting-recompute", "true")
