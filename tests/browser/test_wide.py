@@ -12,8 +12,8 @@ SHORT = {"steps": 12, "eval_interval": 0, "sample_interval": 0}
 # Trains with these settings and gives the device, the losses, the memory's size at each step boundary, and the bytes in use at the end.
 TRAIN = """
 import tinygpt
-from tinygpt import loop, train
-sizes, visit = [], loop._visitor
+from tinygpt import host, loop, train
+sizes, visit = [], host.visitor
 def look(run):
     sizes.append(tinygpt.get_device().memory_bytes())
     visit(run)
