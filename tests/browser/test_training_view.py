@@ -138,7 +138,7 @@ def test_ten_thousand_points_draw_within_a_frame(tab):
 
 def test_thinning_keeps_every_extreme(tab):
     kept = tab.page.evaluate("""async () => {
-        const { thinned } = await import("/app/runs.js");
+        const { thinned } = await import("/app/columns.js");
         const xs = Array.from({length: 10000}, (_, i) => i), ys = xs.map(() => 1);
         ys[4321] = 9; ys[77] = -9;
         const kept = thinned(xs, ys, 300), find = (value) => kept.find(i => ys[i] === value);
