@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 import tinygpt
-from tinygpt import corpora, loop, nn, optim, planning, train
+from tests import steps
+from tinygpt import corpora, loop, nn, planning, train
 from tinygpt.config import PRESETS, ModelConfig, TrainConfig
 from tinygpt.devices.base import size_text
 from tinygpt.ops import random
@@ -30,22 +31,11 @@ def counts(monkeypatch):
 
 def test_a_count_leaves_a_run_that_is_under_way_as_it_is(native):
     def trained(count):
-        tinygpt.manual_seed(3)
-        model = tinygpt.GPT(SHAPE)
-        optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
-        tokens = tinygpt.randint(0, 256, (300,))
-
-        @tinygpt.compile
-        def step():
-            _, loss = model(*random.batch_windows(tokens, 4, SHAPE.context, 0, 270))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss
-
+        _, _, step = steps.made(SHAPE)
+        step = tinygpt.compile(step)
         losses, held = [], []
         for _ in range(4):
-            losses.append(step().item())
+            losses.append([v.item() for v in step()])
             gc.collect()  # what earlier tests left must not go in between
             held.append(native.in_use())
             if count:
