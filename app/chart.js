@@ -5,24 +5,26 @@
 // A drag zooms, a double click or "Whole run" goes back; the arrow keys read the values where the pointer would.
 
 import uPlot from "../public/vendor/uplot/uPlot.esm.js";
+import { atBeat } from "./beat.js";
 import { Flags } from "./chart_flags.js";
-import { dashes, lowerBound, Runs, thinned } from "./runs.js";
+import { element, Readout, swatch } from "./chart_readout.js";
+import { merged, thinned } from "./columns.js";
+import { dashes, Runs } from "./runs.js";
+import { shortNumber } from "./words.js";
 
-const REST = 250; // ms between two drawings
-const SHARE = 40; // and this many times what the last one took, at most 2.5 % of the page's thread;
+const SHARE = 40; // times what the last drawing took: the least between two, at most 2.5 % of the page's thread;
 const LONGEST_REST = 1000; // ms, but never longer
 const SERIES = { loss: "Training", validation: "Validation", lr: "Learning rate", norm: "Gradient norm" };
 const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // ends of the axis: it rests between them
 
 export class LossChart {
   constructor(parent, runs = new Runs()) {
-    Object.assign(this, { parent, runs, plot: null, zoom: null, log: false, reference: null, cost: 0, drawnAt: -Infinity, step: null });
+    Object.assign(this, { parent, runs, plot: null, zoom: null, log: false, reference: null, cost: 0, drawnAt: -Infinity });
     this.visible = { loss: true, validation: true, lr: true, norm: false };
     parent.setAttribute("role", "group");
     this.field = element(parent, "div", "plot");
     this.flags = new Flags(this.field);
-    this.readout = element(this.field, "dl", "readout");
-    this.readout.hidden = true;
+    this.readout = new Readout(this);
     this.legend = element(parent, "div", "legend");
     for (const [name, label] of Object.entries(SERIES)) this.toggle(name, label);
     this.logButton = this.button("Log steps", () => this.setLog(!this.log), "The first steps get as much room as the later ones");
@@ -133,7 +135,7 @@ export class LossChart {
   clear() {
     const { plot } = this;
     this.plot = this.form = null;
-    this.readout.hidden = true;
+    this.readout.list.hidden = true;
     plot?.destroy();
   }
 
@@ -217,7 +219,7 @@ export class LossChart {
       },
       hooks: {
         setSelect: [(plot) => this.selected(plot)],
-        setCursor: [(plot) => this.read(plot.cursor.left < 0 ? null : Math.round(this.unplace(plot.posToVal(plot.cursor.left, "x"))))],
+        setCursor: [(plot) => this.readout.read(plot.cursor.left < 0 ? null : Math.round(this.unplace(plot.posToVal(plot.cursor.left, "x"))))],
         draw: [(plot) => this.drawOver(plot)],
         setSize: [() => this.plot && this.drawSoon()],
       },
@@ -231,7 +233,7 @@ export class LossChart {
       ],
     }, data, this.field);
     this.plot.root.querySelector("canvas").setAttribute("aria-hidden", "true"); // the slider and the numbers say it in words
-    this.makeReadable(this.plot.over);
+    this.readout.makeReadable(this.plot.over);
   }
 
   size() {
@@ -260,7 +262,7 @@ export class LossChart {
     this.drawReferences(plot);
     const { current } = this.runs;
     this.flags.show(plot.over, [...this.earlier, current].filter(Boolean), current, (step) => plot.valToPos(this.place(step), "x"));
-    if (this.plot) this.read(this.step);
+    if (this.plot) this.readout.read(this.readout.step);
     if (this.costs) this.cost = performance.now() - this.drawnAt;
     this.costs = false;
   }
@@ -301,7 +303,7 @@ export class LossChart {
     return steps.map(this.place).filter((x) => x >= low && x <= high);
   }
 
-  // ---- zoom and readout ----
+  // ---- zoom ----
 
   selected(plot) {
     const { left, width } = plot.select;
@@ -317,125 +319,7 @@ export class LossChart {
     const step = Math.round(this.unplace(plot.posToVal(left, "x")));
     return Math.min(Math.max(0, plot.valToPos(this.place(Math.max(0, step)), "x")), plot.over.clientWidth);
   }
-
-  // Over the plot lies a slider: the step whose values are read.
-  makeReadable(over) {
-    over.tabIndex = 0;
-    const about = { role: "slider", "aria-label": "Step whose values are read", "aria-valuemin": 0 };
-    for (const [name, value] of Object.entries(about)) over.setAttribute(name, value);
-    this.say(null);
-    over.addEventListener("keydown", (event) => {
-      const [low, high] = this.edges.map((edge) => Math.round(this.unplace(edge)));
-      const far = Math.max(1, Math.round((high - low) / (event.shiftKey ? 10 : 100)));
-      const step = this.step ?? high;
-      const to = { ArrowLeft: step - far, ArrowDown: step - far, ArrowRight: step + far, ArrowUp: step + far, Home: low, End: high }[event.key];
-      if (event.key === "Escape") this.plot.setCursor({ left: -10, top: -10 });
-      else if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-      else {
-        const last = this.runs.current?.steps.at(-1) ?? high;
-        const inside = Math.min(Math.max(to, low), high, Math.max(low, last));
-        this.plot.setCursor({ left: this.plot.valToPos(this.place(inside), "x"), top: 10 });
-      }
-      event.preventDefault();
-    });
-    over.addEventListener("blur", () => this.plot?.over === over && this.plot.setCursor({ left: -10, top: -10 }));
-  }
-
-  // Shows all values at the step nearest to `step`; null: none.
-  read(step) {
-    this.step = step;
-    this.readout.hidden = step === null;
-    if (step === null) return this.say(null);
-    const run = this.runs.current, i = run ? nearest(run.steps, step) : -1;
-    const rows = [];
-    const at = i >= 0 ? run.steps[i] : step;
-    if (i >= 0) {
-      rows.push(["loss", "Training", run.losses[i].toFixed(3)]);
-      const e = nearest(run.evalSteps, at);
-      const where = run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e]?.toLocaleString("en")}`;
-      if (e >= 0) rows.push(["validation", "Validation", run.evalLosses[e].toFixed(3) + where]);
-      if (run.lrs[i] !== null) rows.push(["lr", "Learning rate", shortNumber(run.lrs[i])]);
-      if (run.norms[i] !== null) rows.push(["norm", "Gradient norm", run.norms[i].toPrecision(3)]);
-    }
-    for (const one of this.earlier) {
-      const j = nearest(one.steps, at);
-      if (j >= 0 && at <= one.steps.at(-1)) rows.push([dashes(this.runs, one), one.name, one.losses[j].toFixed(3)]);
-    }
-    this.readout.replaceChildren();
-    element(this.readout, "dt", "step", `Step ${at.toLocaleString("en")}`);
-    element(this.readout, "dd", "step");
-    for (const [name, label, value] of rows) {
-      const term = element(this.readout, "dt", "", label);
-      term.prepend(swatch(name));
-      element(this.readout, "dd", "", value);
-    }
-    const { over } = this.plot, x = this.plot.valToPos(this.place(at), "x");
-    const right = x < over.clientWidth / 2;
-    this.readout.style.left = `${over.offsetLeft + (right ? Math.max(0, x) + 12 : 6)}px`;
-    this.readout.style.maxWidth = `${Math.max(120, (right ? over.clientWidth - x : x) - 18)}px`;
-    if (!right) this.readout.style.left = `${over.offsetLeft + Math.max(0, x - 12 - this.readout.offsetWidth)}px`;
-    this.readout.style.top = `${over.offsetTop + Math.max(4, over.clientHeight - this.readout.offsetHeight - 6)}px`;
-    this.say(at, [`step ${at}`, ...rows.map(([, label, value]) => `${label} ${value}`)].join(", "));
-  }
-
-  say(step, text = "no step chosen; the arrow keys choose one") {
-    const over = this.plot?.over;
-    if (!over) return;
-    over.setAttribute("aria-valuemax", Math.round(this.unplace(this.edges[1])));
-    over.setAttribute("aria-valuenow", step ?? 0);
-    over.setAttribute("aria-valuetext", text);
-  }
 }
-
-// Calls `draw` in the frame of the next beat, `earliest` (ms) or later. What changes while a model trains changes at the same beats: the
-// numbers and the chart cost the page one frame then, and the rest of the time it is idle.
-export function atBeat(draw, earliest = 0) {
-  const now = performance.now(), begun = Math.max(now + 1, earliest);
-  let frame = 0;
-  const timer = setTimeout(() => (frame = requestAnimationFrame(draw)), Math.ceil(begun / REST) * REST - now);
-  return { cancel: () => (clearTimeout(timer), cancelAnimationFrame(frame)) };
-}
-
-// ---- small parts ----
-
-function element(parent, tag, className = "", text = "") {
-  const node = parent.appendChild(document.createElement(tag));
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
-}
-
-// name: a series, or the dashes of an earlier run.
-function swatch(name) {
-  const node = document.createElement("i");
-  node.className = "line " + (typeof name === "string" ? name : "earlier");
-  return node;
-}
-
-// The tables [xs, ys] over the union of their xs: [xs, ys of the first, ys of the second, ...].
-function merged(tables) {
-  const all = new Float64Array(tables.reduce((sum, [xs]) => sum + xs.length, 0));
-  let end = 0;
-  for (const [xs] of tables) {
-    all.set(xs, end);
-    end += xs.length;
-  }
-  const xs = [...all.sort()].filter((x, i, sorted) => i === 0 || x !== sorted[i - 1]);
-  return [xs, ...tables.map(([from, values]) => {
-    const column = Array(xs.length).fill(null);
-    for (let i = 0, j = 0; i < xs.length && j < from.length; i++) if (xs[i] === from[j]) column[i] = values[j++];
-    return column;
-  })];
-}
-
-function nearest(steps, step) {
-  if (!steps.length) return -1;
-  const i = Math.min(lowerBound(steps, step), steps.length - 1);
-  return i > 0 && step - steps[i - 1] < steps[i] - step ? i - 1 : i;
-}
-
-// 0.0003 as 3e-4
-export const shortNumber = (number) => (number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(3)));
 
 const stepNumber = (step) => {
   const whole = Math.round(step * 100) / 100;

@@ -18,7 +18,7 @@ const PRECISIONS = {
   matrix: ["tensor cores", "As f16, on the GPU's matrix units: for large models. Losses change by less than 1 %."],
 };
 
-const WIDE = "64-bit memory: up to 16 GB, for models that 4 GB cannot hold; a step takes a little longer. It is chosen by itself where a run needs it.";
+const WIDE = "64-bit memory: up to 17 GB, for models that 4.3 GB cannot hold; a step takes a little longer. It is chosen by itself where a run needs it.";
 const NO_WAITING = "Python in this browser cannot wait for the GPU (it has no JSPI): numbers come through await x.item_async().";
 
 // What the page takes when nobody chose: {choice, reason: sentence or ""}. gpu: {missing, fallback, name, canWait} or null while it opens.

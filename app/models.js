@@ -1,6 +1,8 @@
 // The shipped models and the files they are in. public/models/models.json lists them: [{name, title, file, bytes, corpus, parameters, step,
 // val_loss, licence, sample}]; tests/demo/ship.py writes it.
 
+import { bytes } from "./words.js";
+
 const GZIP = [0x1f, 0x8b];
 const MOST = 2 ** 31; // bytes that a compressed file may unpack to: a small file must not fill the memory
 
@@ -15,7 +17,7 @@ export async function unpacked(blob) {
       if (done) return new Blob(pieces);
       pieces.push(value);
       total += value.length;
-      if (total > MOST) throw new Error(`it unpacks to more than ${MOST / 2 ** 30} GiB`);
+      if (total > MOST) throw new Error(`it unpacks to more than ${bytes(MOST)}`);
     }
   } catch (error) {
     reader.cancel().catch(() => {});

@@ -1,7 +1,10 @@
-// What the run that the inputs describe will hold in memory, beside the device: "Needs 269 MB of 4 GB". Python counts it before the run
+// What the run that the inputs describe will hold in memory, beside the device: "Needs 268.7 MB of 4.29 GB". Python counts it before the run
 // (app/session/planning.py), and a run that cannot fit is refused with the sentence that says what to change.
 //
-// Python is asked a moment after the last change, one question at a time; while a model trains it answers between two steps.
+// Python is asked a moment after the last change, one question at a time; while a model trains it answers between two steps. It
+// remembers what it has counted for as long as the model's code stays the same.
+
+import { bytes } from "./words.js";
 
 const PATIENCE = 400; // ms after the last change of an input
 const AT_START = 1500; // ms: what the visitor asks for first comes first
@@ -10,7 +13,7 @@ const NAMES = { parameters: "parameters", gradients: "gradients", moments: "the 
 export class Needs {
   // settings(): the inputs' values. texts: OwnTexts. phase events of `controls` and "device" events of `session` may change the answer.
   constructor({ session, settings, texts, controls }) {
-    Object.assign(this, { session, settings, texts, known: new Map(), asking: null, device: "" });
+    Object.assign(this, { session, settings, texts, asking: null, device: "" });
     this.element = document.getElementById("memory-needs");
     for (const id of ["settings", "settings-more"]) document.getElementById(id).addEventListener("change", () => this.soon());
     controls.addEventListener("phase", () => this.soon());
@@ -37,13 +40,7 @@ export class Needs {
 
   // The answer for the inputs as they are: {device, needs, holds, parts, refused}; null where it cannot be known.
   async answer() {
-    const question = this.question(), key = JSON.stringify([this.device, question]);
-    if (!this.known.has(key)) {
-      const answer = await this.session.request("plan", question).catch(() => null); // Python was restarted, or an input makes no sense
-      if (!answer) return null;
-      this.known.set(key, answer);
-    }
-    return this.known.get(key);
+    return this.session.request("plan", this.question()).catch(() => null); // Python was restarted, or an input makes no sense
   }
 
   async show() {
@@ -68,20 +65,13 @@ export class Needs {
 }
 
 function sentence({ needs, holds, device }) {
-  const machine = navigator.deviceMemory, most = holds === null ? (device === "webgpu" ? " on the GPU" : "") : ` of ${memory(holds)}`;
+  const machine = navigator.deviceMemory, most = holds === null ? (device === "webgpu" ? " on the GPU" : "") : ` of ${bytes(holds)}`;
   const unsure = device !== "webgpu" && machine && needs > machine * 2 ** 30 ? `; this machine has ${machine} GB or more` : "";
-  return `Needs ${memory(needs)}${most}${unsure}`;
+  return `Needs ${bytes(needs)}${most}${unsure}`;
 }
 
 function told({ parts, device }) {
-  const list = Object.entries(parts).filter(([, nbytes]) => nbytes).map(([name, nbytes]) => `${NAMES[name]} ${memory(nbytes)}`);
+  const list = Object.entries(parts).filter(([, nbytes]) => nbytes).map(([name, nbytes]) => `${NAMES[name]} ${bytes(nbytes)}`);
   const most = "The first step, which is recorded, holds the most.";
   return `Counted before the run: ${list.join(", ")}. ${most}${device === "webgpu" ? " A browser does not tell how much memory a GPU has." : ""}`;
-}
-
-// As in "1.2 GB": powers of 1024, as memory is sold.
-export function memory(nbytes) {
-  const amount = nbytes / 2 ** 30;
-  if (amount >= 0.95) return `${amount < 9.95 ? amount.toFixed(1).replace(/\.0$/, "") : amount.toFixed(0)} GB`;
-  return nbytes >= 0.95 * 2 ** 20 ? `${(nbytes / 2 ** 20).toFixed(0)} MB` : `${(nbytes / 2 ** 10).toFixed(0)} kB`;
 }

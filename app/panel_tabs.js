@@ -1,10 +1,12 @@
 // The panels at the lower right: one tab each, of which one is shown.
 
+import { moveByKeys } from "./tab_keys.js";
+
 export class PanelTabs {
   constructor(list, parent) {
     Object.assign(this, { list, parent, panels: new Map(), current: null });
     list.setAttribute("role", "tablist");
-    list.addEventListener("keydown", (event) => this.key(event));
+    moveByKeys(list);
   }
 
   // make(element): the panel, which fills the element.
@@ -34,15 +36,5 @@ export class PanelTabs {
       tab.tabIndex = name === this.current ? 0 : -1;
       element.hidden = name !== this.current;
     }
-  }
-
-  key(event) {
-    const names = [...this.panels.keys()];
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const to = step ? names[(names.indexOf(this.current) + step + names.length) % names.length] : { Home: names[0], End: names.at(-1) }[event.key];
-    if (!to) return;
-    event.preventDefault();
-    this.show(to);
-    this.panels.get(to).tab.focus();
   }
 }

@@ -4,6 +4,8 @@
 // The current one is exact up to EXACT steps; beyond that its older half, and of a run that is over everything, is thinned so that the
 // lowest and highest losses stay. Nothing here leaves the page or outlives it.
 
+import { lowerBound, range, thinned } from "./columns.js";
+
 const EXACT = 50_000; // logged steps: 2 MB
 const OF_AN_EARLIER_RUN = 4_000; // logged steps that stay of a run when the next one begins
 const SHOWN = 5; // earlier runs behind the current one at once; the list brings older ones back
@@ -213,42 +215,4 @@ function described({ facts, steps, losses, evalLosses, marks }) {
     evalLosses.length && `validation ${number(evalLosses.at(-1))}`,
     marks.length && (marks.length === 1 ? "1 edit" : `${marks.length} edits`),
   ].filter(Boolean).join(" · ");
-}
-
-// ---- columns of numbers ----
-
-// The first index whose value is at least `value`, from `from` on, in rising values.
-export function lowerBound(values, value, from = 0) {
-  let to = values.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (values[middle] < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-}
-
-export const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
-
-// The indices of the lowest and the highest y in each of `columns` parts, in rising order, and of the last point. edge(share) is the x at
-// which a share of the stretch to be drawn ends: equal parts of it unless told otherwise. One point beyond each end is kept for the line.
-export function thinned(xs, ys, columns, edge = (share) => xs[0] + share * (xs.at(-1) - xs[0])) {
-  if (!xs.length) return [];
-  const first = Math.max(0, lowerBound(xs, edge(0)) - 1), last = Math.min(xs.length, lowerBound(xs, edge(1)) + 2);
-  if (last - first <= 2 * columns) return range(first, last);
-  const kept = [];
-  for (let c = 1, from = first; c <= columns; c++) {
-    const to = c === columns ? last : Math.min(last, lowerBound(xs, edge(c / columns), from));
-    if (to <= from) continue;
-    let low = from, high = from;
-    for (let i = from + 1; i < to; i++) {
-      if (ys[i] < ys[low]) low = i;
-      if (ys[i] > ys[high]) high = i;
-    }
-    kept.push(Math.min(low, high));
-    if (low !== high) kept.push(Math.max(low, high));
-    from = to;
-  }
-  if (kept.at(-1) !== last - 1) kept.push(last - 1);
-  return kept;
 }

@@ -6,13 +6,15 @@
 // note {text}   device {device, build, threads, precision}   finish {step, reason}
 // A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
 
-import { atBeat, LossChart, shortNumber } from "./chart.js";
+import { atBeat } from "./beat.js";
+import { LossChart } from "./chart.js";
 import { bitsPerToken, isBytes, LEARN, meaning, WORDS } from "./meaning.js";
+import { popover } from "./popover.js";
 import { PressureChip } from "./pressure.js";
 import { Runs, RunsPanel } from "./runs.js";
-import { bytes, compact, duration } from "./words.js";
+import { Samples } from "./samples.js";
+import { bytes, clockTime, compact, duration, shortNumber } from "./words.js";
 
-const KEEP = 20_000; // characters of samples kept on the page
 const WINDOW = 20; // steps whose median time gives the speed
 const SENTENCE = 2000; // ms between two updates of the sentence: time to read it
 const SAID = 10_000; // ms between two announcements to a screen reader
@@ -26,6 +28,7 @@ export class TrainingView {
     this.part = (id) => document.getElementById(id);
     this.runs = new Runs();
     this.chart = new LossChart(this.part("chart"), this.runs);
+    this.samples = new Samples(this.part("sample-text"));
     this.build();
   }
 
@@ -75,7 +78,7 @@ export class TrainingView {
       this.sentenceAt = -Infinity;
       this.run.corpus ??= this.settings().corpus ?? this.part("setting-corpus")?.value ?? null;
       this.chart.reset(message.vocab_size, { ...message, settings: this.settings(), corpus: this.run.corpus });
-      this.part("sample-text").replaceChildren();
+      this.samples.clear();
     }
     this.goOn(true);
   }
@@ -120,30 +123,15 @@ export class TrainingView {
   }
 
   on_sample_start({ step }) {
-    const pre = this.part("sample-text");
-    const head = pre.appendChild(document.createElement("span"));
-    head.className = "sample-head";
-    head.textContent = `step ${step.toLocaleString("en")}\n`;
-    this.sampleNode = pre.appendChild(document.createElement("span"));
-    while (pre.textContent.length > KEEP && pre.childElementCount > 2) pre.firstElementChild.remove();
+    this.samples.start(step);
   }
 
   on_sample({ text }) {
-    this.sampleNode?.append(text);
-    if (this.follows) this.scrolling ??= requestAnimationFrame(() => this.scroll());
-  }
-
-  // Once a frame: asking for the height after every token would lay the page out for each.
-  scroll() {
-    this.scrolling = null;
-    const pre = this.part("sample-text");
-    pre.scrollTop = pre.scrollHeight;
+    this.samples.add(text);
   }
 
   on_sample_end() {
-    this.sampleNode?.append("\n\n");
-    this.sampleNode?.normalize(); // one node for the text, not one a token
-    this.sampleNode = null;
+    this.samples.end();
   }
 
   on_note({ text }) {
@@ -230,14 +218,6 @@ export class TrainingView {
     this.said.ariaLive = "polite";
     row.after(this.said);
     this.buildRuns();
-    const pre = this.part("sample-text");
-    this.follows = true; // the end of the samples, unless the reader has gone back in them
-    let top = 0;
-    pre.addEventListener("scroll", () => {
-      if (pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40) this.follows = true;
-      else if (pre.scrollTop < top) this.follows = false;
-      top = pre.scrollTop;
-    }, { passive: true });
   }
 
   // The list of runs, behind a button of the chart's legend.
@@ -308,8 +288,6 @@ export class TrainingView {
   }
 }
 
-// ---- a text in place ----
-
 // A button with the name of a number, and the text that it shows.
 function explained(word, label) {
   const button = document.createElement("button");
@@ -321,31 +299,7 @@ function explained(word, label) {
   return [button, text];
 }
 
-// Shown below its button, or above it where there is no room below; the browser closes it on Escape and on a click elsewhere.
-function popover(button, tag, className) {
-  const node = document.createElement(tag);
-  Object.assign(node, { className, popover: "auto" });
-  button.popoverTargetElement = node;
-  node.addEventListener("toggle", ({ newState }) => {
-    if (newState !== "open") return;
-    const at = button.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = node;
-    const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
-    node.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
-    node.style.top = `${below ? at.bottom + 6 : at.top - height - 6}px`;
-  });
-  return node;
-}
-
-// ---- numbers as text ----
-
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[sorted.length >> 1] : 0;
-}
-
-// 1:05, 1:02:03
-function clockTime(seconds) {
-  const whole = Math.floor(seconds), two = (number) => String(number).padStart(2, "0");
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }

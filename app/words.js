@@ -7,6 +7,9 @@ export function compact(number) {
   return number.toFixed(0);
 }
 
+// 0.0003 as 3e-4
+export const shortNumber = (number) => (number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(3)));
+
 export function bytes(number) {
   return number >= 1e9 ? (number / 1e9).toFixed(2) + " GB" : number >= 1e6 ? (number / 1e6).toFixed(1) + " MB" : (number / 1e3).toFixed(0) + " kB";
 }
@@ -14,6 +17,13 @@ export function bytes(number) {
 export function duration(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+// 1:05, 1:02:03
+export function clockTime(seconds) {
+  const whole = Math.floor(seconds), two = (number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".");

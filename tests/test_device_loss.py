@@ -1,12 +1,14 @@
 """A GPU that goes away in the middle of a run: one sentence, the last good state, and training goes on, on the CPU if it must."""
 
 import json
+import time
 
 import pytest
 
 import tinygpt
 from tests.fake_gpu import fake_gpu
 from tinygpt import loop, train
+from tinygpt.recovery import Recovery
 
 pytestmark = pytest.mark.fast
 QUICK = {"preset": "tiny", "steps": 16, "eval_interval": 6, "sample_interval": 9, "eval_batches": 2, "sample_tokens": 12}
@@ -33,13 +35,13 @@ def copies_at(monkeypatch):
     """copies_at({steps}): the host's copies are made at these steps, and no others."""
 
     def at(steps):
-        keep = loop.Run._keep_copy
+        keep = Recovery.keep_copy
 
-        def sometimes(run):
-            run._copied_at = -1e9 if run.step in steps else 1e9
-            keep(run)
+        def sometimes(recovery, run):
+            recovery.copied_at = -1e9 if run.step in steps else 1e9
+            keep(recovery, run)
 
-        monkeypatch.setattr(loop.Run, "_keep_copy", sometimes)
+        monkeypatch.setattr(Recovery, "keep_copy", sometimes)
 
     return at
 
@@ -195,7 +197,7 @@ def test_copies_come_every_ten_seconds_at_most_and_cost_a_fiftieth_of_the_time(m
     from tinygpt import moving
 
     clock = [100.0]
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     made = []
 
     class Slow(moving.Copy):

@@ -121,6 +121,6 @@ held.clear()
 def test_memory_that_is_all_used_is_a_sentence_with_the_sizes_and_what_was_there_stays(value, target):
     said, count, capacity, more, total, numel = value(target, EXHAUSTED)
     assert capacity == 4 << 30 and count == 3
-    assert said.startswith("out of memory: 1 GiB more would not fit beside the 3") and "of the 4 GiB that it holds at most" in said
+    assert said.startswith("out of memory: 1.07 GB more would not fit beside the 3.2") and "of the 4.29 GB that it holds at most" in said
     assert "smaller batch" in said and "recompute" in said
     assert more == 0 and total == 1000.0 and numel == 1 << 28

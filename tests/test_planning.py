@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 import tinygpt
-from tinygpt import corpora, loop, nn, optim, planning, train
+from tests import steps
+from tinygpt import corpora, loop, nn, planning, train
 from tinygpt.config import PRESETS, ModelConfig, TrainConfig
+from tinygpt.devices.base import size_text
 from tinygpt.ops import random
 from tinygpt.state import state
 
@@ -17,28 +19,27 @@ pytestmark = pytest.mark.fast
 SHAPE = ModelConfig(vocab_size=256, context=16, layers=3, d_model=48, heads=3, dropout=0.1)
 CONFIG = TrainConfig(batch_size=8)
 
+
+@pytest.fixture
+def counts(monkeypatch):
+    """What is counted from here on, one entry a count; nothing is remembered from before."""
+    counted, made = planning._counted, []
+    monkeypatch.setattr(planning, "_plans", {})
+    monkeypatch.setattr(planning, "_counted", lambda *about: made.append(about) or counted(*about))
+    return made
+
+
 def test_a_count_leaves_a_run_that_is_under_way_as_it_is(native):
     def trained(count):
-        tinygpt.manual_seed(3)
-        model = tinygpt.GPT(SHAPE)
-        optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
-        tokens = tinygpt.randint(0, 256, (300,))
-
-        @tinygpt.compile
-        def step():
-            _, loss = model(*random.batch_windows(tokens, 4, SHAPE.context, 0, 270))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss
-
+        _, _, step = steps.made(SHAPE)
+        step = tinygpt.compile(step)
         losses, held = [], []
         for _ in range(4):
-            losses.append(step().item())
+            losses.append([v.item() for v in step()])
             gc.collect()  # what earlier tests left must not go in between
             held.append(native.in_use())
             if count:
-                assert planning.plan(SHAPE, CONFIG, 1000).total > 0
+                assert planning.plan(SHAPE, replace(CONFIG, batch_size=len(held)), 1000).total > 0
             assert native.in_use() == held[-1] and tinygpt.get_device() is native
         return losses, step.captures, random.default_generator.fork(), tinygpt.rand(2).tolist()
 
@@ -91,11 +92,11 @@ def test_a_refusal_names_a_batch_and_a_recomputation_that_fit(limited):
         return planning.refusal(shape, config, Holds(limit if limited == "largest" else None), limit if limited == "capacity" else None)
 
     sentence = refused(SHAPE, large)
-    assert sentence.startswith("This run needs ") and planning.in_words(limit) in sentence
+    assert sentence.startswith("This run needs ") and size_text(limit) in sentence
     assert "turn Recompute on" in sentence and refused(replace(SHAPE, recompute=True), large) is None
     batch = int(re.search("batch of at most (\\d+)", sentence)[1])
     assert batch in (199, 200) and refused(SHAPE, TrainConfig(batch_size=batch)) is None
-    assert "\n" not in sentence and sentence.count(".") <= 3
+    assert "\n" not in sentence and sentence.endswith(".") and ". " not in sentence
 
 
 def test_weights_that_alone_are_too_much_ask_for_a_smaller_model():
@@ -115,11 +116,54 @@ def test_a_small_machine_holds_no_more_than_it_has_and_a_large_one_does_not_say(
     assert planning.holds(Four()) is None
 
 
-def test_the_count_takes_milliseconds():
+def test_the_count_takes_milliseconds(counts):
     planning.plan(PRESETS["tiny"].model, PRESETS["tiny"].train)
     began = time.process_time()
     planning.plan(PRESETS["xl"].model, PRESETS["xl"].train)
     assert time.process_time() - began < 0.5  # 0.05 alone on the machine
+
+
+def test_the_run_takes_the_count_of_the_page(native, counts):
+    assert planning.refusal(SHAPE, CONFIG, Holds(), 1 << 30) is None
+    assert planning.plan(SHAPE, replace(CONFIG, steps=7, lr=1.0)).total > 0
+    assert len(counts) == 1
+    planning.plan(SHAPE, replace(CONFIG, batch_size=9))
+    planning.plan(replace(SHAPE, layers=2), CONFIG)
+    planning.plan(SHAPE, replace(CONFIG, eval_interval=0))
+    planning.plan(SHAPE, CONFIG, 1000)
+    assert len(counts) == 5
+
+
+@pytest.mark.parametrize("place", ["a method of the model", "a function of the model", "a layer", "the model"])
+def test_edited_code_is_counted_anew(native, counts, monkeypatch, place):
+    before = planning.plan(SHAPE, CONFIG).total
+    mlp = tinygpt.model.MLP
+
+    class Wider(tinygpt.GPT):
+        def __init__(self, shape):
+            super().__init__(replace(shape, layers=4))
+
+    def init(self, config):
+        mlp_init(self, replace(config, mlp_ratio=8))
+
+    def norm(config):
+        return nn.Sequential(nn.Linear(config.d_model, config.d_model), nn.LayerNorm(config.d_model))
+
+    def forward(self, x):
+        return linear(self, x) * 1.5
+
+    mlp_init, linear = mlp.__init__, nn.Linear.forward
+    target, name, value = {
+        "a method of the model": (mlp, "__init__", init),
+        "a function of the model": (tinygpt.model, "norm", norm),
+        "a layer": (nn.Linear, "forward", forward),
+        "the model": (tinygpt.model, "GPT", Wider),
+    }[place]
+    with monkeypatch.context() as edit:
+        edit.setattr(target, name, value)
+        assert planning.plan(SHAPE, CONFIG).total > before
+    assert planning.plan(SHAPE, CONFIG).total == before
+    assert len(counts) == 3
 
 
 # ---- memory that does not suffice --------------------------------------------------------------------------

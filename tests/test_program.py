@@ -5,6 +5,7 @@ import warnings
 import pytest
 
 import tinygpt
+from tests import steps
 from tinygpt import nn, optim
 from tinygpt.config import ModelConfig
 
@@ -19,29 +20,15 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def train(options, how, steps=4, again=()):
+def train(options, how, n=4, again=()):
     """Losses, gradient norms and last weights of a few steps; how: eager, replay or unoptimized.
 
     again: exceptions after which a step starts over.
     """
-    tinygpt.manual_seed(3)
-    config = ModelConfig(vocab_size=40, context=9, layers=2, d_model=24, heads=4, **options)
-    model = tinygpt.GPT(config)
-    optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
-    tokens = tinygpt.randint(0, 40, (300,))
-
-    def step():
-        x, y = tinygpt.ops.random.batch_windows(tokens, 5, config.context, 0, 270)
-        _, loss = model(x, y)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = tinygpt.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        return loss, norm
-
+    model, optimizer, step = steps.made(ModelConfig(vocab_size=40, context=9, layers=2, d_model=24, heads=4, **options))
     run = step if how == "eager" else tinygpt.compile(step, optimize=how == "replay")
     out = []
-    for i in range(steps):
+    for i in range(n):
         for group in optimizer.param_groups:
             group["lr"] = 1e-2 / (i + 1)
         while len(out) == i:
@@ -317,7 +304,7 @@ def test_a_long_replay_is_cut_into_parts_with_the_same_bits_and_can_be_interrupt
         return  # it has no walker: Python itself goes from launch to launch
     from tinygpt.devices import cpu
 
-    whole, _, _ = train({"dropout": 0.1}, "replay", steps=8)
+    whole, _, _ = train({"dropout": 0.1}, "replay", n=8)
     monkeypatch.setattr(cpu, "PART_SECONDS", 1e-5)
     checks, stop_at = [], []
 
@@ -327,9 +314,9 @@ def test_a_long_replay_is_cut_into_parts_with_the_same_bits_and_can_be_interrupt
             raise KeyboardInterrupt
 
     monkeypatch.setattr(device, "check_interrupt", check, raising=False)
-    assert train({"dropout": 0.1}, "replay", steps=8)[0] == whole
+    assert train({"dropout": 0.1}, "replay", n=8)[0] == whole
     assert len(checks) > 20
     checks.clear()
     stop_at += [5, 30]
-    assert train({"dropout": 0.1}, "replay", steps=8, again=KeyboardInterrupt)[0] == whole, "an interrupted step was never made"
+    assert train({"dropout": 0.1}, "replay", n=8, again=KeyboardInterrupt)[0] == whole, "an interrupted step was never made"
     assert len(checks) > 30

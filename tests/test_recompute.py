@@ -7,9 +7,10 @@ import torch
 from torch.utils.checkpoint import checkpoint as torch_checkpoint
 
 import tinygpt
+from tests import steps
 from tests.test_program import OPTIONS
 from tinygpt import functional as F
-from tinygpt import nn, optim
+from tinygpt import nn
 from tinygpt.config import ModelConfig
 from tinygpt.utils.checkpoint import checkpoint
 
@@ -17,24 +18,11 @@ pytestmark = pytest.mark.fast
 SHAPE = ModelConfig(vocab_size=40, context=9, layers=3, d_model=24, heads=4)
 
 
-def trained(shape, compiled, steps=3):
+def trained(shape, compiled, n=3):
     """(losses and norms, gradients, weights, the next random number, the Program) of a few steps."""
-    tinygpt.manual_seed(3)
-    model = tinygpt.GPT(shape)
-    optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)
-    tokens = tinygpt.randint(0, 40, (300,))
-
-    def step():
-        x, y = tinygpt.ops.random.batch_windows(tokens, 5, shape.context, 0, 270)
-        _, loss = model(x, y)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = tinygpt.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        return loss, norm
-
+    model, _, step = steps.made(shape)
     run = tinygpt.compile(step) if compiled else step
-    losses = [[v.item() for v in run()] for _ in range(steps)]
+    losses = [[v.item() for v in run()] for _ in range(n)]
     gradients = [p.grad.tobytes() for p in model.parameters()]
     return losses, gradients, [p.tobytes() for p in model.parameters()], tinygpt.rand(2).tolist(), getattr(run, "program", None)
 
@@ -53,7 +41,7 @@ def test_recomputed_steps_have_the_same_bits_eagerly_and_replayed(device, option
 
 def test_the_blocks_of_a_deep_model_keep_their_inputs_alone(native):
     def planned(layers, recompute):
-        return trained(replace(SHAPE, layers=layers, recompute=recompute), compiled=True, steps=1)[-1].planned_bytes
+        return trained(replace(SHAPE, layers=layers, recompute=recompute), compiled=True, n=1)[-1].planned_bytes
 
     block = 4 * 5 * SHAPE.context * SHAPE.d_model  # bytes of one activation of the residual stream
     assert planned(9, True) - planned(6, True) <= 3 * 1.5 * block

@@ -88,7 +88,7 @@ def test_a_larger_model_takes_over_what_fits_and_says_what_does_not(messages):
 
     def look():
         run = loop.current
-        seen.update(before={n: p.tolist() for n, p in run._carried["model"].named_parameters()})
+        seen.update(before={n: p.tolist() for n, p in run.versions.carried["model"].named_parameters()})
 
     def arrived(error, notes):
         seen.update(after={n: p.tolist() for n, p in loop.current.kept["model"].named_parameters()}, notes=notes, error=error)

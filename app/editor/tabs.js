@@ -1,5 +1,7 @@
 // The files as a tablist: arrow keys, Home and End move between them; a dot says that a file differs from the code that runs.
 
+import { moveByKeys } from "../tab_keys.js";
+
 export class Tabs {
   // panel: the element that the tabs control. choose(name) is called for a tab that the user takes.
   constructor(parent, panel, choose) {
@@ -10,7 +12,7 @@ export class Tabs {
     this.list.className = "tabs";
     this.list.setAttribute("role", "tablist");
     this.list.setAttribute("aria-label", "Files");
-    this.list.addEventListener("keydown", (event) => this.key(event));
+    moveByKeys(this.list, (tab) => this.choose(tab.dataset.file, { keepFocus: true }));
     panel.setAttribute("role", "tabpanel");
     panel.id ||= "editor-file";
   }
@@ -50,15 +52,5 @@ export class Tabs {
     tab.classList.toggle("changed", changed);
     tab.title = changed ? `${name}: edited, not the code that runs` : "";
     tab.querySelector(".hidden-words").textContent = changed ? ", edited" : "";
-  }
-
-  key(event) {
-    const names = [...this.tabs.keys()];
-    const at = names.indexOf(event.target.dataset?.file);
-    const to = { ArrowRight: (at + 1) % names.length, ArrowLeft: (at + names.length - 1) % names.length, Home: 0, End: names.length - 1 }[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    this.choose(names[to], { keepFocus: true });
-    this.tabs.get(names[to]).focus();
   }
 }

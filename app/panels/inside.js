@@ -11,6 +11,7 @@
 import { AttentionView } from "./inside/attention.js";
 import { LensView } from "./inside/lens.js";
 import { WeightsView } from "./inside/weights.js";
+import { moveByKeys } from "../tab_keys.js";
 import { sentence } from "../words.js";
 import { element, Likeliest } from "./tokens.js";
 
@@ -46,7 +47,7 @@ export class InsidePanel {
     }, label));
     const list = element("div", { class: "inside-tabs", role: "tablist", "aria-label": "What to look at" }, ...this.tabs);
     list.addEventListener("click", ({ target }) => target.dataset.view && this.show(target.dataset.view));
-    list.addEventListener("keydown", (event) => this.key(event));
+    moveByKeys(list);
     this.follow = element("input", { type: "checkbox", checked: true });
     this.status = element("p", { class: "inside-status" });
     this.prompt = element("textarea", { rows: 1, value: PROMPT, spellcheck: false });
@@ -90,16 +91,6 @@ export class InsidePanel {
     this.error.hidden = true;
     if (this.seen) this.ask();
     else this.stale = true;
-  }
-
-  key(event) {
-    const at = this.tabs.indexOf(document.activeElement);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: this.tabs.length - 1 }[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    const tab = this.tabs[(to + this.tabs.length) % this.tabs.length];
-    tab.focus();
-    this.show(tab.dataset.view);
   }
 
   // ---- when to ask ----

@@ -228,7 +228,7 @@ class Source:
             return UNKNOWN
         if callee.kind == "live":
             path = known.path(callee.item)
-            if path == "tinygpt.loop.Run.settings":
+            if path == "tinygpt.run.Run.settings":
                 configs = [_named("tinygpt.config." + name) for name in ("ModelConfig", "TrainConfig")]
                 return Value("tuple", [Value("instance", cls) for cls in configs])
             name = path.rpartition(".")[2]

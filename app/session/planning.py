@@ -4,9 +4,6 @@ leaves the run that is under way as it is.
 
 from . import requests
 
-KEPT = 64  # answers; the oldest goes first
-_answers = {}
-
 
 @requests.handles("plan")
 def plan(args, part):
@@ -22,21 +19,16 @@ def plan(args, part):
     _, shape, config = loop.configured(settings)
     device = tinygpt.get_device()
     tokens = _tokens(config.corpus, args.get("texts") or {})
-    key = shape, config.batch_size, bool(config.eval_interval), tokens, device.name, machine
-    if key not in _answers:
-        counted, capacity = planning.plan(shape, config, tokens), planning.holds(device, machine)
-        if device.name == "wasm" and counted.total > room.FILLED * capacity and _wide():
-            capacity = planning.holds(Wasm64Device, machine)
-        if len(_answers) >= KEPT:
-            del _answers[next(iter(_answers))]
-        _answers[key] = {
-            "device": device.name,
-            "needs": counted.total,
-            "holds": capacity,
-            "parts": {name: getattr(counted, name) for name in ("parameters", "gradients", "moments", "activations", "tokens")},
-            "refused": planning.refusal(shape, config, device, capacity, tokens),
-        }
-    return _answers[key]
+    counted, capacity = planning.plan(shape, config, tokens), planning.holds(device, machine)
+    if device.name == "wasm" and counted.total > room.FILLED * capacity and _wide():
+        capacity = planning.holds(Wasm64Device, machine)
+    return {
+        "device": device.name,
+        "needs": counted.total,
+        "holds": capacity,
+        "parts": {name: getattr(counted, name) for name in ("parameters", "gradients", "moments", "activations", "tokens")},
+        "refused": planning.refusal(shape, config, device, capacity, tokens),
+    }
 
 
 def _wide():

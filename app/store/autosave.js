@@ -5,7 +5,7 @@
 // A save may cost at most SHARE of the time; where it takes longer, the interval is stretched, and the line of facts says so.
 // Events: "saved", "problem" (`problem` is {text, quota} or null).
 
-import { lowerBound, range, thinned } from "../runs.js";
+import { lowerBound, range, thinned } from "../columns.js";
 import * as files from "./files.js";
 import { FOLDER } from "./saved.js";
 

@@ -7,13 +7,21 @@ recorded (compiled.py) and holds the most, and the arena that every later step t
 """
 
 import contextlib
+import sys
+import types
 from dataclasses import dataclass, replace
 
+from .devices.base import size_text
 from .devices.planning import PlanningDevice
 from .ops import random
 from .state import no_grad, state
 
+KEPT = 64  # Plans that are remembered; the oldest goes first
 LEAST_SAID_MOST = 8  # GiB: the least that a browser calls a machine's memory when it does not want to say how much more there is
+
+_plans = {}  # what was counted with the package's code as it is in _code
+_code = {}  # module -> what _bound gives
+_CODE = types.FunctionType, staticmethod, classmethod, property
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,41 @@ class Plan:
 def plan(shape, config, tokens=0, make=None):
     """The Plan of a run of ModelConfig `shape` and TrainConfig `config` over a corpus of so many tokens. make(shape): the model (a GPT).
 
-    Touches nothing of a run that is under way: neither its random numbers nor its recorded Programs.
+    Touches nothing of a run that is under way: neither its random numbers nor its recorded Programs. What was counted before, with the
+    same code, is not counted again: the page asks before a run, and the run itself (room.py).
     """
-    from .model import GPT
+    if make is not None:
+        return _counted(make, shape, config, tokens)
+    if any(_bound(name) != code for name, code in _code.items()):
+        _plans.clear()
+        _code.clear()
+    key = shape, config.batch_size, config.weight_decay, bool(config.eval_interval), tokens
+    if key not in _plans:
+        from .model import GPT
 
+        counted = _counted(GPT, shape, config, tokens)
+        for name in [name for name in sys.modules if (name + ".").startswith("tinygpt.") and name not in _code]:
+            _code[name] = _bound(name)
+        while len(_plans) >= KEPT:
+            del _plans[next(iter(_plans))]
+        _plans[key] = counted
+    return _plans[key]
+
+
+def _bound(name):
+    """The functions and classes that the module binds, with the methods: edited code binds others."""
+    code = []
+    for value in list(vars(sys.modules[name]).values()) if name in sys.modules else ():
+        if isinstance(value, type):
+            code += [value, *(part for part in vars(value).values() if isinstance(part, _CODE))]
+        elif isinstance(value, types.FunctionType):
+            code.append(value)
+    return code
+
+
+def _counted(make, shape, config, tokens):
     with _counting() as device:
-        model = (make or GPT)(shape)
+        model = make(shape)
         run = _Run(model, shape, config, tokens)
         if config.eval_interval:
             run.evaluate()
@@ -121,7 +158,7 @@ def refusal(shape, config, device, capacity, tokens=0):
     def problem(needed):
         for amount, most, words in limits:
             if amount(needed) > most:
-                return words % (in_words(amount(needed)), in_words(most))
+                return words % (size_text(amount(needed)), size_text(most))
         return None
 
     def largest_batch(shape, whole):
@@ -145,19 +182,10 @@ def refusal(shape, config, device, capacity, tokens=0):
     if capacity is None or needed.steady - needed.activations < capacity:  # else the weights alone are too much
         recomputed = of(again, config.batch_size)
         if not shape.recompute and not problem(recomputed):
-            ways.append("turn Recompute on under More, then it needs about %s" % in_words(recomputed.total))
+            ways.append("turn Recompute on under More, then it needs about %s" % size_text(recomputed.total))
         batch = largest_batch(shape, needed)
         if batch:
             ways.append("take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
         elif not ways and not shape.recompute and (batch := largest_batch(again, recomputed)):
             ways.append("turn Recompute on under More and take a batch of %s%d" % ("at most " if batch > 1 else "", batch))
     return "This run %s: %s." % (why, ", or ".join(ways) or "choose a smaller preset")
-
-
-def in_words(nbytes):
-    """As in "1.2 GB", "269 MB" (powers of 1024, as memory is sold)."""
-    for unit, size in (("GB", 2**30), ("MB", 2**20)):
-        if nbytes >= 0.95 * size:
-            amount = nbytes / size
-            return "%s %s" % (("%.1f" % amount).removesuffix(".0") if unit == "GB" and amount < 9.95 else "%.0f" % amount, unit)
-    return "%.0f kB" % (nbytes / 2**10)

@@ -9,6 +9,7 @@ import weakref
 from collections import namedtuple
 
 from . import kernels
+from .devices.base import size_text
 from .passes import fuse, memory
 from .state import state
 
@@ -137,7 +138,7 @@ class Program:
             self._loaded = self.device.load(self.launches, self.planned_bytes)
         except MemoryError as error:
             raise MemoryError(
-                "the plan of this step needs %.1f MiB for its intermediates. %s" % (self.planned_bytes / 2**20, error)
+                "the plan of this step needs %s for its intermediates. %s" % (size_text(self.planned_bytes), error)
             ) from None
         self.run = self._loaded.run
         for storage in self.storages.values():

@@ -8,6 +8,7 @@ import gc
 
 from . import devices, planning
 from .corpora import CORPORA
+from .device_choice import describe_device
 from .devices.base import size_text
 from .ops import random
 from .state import get_device, set_device
@@ -50,8 +51,6 @@ def make(run, shape, config):
         random.forget(before)
         devices.close("wasm64")
     if device is not before:
-        from .loop import describe_device
-
         run.send(type="device", **describe_device())
     if device.in_use() + needed > device.capacity:
         gc.collect()  # an earlier run's model, whose Programs hold one another

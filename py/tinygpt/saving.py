@@ -168,7 +168,7 @@ def restored(file, name="imported"):
     run = loop.Run(name)
     run.kept, run.step, run.history = kept, file.step, [tuple(entry) for entry in file.history if isinstance(entry, list)]
     run.loaded = file.model_config, file.train_config
-    run.version = loop.Version(None)
+    run.versions.current = loop.Version(None)
     run.tokenizer = file.tokenizer
     run._random_at_end = file.random
     return run

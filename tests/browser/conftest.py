@@ -115,6 +115,15 @@ def tab(browser, server):
     tab.close()
 
 
+@pytest.fixture
+def own_tab(browser, server):
+    """The page, ready, in a tab that only this test has, and which has said nothing on its console by the end."""
+    tab = Tab(browser, server)
+    yield tab
+    assert tab.complaints == []
+    tab.close()
+
+
 @pytest.fixture(scope="module")
 def no_complaints(tab):
     """For a file whose shared page must have said nothing on its console by the end."""

@@ -18,7 +18,7 @@ START = {
 
 def send(tab, *messages):
     """The messages as a loop sends them."""
-    sink = "import json\nfrom tinygpt import loop\nfor message in json.loads(%r): loop._sink(json.dumps(message))"
+    sink = "import json\nfrom tinygpt import host\nfor message in json.loads(%r): host.sink(json.dumps(message))"
     tab.value(sink % json.dumps(messages))
     tab.page.wait_for_timeout(1300)  # the chart rests between two drawings, a second at most
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Tab
+from tinygpt.devices.base import size_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
@@ -25,12 +26,18 @@ def after(tab, change):
 
 def megabytes(text):
     amount, unit = text.split()[1:3]
-    return float(amount) * {"MB": 1, "GB": 1024}[unit.rstrip(";")]
+    return float(amount) * {"MB": 1, "GB": 1000}[unit.rstrip(";")]
+
+
+def test_python_and_the_page_have_the_same_words_for_a_size(tab):
+    sizes = [0, 12_345, 999_499, 1e6, 41_234_567, 999_900_000, 1e9, 2**32, 2**34]
+    words = tab.page.evaluate("async (sizes) => sizes.map((await import('/app/words.js')).bytes)", sizes)
+    assert [size_text(size) for size in sizes] == words
 
 
 def test_the_memory_of_the_next_run_is_shown_and_follows_the_inputs(tab):
     small = needs(tab)
-    assert small.endswith(" MB of 4 GB")
+    assert small.endswith(" MB of 4.29 GB")
     xl = after(tab, lambda: tab.page.select_option("#setting-preset", "xl"))
     assert 200 < megabytes(xl) < 400 and megabytes(small) < 60
     assert "activations" in tab.page.get_attribute("#memory-needs", "title")
@@ -55,7 +62,7 @@ def test_a_run_that_cannot_fit_is_refused_and_the_run_before_could_go_on(tab):
     tab.page.click("#run")
     tab.wait("() => document.getElementById('status').className === 'bad'")
     said = tab.text("#status")
-    assert said.startswith("This run needs about ") and "at most 16 GB can be had here" in said and "take a batch of at most" in said
+    assert said.startswith("This run needs about ") and "at most 17.18 GB can be had here" in said and "take a batch of at most" in said
     assert tab.page.evaluate("() => [tinygpt.state().running, tinygpt.state().step, document.body.dataset.phase]") == [False, 8, "stopped"]
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-batch_size", "16")
@@ -79,6 +86,22 @@ def test_while_a_model_trains_the_next_ones_memory_is_counted_between_two_steps(
     assert tab.value("from tinygpt import loop\nloop.current.compiled.captures") == 1, "the count has not made the run record again"
 
 
+COUNTED = """
+from tinygpt import planning
+counted, made = planning._counted, []
+planning._counted = lambda *about: made.append(about) or counted(*about)
+"""
+
+
+def test_a_run_takes_the_count_that_the_page_has_shown(tab):
+    tab.value(COUNTED)
+    after(tab, lambda: tab.page.select_option("#setting-preset", "medium"))
+    tab.page.fill("#setting-steps", "3")
+    tab.page.click("#run")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.value("planning._counted = counted\nlen(made)") == 1
+
+
 def test_a_recomputed_run_trains(tab):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.select_option("#setting-recompute", "true")
@@ -97,7 +120,7 @@ def test_memory_that_runs_out_in_a_run_is_a_sentence_and_python_lives_on(browser
     tab.page.click("#run")
     tab.wait("() => document.getElementById('status').className === 'bad'")
     said = tab.text("#status")
-    assert "out of memory" in said and "would not fit beside the" in said and "4 GiB that it holds at most" in said
+    assert "out of memory" in said and "would not fit beside the" in said and "4.29 GB that it holds at most" in said
     assert tab.value("del held\ntinygpt.ones(3).sum().item()") == 3.0
     tab.page.click("#run")
     tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")

@@ -154,6 +154,18 @@ def test_a_look_inside(tab):
     tab.wait("() => document.getElementById('inside').textContent.includes('blocks.1.mlp')")
 
 
+@pytest.mark.parametrize("first", ["#tab-samples", "#inside-tab-attention"])
+def test_the_tabs_go_round_by_arrow_keys(tab, first):
+    chosen = """() => [document.activeElement.id, document.activeElement.ariaSelected, document.activeElement.tabIndex,
+        document.getElementById(document.activeElement.getAttribute("aria-controls")).checkVisibility()]"""
+    tab.page.click("#tab-inside")
+    tab.page.click(first)
+    ids = tab.page.locator(first).evaluate("(tab) => [...tab.parentElement.querySelectorAll('[role=tab]')].map(({id}) => id)")
+    for key, at in (("ArrowRight", 1), ("End", -1), ("ArrowRight", 0), ("ArrowLeft", -1), ("Home", 0)):
+        tab.page.keyboard.press(key)
+        assert tab.page.evaluate(chosen) == [ids[at], "true", 0, True], key
+
+
 PAIRS = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then(({violations}) => violations.map((v) =>
     v.id + ": " + v.nodes.map((node) => node.target.join(" ") + " " + (node.any[0]?.message ?? node.all[0]?.message ?? "")).join(" | ")))"""
 

@@ -9,9 +9,9 @@ from tests.browser.conftest import Tab
 pytestmark = [pytest.mark.browser]
 
 SHORT = """
-from tinygpt import loop
+from tinygpt import host
 import json
-send = lambda **message: loop._sink(json.dumps(message))
+send = lambda **message: host.sink(json.dumps(message))
 send(type="start", name="run", preset="small", parameters=367000, steps=%(n)d, batch_tokens=1024, step=0,
      device="wasm", build="wasm32", threads=2, vocab_size=256)
 for i in range(%(n)d):
@@ -39,9 +39,9 @@ def test_the_numbers_the_chart_and_the_samples_show_the_loops_messages(tab):
 
 
 MESSAGE = """
-from tinygpt import loop
+from tinygpt import host
 import json
-def send(**message): loop._sink(json.dumps(message))
+def send(**message): host.sink(json.dumps(message))
 def start(step=0, **more):
     send(type="start", name="run", preset="small", parameters=367000, steps=100, batch_tokens=1024, step=step, device="wasm",
          build="wasm32", threads=1, precision="f32", vocab_size=256, **more)
@@ -138,7 +138,7 @@ def test_ten_thousand_points_draw_within_a_frame(tab):
 
 def test_thinning_keeps_every_extreme(tab):
     kept = tab.page.evaluate("""async () => {
-        const { thinned } = await import("/app/runs.js");
+        const { thinned } = await import("/app/columns.js");
         const xs = Array.from({length: 10000}, (_, i) => i), ys = xs.map(() => 1);
         ys[4321] = 9; ys[77] = -9;
         const kept = thinned(xs, ys, 300), find = (value) => kept.find(i => ys[i] === value);

@@ -4,16 +4,14 @@ import math
 
 import pytest
 
-from tests.browser.conftest import Tab
-
 pytestmark = [pytest.mark.browser]
 
 SHORT = {"steps": 12, "eval_interval": 0, "sample_interval": 0}
 # Trains with these settings and gives the device, the losses, the memory's size at each step boundary, and the bytes in use at the end.
 TRAIN = """
 import tinygpt
-from tinygpt import loop, train
-sizes, visit = [], loop._visitor
+from tinygpt import host, loop, train
+sizes, visit = [], host.visitor
 def look(run):
     sizes.append(tinygpt.get_device().memory_bytes())
     visit(run)
@@ -31,51 +29,44 @@ device = tinygpt.get_device()
 NARROW = "import tinygpt; tinygpt.get_device('wasm').capacity = 2**24"
 
 
-@pytest.fixture
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
-
-
-def test_a_run_that_does_not_fit_gets_64_bit_memory_with_the_same_numbers_and_the_next_goes_back(tab):
+def test_a_run_that_does_not_fit_gets_64_bit_memory_with_the_same_numbers_and_the_next_goes_back(own_tab):
     settings = {"preset": "small", **SHORT}
-    name, narrow, _, _ = tab.value(TRAIN % settings)
-    assert name == "wasm" and not any("relaxed64" in address for address in tab.requests)
-    tab.value("capacity = tinygpt.get_device('wasm').capacity\n" + NARROW)
-    name, wide, sizes, _ = tab.value(TRAIN % settings)
+    name, narrow, _, _ = own_tab.value(TRAIN % settings)
+    assert name == "wasm" and not any("relaxed64" in address for address in own_tab.requests)
+    own_tab.value("capacity = tinygpt.get_device('wasm').capacity\n" + NARROW)
+    name, wide, sizes, _ = own_tab.value(TRAIN % settings)
     assert name == "wasm64" and wide == narrow and wide[-1] < wide[0]
     assert len(sizes) == SHORT["steps"] and len(set(sizes)) == 1
-    assert tab.text("#device").startswith("CPU · wasm64 relaxed-simd threads") and tab.page.input_value("#setting-device") == "wasm64"
-    tab.value("tinygpt.get_device('wasm').capacity = capacity")
-    assert tab.value(TRAIN % settings)[:2] == ["wasm", narrow]
-    assert tab.text("#device").startswith("CPU · wasm32") and tab.page.input_value("#setting-device") == "wasm"
+    assert own_tab.text("#device").startswith("CPU · wasm64 relaxed-simd threads")
+    assert own_tab.page.input_value("#setting-device") == "wasm64"
+    own_tab.value("tinygpt.get_device('wasm').capacity = capacity")
+    assert own_tab.value(TRAIN % settings)[:2] == ["wasm", narrow]
+    assert own_tab.text("#device").startswith("CPU · wasm32") and own_tab.page.input_value("#setting-device") == "wasm"
 
 
-def test_the_page_trains_where_the_run_fits(tab):
-    tab.value(NARROW)
-    tab.page.fill("#setting-steps", "12")
-    tab.page.click("#run")
-    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
-    assert tab.text("#device").startswith("CPU · wasm64") and tab.page.input_value("#setting-device") == "wasm64"
-    assert tab.value("from tinygpt import loop; loop.current.kept['model'].tok_emb.weight.device.name") == "wasm64"
+def test_the_page_trains_where_the_run_fits(own_tab):
+    own_tab.value(NARROW)
+    own_tab.page.fill("#setting-steps", "12")
+    own_tab.page.click("#run")
+    own_tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert own_tab.text("#device").startswith("CPU · wasm64") and own_tab.page.input_value("#setting-device") == "wasm64"
+    assert own_tab.value("from tinygpt import loop; loop.current.kept['model'].tok_emb.weight.device.name") == "wasm64"
 
 
-def test_64_bit_memory_can_be_chosen_and_a_run_moves_there_and_back_between_two_steps(tab):
-    tab.page.fill("#setting-steps", "100000")
-    tab.page.click("#run")
+def test_64_bit_memory_can_be_chosen_and_a_run_moves_there_and_back_between_two_steps(own_tab):
+    own_tab.page.fill("#setting-steps", "100000")
+    own_tab.page.click("#run")
     for device, line in (("wasm64", "CPU · wasm64"), ("wasm", "CPU · wasm32")):
-        tab.page.select_option("#setting-device", device)
-        tab.wait("line => document.getElementById('device').textContent.startsWith(line)", line)
-        step = tab.page.evaluate("() => tinygpt.state().step")
-        tab.wait("step => tinygpt.state().step > step + 5", step)
-    tab.page.click("#stop")
-    tab.wait("() => !tinygpt.state().running")
+        own_tab.page.select_option("#setting-device", device)
+        own_tab.wait("line => document.getElementById('device').textContent.startsWith(line)", line)
+        step = own_tab.page.evaluate("() => tinygpt.state().step")
+        own_tab.wait("step => tinygpt.state().step > step + 5", step)
+    own_tab.page.click("#stop")
+    own_tab.wait("() => !tinygpt.state().running")
 
 
-def test_where_the_browser_has_no_64_bit_memory_the_choice_is_not_offered(tab):
-    shown = tab.page.evaluate(
+def test_where_the_browser_has_no_64_bit_memory_the_choice_is_not_offered(own_tab):
+    shown = own_tab.page.evaluate(
         """async () => {
             const { DeviceChoice } = await import("/app/device_choice.js");
             const choice = new DeviceChoice({ choose: () => {} });
@@ -90,9 +81,9 @@ def test_where_the_browser_has_no_64_bit_memory_the_choice_is_not_offered(tab):
 
 
 @pytest.mark.slow  # 472 M parameters: a step takes about 15 s on two cores
-def test_behemoth_trains_past_4_gib_without_a_growth_of_memory(tab):
-    tab.page.set_default_timeout(600_000)
-    name, losses, sizes, used = tab.value(TRAIN % {"preset": "behemoth", **SHORT, "steps": 6})
+def test_behemoth_trains_past_4_gib_without_a_growth_of_memory(own_tab):
+    own_tab.page.set_default_timeout(600_000)
+    name, losses, sizes, used = own_tab.value(TRAIN % {"preset": "behemoth", **SHORT, "steps": 6})
     assert name == "wasm64" and used > 7.5e9
     assert abs(losses[0] - math.log(256)) < 0.3 and losses[-1] < losses[0] - 0.5, losses
     assert len(sizes) == 6 and len(set(sizes)) == 1 and used < sizes[0] < 2**34, sizes

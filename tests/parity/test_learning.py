@@ -17,8 +17,8 @@ STEPS, EVERY = 600, 100
 
 PAGE = """
 import json
-from tinygpt import loop, train
-seen, shown = [], loop._sink
+from tinygpt import host, loop, train
+seen, shown = [], host.sink
 
 def both(text):
     message = json.loads(text)

@@ -104,12 +104,10 @@ class KernelError(RuntimeError):
 
 
 def size_text(nbytes):
-    """As in "7.03 GiB"."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if nbytes < 1024:
-            return "%.4g %s" % (nbytes, unit)
-        nbytes /= 1024
-    return "%.4g GiB" % nbytes
+    """As in "1.20 GB", "268.7 MB", "12 kB": powers of 1000, as everywhere on the page (`bytes` of app/words.js)."""
+    if nbytes >= 1e9:
+        return "%.2f GB" % (nbytes / 1e9)
+    return "%.1f MB" % (nbytes / 1e6) if nbytes >= 1e6 else "%.0f kB" % (nbytes / 1e3)
 
 
 def status_error(status, kernel):

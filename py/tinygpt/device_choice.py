@@ -1,0 +1,39 @@
+"""The current device of a training loop: chosen by a name and a precision, described for the page, named in sentences."""
+
+import sys
+
+from . import devices
+from .ops import random
+from .state import get_device, set_device
+
+
+def choose_device(choice):
+    """Makes `choice` the current device: "native", "webgpu", "webgpu:f16" (a name and a precision). Errors are sentences."""
+    name, _, precision = choice.partition(":")
+    device = devices.get(name)
+    if getattr(device, "lost", False):
+        device.reopen()
+        random.forget(device)
+    if precision and precision != getattr(device, "precision", "f32"):
+        if not hasattr(device, "configure"):
+            raise ValueError("%s computes in f32 only, not %s" % (name, precision))
+        device.configure(precision=precision)
+    return set_device(name)
+
+
+def describe_device(device=None):
+    """What the page's device line needs: {device, build, threads, precision}."""
+    device = device or get_device()
+    return dict(device=device.name, build=device.build, threads=device.threads, precision=getattr(device, "precision", "f32"))
+
+
+def cpu():
+    """The CPU device of this host."""
+    return devices.get("wasm" if sys.platform == "emscripten" else "native")
+
+
+def named(device):
+    """As in "training goes on ... on the GPU (...)"."""
+    if device.volatile:
+        return "on the GPU (%s)" % device.build
+    return "on the CPU (%s, %s)" % (device.build, "1 thread" if device.threads == 1 else "%d threads" % device.threads)
