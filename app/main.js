@@ -38,7 +38,12 @@ const console_ = new Console(part("console-output"), part("console-input"), {
 });
 const texts = new OwnTexts({ session });
 const training = new TrainingView({
-  note: (text) => console_.notice(text), device: (facts) => showDevice(facts), settings: () => settings?.values() ?? {},
+  note: (text) => {
+    console_.notice(text);
+    status(text); // what the loop has to say is about the run that goes on
+  },
+  device: (facts) => showDevice(facts),
+  settings: () => settings?.values() ?? {},
 });
 const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
 if (askedFor(asked)) choice.touched = true;
@@ -150,6 +155,7 @@ session.addEventListener("stuck", () => {
 let total = 0;
 fetch("public/vendor/stamp.json").then((answer) => answer.json()).then((stamp) => (total = stamp.boot_bytes), () => {});
 session.addEventListener("stage", ({ detail: { name, loaded } }) => {
+  if (session.state === "failed") return; // what still comes is of no use
   part("boot").hidden = false;
   const amount = loaded ? `: ${bytes(loaded)}${total ? " of " + bytes(total) : ""}` : "";
   part("device").textContent = `Starting ${name}${amount}`;
@@ -163,7 +169,10 @@ session.addEventListener("ready", ({ detail: { device } }) => {
   surroundings = [device.isolated ? "isolated" : "not isolated", "Python " + device.python];
   showDevice(device);
   const problems = [];
-  if (device.missing) problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
+  if (device.missing) {
+    problems.push(sentence(device.missing) + " Python works, but there is no device to train on.");
+    if (device.reason) console_.notice(device.reason);
+  }
   choice.offerWide(device.wide);
   maxThreads = device.maxThreads;
   settings?.offerThreads(maxThreads);
@@ -181,7 +190,7 @@ function showDevice(facts) {
   const parts = !facts.build ? ["no device"] : facts.device === "webgpu" ? ["GPU", facts.build] : ["CPU", facts.build, threads];
   part("device").textContent = [...parts, ...surroundings].join(" · ");
   part("device").title = part("device").textContent;
-  choice.show(facts);
+  choice.show(facts.build ? facts : { ...facts, problem: "There is no device here, so nothing can be trained." });
 }
 
 session.addEventListener("device", ({ detail }) => showDevice(detail));

@@ -29,7 +29,8 @@ export async function unpacked(blob) {
 export async function fetched(model, onBytes = () => {}) {
   const answer = await fetch("public/models/" + model.file).catch(() => null);
   if (!answer?.ok) {
-    throw new Error(`${model.title} could not be fetched (${answer ? answer.status : "no connection"}): reload the page, or train your own.`);
+    const again = answer ? `(${answer.status}): reload the page` : "(no connection): try again when there is one";
+    throw new Error(`${model.title} could not be fetched ${again}, or train your own.`);
   }
   const pieces = [];
   let loaded = 0;

@@ -2,7 +2,8 @@
 //
 // startPython({host, signal, extension, stage, compiling}) -> {session, device, graphics, times}
 //   session   {run(source, mode, options) -> promise of JSON, interrupt(), use_device(choice) -> JSON, serve_idle()}: app/session's functions
-//   device    {python, device, build, threads, precision, maxThreads, isolated, jspi, missing: sentence or null, wide: sentence or null}
+//   device    {python, device, build, threads, precision, maxThreads, isolated, jspi, missing: sentence or null, reason: what the browser said of it,
+//             wide: sentence or null}
 //   wide      the extension with 64-bit addresses: {extension, missing, open()}; it is loaded when it is first wanted
 //   graphics  the GPU: {gpu, missing, opened: promise, facts()}; Python does not wait for it to be opened
 //   times     milliseconds of each part, for the page's device line and the tests
@@ -25,13 +26,13 @@ export async function startPython({ host, signal, extension: options, stage, com
   const lists = Promise.all([listed("public/wheels/wheels.json"), listed("public/corpora/corpora.json")]);
   for (const promise of [extension, archive, lists]) promise.catch(() => {}); // each is awaited below, where its failure is told
 
-  const pyodide = await loadPyodide({
+  const pyodide = await orFail(loadPyodide({
     indexURL: RUNTIME,
     env: { HOME: "/home/pyodide", TINYGPT_CORPORA: "/corpora" },
     stdout: (text) => host.write(1, text + "\n"),
     stderr: (text) => host.write(2, text + "\n"),
     stdin: () => null,
-  });
+  }));
   mark("python");
   count.end();
   if (signal) pyodide.setInterruptBuffer(signal);
@@ -60,7 +61,7 @@ export async function startPython({ host, signal, extension: options, stage, com
     session: { run: session.run, interrupt: session.interrupt, use_device: session.use_device, serve_idle: session.serve_idle },
     device: {
       ...started, maxThreads: device.module?.maxThreads ?? 1, isolated: self.crossOriginIsolated, jspi: typeof WebAssembly.Suspending === "function",
-      wide: wide.missing,
+      wide: wide.missing, reason: device.reason ?? null,
     },
     wide,
     graphics,
@@ -79,7 +80,7 @@ async function loadExtension(options) {
     const { loadExtension: load } = await import("./bridges/wasm.js");
     return { module: await load(options) };
   } catch (error) {
-    return { missing: `the C++ extension could not be loaded (${error?.message ?? error}): build it with "make ext"` };
+    return { missing: 'the C++ extension could not be loaded: reload the page, or, in a checkout, run "make ext"', reason: String(error?.message ?? error) };
   }
 }
 
@@ -149,6 +150,20 @@ function openGraphics(signal, progress) {
   };
   graphics.opened = ask();
   return graphics;
+}
+
+// Pyodide only writes to the browser's console when its WebAssembly does not come or does not compile, and then waits without end: what goes
+// wrong there is this promise's error. The extension's own module has other imports.
+function orFail(loading) {
+  const streaming = WebAssembly.instantiateStreaming;
+  const failing = new Promise((_, reject) => {
+    WebAssembly.instantiateStreaming = (source, imports) => {
+      const made = streaming.call(WebAssembly, source, imports);
+      if (imports?.env?.Jsv_GetError_import) made.catch((error) => reject(new Error(`Python's WebAssembly could not be loaded: ${error?.message ?? error}`)));
+      return made;
+    };
+  });
+  return Promise.race([loading, failing]).finally(() => (WebAssembly.instantiateStreaming = streaming));
 }
 
 async function fetched(path) {

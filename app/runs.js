@@ -205,12 +205,13 @@ function line() {
 
 // "small · webgpu f16 · lr 0.001 · 1,240 steps · loss 1.842 · validation 1.970 · 2 edits"
 function described({ facts, steps, losses, evalLosses, marks }) {
-  const number = (value) => value.toFixed(3);
+  const number = (value) => value.toFixed(3), done = (steps.at(-1) ?? -1) + 1;
+  const settings = Object.entries(facts.settings ?? {}).filter(([name, value]) => name !== "preset" && !(name === "steps" && value === done));
   return [
     facts.preset,
     facts.device && [facts.device, facts.precision].filter(Boolean).join(" "),
-    ...Object.entries(facts.settings ?? {}).filter(([name]) => name !== "preset").map(([name, value]) => `${name} ${value}`),
-    `${((steps.at(-1) ?? -1) + 1).toLocaleString("en")} steps`,
+    ...settings.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`),
+    `${done.toLocaleString("en")} steps`,
     steps.length && `loss ${number(losses.at(-1))}`,
     evalLosses.length && `validation ${number(evalLosses.at(-1))}`,
     marks.length && (marks.length === 1 ? "1 edit" : `${marks.length} edits`),

@@ -67,10 +67,10 @@ export class Tour {
     this.button.focus();
   }
 
-  // Beside the part, where there is room: right, left, below, above; else at the window's lower edge.
+  // Beside the part, where there is room: right, left, below, above; else at the window's lower edge. Of a row of buttons all stay in sight.
   place() {
     if (this.at < 0) return;
-    const part = this.shown.getBoundingClientRect(), card = this.card.getBoundingClientRect();
+    const part = (this.shown.closest(".bar") ?? this.shown).getBoundingClientRect(), card = this.card.getBoundingClientRect();
     const clamp = (value, most) => Math.max(GAP, Math.min(value, most));
     const y = clamp(part.top, innerHeight - card.height - GAP), x = clamp(part.left, innerWidth - card.width - GAP);
     const places = [

@@ -207,16 +207,14 @@ export class TrainingView {
       fact.append(button, text);
       return [word, fact];
     }));
-    const row = document.createElement("div");
-    row.className = "meaning";
-    this.sentence = row.appendChild(document.createElement("p"));
+    new PressureChip(facts);
+    this.sentence = document.createElement("p");
     this.sentence.id = "meaning";
-    new PressureChip(row);
-    this.part("chart").after(row);
+    this.part("chart").after(this.sentence);
     this.said = document.createElement("p");
     this.said.className = "said";
     this.said.ariaLive = "polite";
-    row.after(this.said);
+    this.sentence.after(this.said);
     this.buildRuns();
   }
 

@@ -25,8 +25,8 @@ export function judge({ tokens, model, steps, batch }) {
   const count = (n) => n.toLocaleString("en");
   if (Math.min(train, validation) < context + 1) {
     const least = shortest(context);
-    const other = Math.min(train, validation) - 1;
-    told.stop = `A run cannot work with this text: ${validation < context + 1 ? "the validation split" : "the train split"} has ${count(Math.min(train, validation))} tokens, ` +
+    const fewer = Math.min(train, validation), other = fewer - 1;
+    told.stop = `A run cannot work with this text: ${validation < context + 1 ? "the validation split" : "the train split"} has ${count(fewer)} token${fewer === 1 ? "" : "s"}, ` +
       `and the model's context of ${context} needs ${context + 1}. Take a text of at least ${count(least)} tokens` +
       (other > 0 ? `, or a preset with a context of at most ${other}.` : ".");
   } else if (train < size) {

@@ -236,5 +236,5 @@ export class GeneratePanel {
 function told({ tokens, stopped, seed, first_token_ms: first, tokens_per_s: speed }) {
   const count = `${stopped ? "Stopped after " : ""}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`;
   const rate = speed ? `${Math.round(speed).toLocaleString("en")} tokens/s` : null;
-  return [count, rate, first === null ? null : `first token after ${first < 10 ? first.toFixed(1) : Math.round(first)} ms`, seed === undefined ? null : `seed ${seed}`].filter(Boolean).join(" · ");
+  return [count, rate, first === null ? null : `first token after ${first < 10 ? first.toFixed(1) : Math.round(first)} ms`, seed === undefined ? null : `seed\u00a0${seed}`].filter(Boolean).join(" · ");
 }

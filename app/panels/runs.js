@@ -237,7 +237,7 @@ export class KeptPanel {
 // "step 1,240 of 3,000 · loss 1.842 · validation 1.970 · small · 1.3 MB · 21 Nov, 20:15"
 function described({ about, bytes: size, elsewhere, problem }, here) {
   if (!about) return `cannot be read: ${problem}`;
-  const when = new Date(about.saved).toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+  const when = new Date(about.saved).toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false }).replaceAll(" ", "\u00a0");
   return [
     `step ${about.step.toLocaleString("en")} of ${about.steps.toLocaleString("en")}`,
     about.loss !== null && `loss ${about.loss.toFixed(3)}`,

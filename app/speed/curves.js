@@ -2,7 +2,7 @@
 // both axes evenly spaced for equal factors. A legend by machine turns curves on and off; the nearest point is read out beside the pointer.
 
 import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
-import { METRICS, number, PRESETS, shown } from "./rows.js";
+import { METRICS, named, number, PRESETS, shown } from "./rows.js";
 
 const COLOURS = { TinyGPT: "--train", PyTorch: "--validation", "jax-js": "--good", "TensorFlow.js": "--keyword" };
 const CAP = 3; // px, half the width of a bar's ends
@@ -22,7 +22,7 @@ export class Curves {
   // readout: an element for the point under the pointer.
   constructor(parent, legend, readout) {
     Object.assign(this, { parent, legend, readout, metric: "median_ms", curves: [], hidden: new Set(), plot: null });
-    new ResizeObserver(() => this.plot?.setSize(this.size())).observe(parent);
+    new ResizeObserver(() => this.plot && (this.narrow === this.size().width < NARROW ? this.plot.setSize(this.size()) : this.draw())).observe(parent);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     new MutationObserver(() => this.draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
@@ -62,15 +62,15 @@ export class Curves {
   options() {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const font = `13px ${colour("--sans")}`, last = this.presets.length - 1;
-    const narrow = this.size().width < NARROW;
+    const narrow = (this.narrow = this.size().width < NARROW);
     const { visible } = this; // uPlot draws a little later: of the curves that it was made with
     const axis = { stroke: colour("--muted"), font, labelFont: font, grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     return {
-      ...this.size(), legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
+      ...this.size(), ...(narrow && { padding: [null, 40, null, null] }), legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false, range: () => [-0.3, last + 0.3] }, y: { distr: 3, range: () => this.range() } },
       axes: [
-        { ...axis, ...(narrow && { rotate: -45, size: 64 }), splits: () => this.presets.map((_, i) => i), values: () => this.presets },
-        { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null || !/^[125]/.test(value.toExponential()) ? null : shown(value))) },
+        { ...axis, size: narrow ? 64 : 32, ...(narrow && { rotate: -45 }), splits: () => this.presets.map((_, i) => i), values: () => this.presets },
+        { ...axis, size: 64, values: (_, splits) => splits.map((value) => (named(value) ? shown(value) : null)) },
       ],
       series: [{}, ...visible.map((curve) => {
         const stroke = curve.mine ? colour("--text") : colour(COLOURS[curve.implementation] ?? "--muted");

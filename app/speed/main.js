@@ -131,6 +131,8 @@ function offerRooflines(chosen) {
   part("roofline-choice").replaceChildren(...rooflines.map((one, i) => new Option(name(one), i)));
   part("roofline-choice").value = String(chosen);
   part("roofline-choice").disabled = !rooflines.length;
+  part("roofline-choice").parentElement.hidden = part("kernels").closest("details").hidden = part("roofline").hidden = !rooflines.length;
+  part("roofline-none").hidden = rooflines.length > 0;
   drawRoofline();
 }
 

@@ -2,7 +2,7 @@
 // they make in a second, under what the machine was measured to reach at most (app/bridges/peak.js).
 
 import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
-import { shown } from "./rows.js";
+import { named, shown } from "./rows.js";
 
 const NEAR = 24; // px
 const KINDS = [["matmul", "--train"], ["attention", "--validation"], ["norm", "--good"], ["", "--muted"]]; // the first that a name holds
@@ -59,7 +59,7 @@ export class Roofline {
   options() {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const font = `13px ${colour("--sans")}`;
-    const values = (_, splits) => splits.map((value) => (value === null || !/^1/.test(value.toExponential()) ? null : shown(value)));
+    const values = (_, splits) => splits.map((value) => (named(value, "1") ? shown(value) : null));
     const axis = { stroke: colour("--muted"), font, labelFont: font, labelSize: 20, values, grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     return {
       ...this.size(), legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },

@@ -34,7 +34,7 @@ const DEVICES = { cpu: "", cuda: " CUDA", webgpu: " WebGPU" };
 export function titleOf(row) {
   const place = row.host === "native" ? "" : ` ${row.host[0].toUpperCase()}${row.host.slice(1)}`;
   const threads = row.threads && !["webgpu", "cuda"].includes(row.device) ? `, ${row.threads} thread${row.threads === 1 ? "" : "s"}` : "";
-  const precision = row.precision === "f32" ? "" : `, ${row.precision}`;
+  const precision = row.precision === "f32" || row.host.endsWith(row.precision) ? "" : `, ${row.precision}`;
   return `${row.implementation}${DEVICES[row.device] ?? " " + row.device},${place}${threads}${precision}${FLAGS[row.flags] ?? ""}`.replace(/,(,|$)/g, "$1");
 }
 
@@ -48,6 +48,9 @@ export function curves(rows) {
   }
   return [...found.values()];
 }
+
+/** Whether an axis of equal factors names this value: 1, 2 or 5 (or only 1) with zeros, not the ends of its range. */
+export const named = (value, digits = "125") => value !== null && new RegExp(`^[${digits}]e`).test(Number(value.toPrecision(6)).toExponential());
 
 // Three digits that count; 0.0123, 1.23, 12.3, 1,234.
 export const shown = (value) => (value >= 1000 ? whole(value) : String(+value.toPrecision(3)));

@@ -42,7 +42,7 @@ export class Notices {
   show() {
     const text = this.said();
     this.fact.hidden = !text;
-    if (this.fact.textContent !== text) this.fact.textContent = text;
+    if (this.fact.textContent !== text) this.fact.textContent = this.fact.title = text;
   }
 
   said() {
@@ -51,7 +51,7 @@ export class Notices {
     if (autosave.problem) return "not saved";
     if (!autosave.savedAt) return "";
     const ago = `saved ${duration((Date.now() - autosave.savedAt) / 1000)} ago`;
-    return autosave.stretched ? `${ago}; every ${duration(autosave.interval)}, because a save takes ${autosave.cost.toFixed(1)} s` : ago;
+    return autosave.stretched ? `${ago}; every ${duration(autosave.interval)}, because a save takes ${autosave.cost.toFixed(autosave.cost < 0.1 ? 2 : 1)} s` : ago;
   }
 
   // ---- not saved ----

@@ -204,6 +204,8 @@ def test_without_simd_python_works_and_the_page_says_that_nothing_can_train(brow
     assert first.startswith("There is no device to train on")
     assert rows["SIMD"][0] == "missing" and "nothing can be trained" in rows["SIMD"][1]
     assert tab.value("1 + 1") == 2 and "there is no device to train on" in tab.text("#banner")
+    assert "XMLHttpRequest" not in tab.text("#banner"), "a sentence; what the browser said is in the console"
+    assert tab.text("#device-note") == "There is no device here, so nothing can be trained."
     tab.close()
 
 
@@ -277,4 +279,17 @@ def test_a_link_opens_on_a_phone_and_its_code_can_be_read(browser, server):
     assert tab.page.locator("#editor .cm-scroller").bounding_box()["height"] > 180
     tab.page.tap("#link-bar >> text=Back to the shipped code")
     assert re.match("The shipped code", tab.text("#status")) and tab.page.is_hidden("#link-bar")
+    tab.close()
+
+
+# ---- what does not come ----
+
+
+def test_where_pythons_webassembly_does_not_come_the_page_says_so_and_does_not_wait(browser, server):
+    tab = Tab(browser, "about:blank", ready=False)
+    tab.context.route("**/pyodide.asm.wasm", lambda route: route.abort())
+    tab.page.goto(server)
+    tab.wait("() => document.getElementById('status').textContent === 'Python did not start'")
+    assert "WebAssembly could not be loaded" in tab.text("#banner") and "Reload the page" in tab.text("#banner")
+    assert tab.text("#device") == "Python did not start" and tab.page.is_hidden("#boot")
     tab.close()

@@ -212,6 +212,7 @@ lost, loop.Run.steps = [], losing
     assert after == alone, "from the copy at the start, the same steps again"
     note = tab.text("#console-output")
     assert "The GPU was lost" in note and "training goes on from step 0 on the GPU" in note
+    assert tab.text("#status").startswith("The GPU was lost")
     tab.page.wait_for_function("() => document.getElementById('number-step').textContent === '14'")
     tab.close()
 

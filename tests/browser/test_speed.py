@@ -124,3 +124,12 @@ def test_the_page_leads_there(browser, server):
         tab.page.click("#speed")
     assert opening.value.title() == "TinyGPT: speed"
     tab.close()
+
+
+def test_where_no_kernel_has_been_measured_the_page_says_so_instead_of_an_empty_plot(browser, server):
+    tab = Tab(browser, server, ready=False)
+    tab.context.route("**/public/roofline.json", lambda route: route.fulfill(json=[]))
+    tab.page.goto(server + "app/speed.html")
+    tab.wait("() => document.querySelector('#curves canvas') && !document.getElementById('measure').disabled")
+    assert tab.page.is_visible("#roofline-none") and not tab.page.is_visible("#roofline") and not tab.page.is_visible("#roofline-choice")
+    tab.close()

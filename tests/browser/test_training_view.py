@@ -202,3 +202,29 @@ def test_a_stop_does_not_wait_for_the_end_of_a_long_step(browser, server):
     assert drawn[1] == [drawn[0]] or drawn[1] == [drawn[0] + 1]  # stopped inside a step, or after it, before it was counted
     assert drawn[2] == 2 * drawn[1][0], "a batch of 8 draws two blocks"
     tab.close()
+
+
+LONG = """
+from tinygpt import loop
+import json
+send = lambda **message: loop._sink(json.dumps(message))
+send(type="start", name="run", preset="massive", parameters=25_300_000, steps=100_000, batch_tokens=12_288, step=0,
+     device="wasm", build="wasm32", threads=10, vocab_size=256, corpus="shakespeare")
+for i in range(300):
+    send(type="step", step=11_000 + i, loss=2.3, lr=2.95e-4, ms=13.0, planned_bytes=412_300_000)
+    if i == 0: send(type="eval", step=11_000, val_loss=2.35)
+"""
+CUT = """() => [...document.querySelectorAll("#numbers dd, #numbers dt, #meaning, #facts, #progress")]
+    .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+    .map((one) => `${one.id || one.tagName} ${one.textContent.slice(0, 60)}`)"""
+
+
+@pytest.mark.parametrize("width, height", [(1440, 900), (1280, 720), (1024, 768), (390, 844)])
+def test_numbers_of_usual_length_are_not_cut_off_and_the_panels_keep_room(browser, server, width, height):
+    tab = Tab(browser, server, viewport={"width": width, "height": height})
+    tab.value(LONG)
+    tab.wait("() => /^about .* min$/.test(document.getElementById('number-eta').textContent) && document.getElementById('meaning').textContent")
+    assert tab.page.evaluate(CUT) == []
+    assert tab.page.locator("#panels").bounding_box()["height"] > 230
+    assert tab.page.locator("#chart .plot").bounding_box()["height"] >= 120
+    tab.close()
