@@ -59,7 +59,7 @@ export const WORDS = {
   val: "The loss on text that is never trained on (the last tenth), averaged over several batches. When it rises while the loss still falls, the model learns by heart.",
   step: "A step is one batch: read it, compare, and change every weight a little. Behind it: how many this run will make.",
   speed: "New training tokens each second, from the median of the last 20 steps. Evaluation and samples do not count, neither as tokens nor as time.",
-  eta: "About how long the steps that are left will take at the present speed, with the evaluations and samples so far counted in. Below it: how long the run has run, without pauses.",
+  eta: "About how long the steps that are left will take at the speed of the last seconds, with the evaluations and samples to come counted in. Below it: how long the run has run, without pauses.",
   model: "The preset the run began with, and how many numbers the training changes (weights).",
   device: "Where the arithmetic runs: wasm is the processor, with SIMD and this many threads; webgpu is the GPU. f32 and f16 are the sizes of its numbers: 32 or 16 bits.",
   ms: "The time of one training step: the median of the last 20, without evaluation and samples.",

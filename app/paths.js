@@ -87,9 +87,9 @@ export class Paths {
       const done = (this.training.run?.done ?? 0) - step;
       if (this.controls.phase !== "running") return;
       if (done < 3) return void (this.timer = setTimeout(tell, MEASURED));
-      const left = this.training.left(), ms = left / Math.max(1, steps - step - done);
-      const all = `${steps.toLocaleString("en")} steps of ${preset} take about ${duration((left + done * ms) / 1000)}`;
-      this.status(`${all} here, measured at ${ms.toFixed(ms < 10 ? 1 : 0)} ms a step${this.advice}`);
+      const all = this.training.elapsed() + this.training.left(), ms = all / Math.max(1, steps - step);
+      const sentence = `${steps.toLocaleString("en")} steps of ${preset} take about ${duration(all / 1000)}`;
+      this.status(`${sentence} here, measured at ${ms.toFixed(ms < 10 ? 1 : 0)} ms a step${this.advice}`);
       this.advice = "";
     };
     this.timer = setTimeout(tell, MEASURED);

@@ -1,7 +1,7 @@
 // What a training run shows: numbers, chart, facts and samples, from the messages of tinygpt.loop.
 //
-// start {name, preset, corpus, parameters, steps, batch_tokens, device, build, threads, precision, vocab_size, step, goes_on}
-// step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss}   sample_start {step}   sample {text}   sample_end
+// start {name, preset, corpus, parameters, steps, eval_interval, sample_interval, batch_tokens, device, build, threads, precision, vocab_size, step, goes_on}
+// step {step, loss, lr, ms, grad_norm?, planned_bytes?}   eval {step, val_loss, ms}   sample_start {step}   sample {text}   sample_end {ms}
 // applied {step, text}   reverted {step, error, line, arrived}   paused {step}   resumed {step}
 // note {text}   device {device, build, threads, precision}   finish {step, reason}
 // A run that goes on after a loss of the GPU starts again at a later step than 0, and repeats steps.
@@ -16,6 +16,9 @@ import { Samples } from "./samples.js";
 import { bytes, clockTime, compact, duration, shortNumber } from "./words.js";
 
 const WINDOW = 20; // steps whose median time gives the speed
+const WARM = 5; // first steps, which record and warm up: they do not count for the pace
+const PACE = 10_000; // ms after which a step counts for the pace by 1/e
+const SPIKE = 10; // a step counts for so many median steps at most: the machine may have slept
 const SENTENCE = 2000; // ms between two updates of the sentence: time to read it
 const SAID = 10_000; // ms between two announcements to a screen reader
 const ENDS = { done: "done", stopped: "stopped", error: "error" };
@@ -70,8 +73,9 @@ export class TrainingView {
 
   on_start(message) {
     const again = this.run && (message.goes_on ?? message.step > 0);
-    const fresh = { loss: null, val: null, valStep: null, planned: 0, spent: 0, counted: 0 };
-    this.run = { ...fresh, ...(again && this.run), ...message, times: [], done: message.step, reason: null, paused: false };
+    const fresh = { loss: null, val: null, valStep: null, planned: 0, spent: 0, counted: 0, clocked: 0, due: {} };
+    this.run = { ...fresh, ...(again && this.run), ...message, times: [], pace: newPace(), done: message.step, reason: null, paused: false };
+    this.run.due = { eval: newDue(message.eval_interval), sample: newDue(message.sample_interval) };
     if (!again) {
       this.clock = { ran: 0, since: null };
       this.saidAt = performance.now();
@@ -92,11 +96,19 @@ export class TrainingView {
     if (run.times.length > WINDOW) run.times.shift();
     run.spent += ms;
     run.counted += 1;
+    run.clocked = this.elapsed();
+    const { pace } = run;
+    if (++pace.seen > WARM) {
+      const fade = Math.exp(-ms / PACE);
+      pace.ms = pace.ms * fade + Math.min(ms, SPIKE * median(run.times));
+      pace.steps = pace.steps * fade + 1;
+    }
     this.chart.add(step, loss, { lr, grad_norm, ms });
   }
 
-  on_eval({ step, val_loss }) {
+  on_eval({ step, val_loss, ms = 0 }) {
     if (this.run) Object.assign(this.run, { val: val_loss, valStep: step });
+    this.took("eval", step, ms);
     this.chart.addValidation(step, val_loss);
   }
 
@@ -130,7 +142,8 @@ export class TrainingView {
     this.samples.add(text);
   }
 
-  on_sample_end() {
+  on_sample_end({ ms = 0 }) {
+    this.took("sample", this.run?.step ?? 0, ms);
     this.samples.end();
   }
 
@@ -139,7 +152,7 @@ export class TrainingView {
   }
 
   on_device(message) {
-    if (this.run) Object.assign(this.run, message, { type: "start", times: [] });
+    if (this.run) Object.assign(this.run, message, { type: "start", times: [], pace: newPace() });
     this.device(message);
   }
 
@@ -170,11 +183,23 @@ export class TrainingView {
     return ms ? (this.run.batch_tokens / ms) * 1000 : null;
   }
 
-  // Milliseconds: the steps at the present speed, and what evaluations and samples took for each step so far.
+  // An evaluation or a sample took so long. How often they come: as the run said at its start, or as they came, where the code has it otherwise.
+  took(kind, step, ms) {
+    const { run } = this, due = run?.due?.[kind];
+    if (!due) return;
+    if (due.step !== null && step > due.step) due.interval = step - due.step;
+    Object.assign(due, { step, ms });
+    run.spent += ms;
+    run.clocked = this.elapsed();
+  }
+
+  // Milliseconds: the steps at the pace of the last seconds, the evaluations and samples to come at the cost of the last one, and for each step
+  // what else went between the steps so far.
   left() {
-    const { steps, done, times, spent, counted } = this.run;
-    const between = counted >= 100 ? Math.max(0, this.elapsed() - spent) / counted : 0;
-    return (steps - done) * (median(times) + between);
+    const { steps, done, times, pace = newPace(), due = {}, spent, counted, clocked = 0 } = this.run;
+    const coming = Object.values(due).reduce((sum, { interval, ms }) => sum + ms * comings(interval, done, steps), 0);
+    const between = counted >= 100 ? Math.max(0, clocked - spent) / counted : 0; // `spent` is what steps, evaluations and samples took
+    return (steps - done) * ((pace.steps ? pace.ms / pace.steps : median(times)) + between) + coming;
   }
 
   // ---- what is shown ----
@@ -295,6 +320,20 @@ function explained(word, label) {
   const more = Object.assign(document.createElement("a"), { href: `app/learn.html#${LEARN[word] ?? word}`, target: "_blank", rel: "noopener", textContent: "More" });
   text.append(WORDS[word] + " ", more);
   return [button, text];
+}
+
+// ---- what the time left is made of ----
+
+// Steps and their milliseconds, the older ones for less.
+const newPace = () => ({ seen: 0, steps: 0, ms: 0 });
+
+// Evaluations or samples: steps between two of them, the step of the last one, and its milliseconds.
+const newDue = (interval = 0) => ({ interval, step: null, ms: 0 });
+
+// How often something is due in the steps from `done` on: each `interval` steps, and at the last one.
+function comings(interval, done, steps) {
+  if (!interval || done >= steps) return 0;
+  return Math.ceil(steps / interval) - Math.ceil(done / interval) + ((steps - 1) % interval ? 1 : 0);
 }
 
 function median(values) {

@@ -16,6 +16,7 @@ export function bytes(number) {
 
 export function duration(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 600) return `${Number((seconds / 60).toFixed(1))} min`; // a whole minute would be up to a third of it off
   return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 

@@ -164,6 +164,8 @@ class Run:
             preset=self.preset,
             parameters=model.num_parameters(),
             steps=config.steps,
+            eval_interval=config.eval_interval,
+            sample_interval=config.sample_interval,
             batch_tokens=config.batch_size * model.config.context,
             vocab_size=model.config.vocab_size,
             step=self.step,
@@ -223,7 +225,7 @@ class Run:
             total += value
         loss = total / config.eval_batches
         self.history.append((self.step, None, loss))
-        self.send(type="eval", step=self.step, val_loss=loss)
+        self.send(type="eval", step=self.step, val_loss=loss, ms=(time.perf_counter() - started) * 1e3)
         self._exclude(started)
         return loss
 
@@ -238,7 +240,7 @@ class Run:
             model, tokenizer, prompt, config.sample_tokens, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p
         ):
             self.send(type="sample", text=piece)
-        self.send(type="sample_end")
+        self.send(type="sample_end", ms=(time.perf_counter() - started) * 1e3)
         self._exclude(started)
 
     def note(self, text):
