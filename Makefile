@@ -1,4 +1,4 @@
-# make test        install what is missing, build the native library and the extension's builds, run every test
+# make test        install what is missing, build the native library and the extension's builds, run every test (ARGS: pytest's options)
 # make test-fast   native only, under two minutes
 # make native      the C++ as a shared library for CPython     make sanitizers   the same with ASan+UBSan and TSan
 # make ext         the extension for the page (public/ext)     make bench        the speed curve     make lint
@@ -6,12 +6,12 @@ SHELL := /bin/bash
 # The interpreter in use where it has the test packages or may install them; PYTHON=... names another.
 PYTHON ?= $(shell [ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
 JOBS ?= $(shell nproc)
-PACKAGES = torch==2.13.0 numpy pytest ruff playwright safetensors
+PACKAGES = torch==2.13.0 numpy pytest pytest-xdist ruff playwright safetensors
 
 .PHONY: test test-fast native sanitizers ext bench lint setup setup-python setup-npm setup-chromium setup-gpu
 
 test: setup native sanitizers
-	$(PYTHON) -m pytest
+	@$(PYTHON) -m tests $(ARGS)
 
 test-fast: setup-python native
 	$(PYTHON) -m pytest -m "fast and not slow"
@@ -20,7 +20,7 @@ setup: setup-python setup-npm setup-chromium setup-gpu
 
 # Into .venv where the interpreter's own packages are not ours to change (Debian's, since PEP 668).
 setup-python:
-	@$(PYTHON) -c 'import torch, numpy, pytest, playwright, safetensors; assert torch.__version__.split("+")[0] == "2.13.0"' 2>/dev/null \
+	@$(PYTHON) -c 'import torch, numpy, pytest, xdist, playwright, safetensors; assert torch.__version__.split("+")[0] == "2.13.0"' 2>/dev/null \
 	  && $(PYTHON) -m ruff --version >/dev/null 2>&1 || bash .ci/install-python "$(PYTHON)" $(PACKAGES)
 
 setup-npm:

@@ -53,5 +53,14 @@ def oracle():
     return tinygpt.devices.get("reference")
 
 
+def pytest_itemcollected(item):
+    """The marks that say which of the runs of `python3 -m tests` a test is in, besides what a file marks itself."""
+    folder = item.path.parent.name
+    if folder == "bench" or (folder == "parity" and not item.get_closest_marker("gpu")):
+        item.add_marker(pytest.mark.alone)
+    elif folder in ("browser", "ext"):
+        item.add_marker(pytest.mark.by_file)
+
+
 def pytest_sessionfinish():
     hosts.stop()

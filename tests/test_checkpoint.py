@@ -20,7 +20,7 @@ from tinygpt.checkpoint import CheckpointError
 from tinygpt.config import PRESETS, ModelConfig, TrainConfig
 from tinygpt.tokenizer import ByteTokenizer, CharTokenizer
 
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.alone]
 
 CONFIG = ModelConfig(vocab_size=6, context=4, layers=1, d_model=4, heads=2)
 TRAIN = TrainConfig(steps=7, lr=1e-3, schedule="cosine")

@@ -12,7 +12,7 @@ import tinygpt
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = (ROOT / "py" / "tinygpt" / "train.py").read_text()
 MODEL = (ROOT / "py" / "tinygpt" / "model.py").read_text()
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

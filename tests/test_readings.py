@@ -10,7 +10,7 @@ from tinygpt.config import ModelConfig
 from tinygpt.generate import generate
 from tinygpt.readings import Readings
 
-pytestmark = pytest.mark.fast
+pytestmark = [pytest.mark.fast, pytest.mark.alone]
 
 QUICK = {"preset": "tiny", "steps": 12, "eval_interval": 5, "sample_interval": 7, "eval_batches": 3, "sample_tokens": 40}
 

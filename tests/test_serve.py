@@ -21,6 +21,7 @@ from app.setup import Progress, bytecode, extension, packages, runtime, wheels
 from tinygpt import config
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

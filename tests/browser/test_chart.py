@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 START = {
     "type": "start", "name": "run", "preset": "small", "parameters": 367_000, "steps": 3000, "batch_tokens": 1024, "vocab_size": 256,

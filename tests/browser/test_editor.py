@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, Tab
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 FILES = {name: (ROOT / "py" / "tinygpt" / name).read_text() for name in ("train.py", "model.py", "generate.py")}
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><base href="/"><title>Editor</title>

@@ -10,7 +10,7 @@ from tests.browser.conftest import Tab
 from tests.browser.test_everywhere import LUMINANCE
 from tests.hosts.chromium import launch
 
-pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow, pytest.mark.alone]
 
 # A small run, as a person would have it from the inputs. Software is slow: a tiny model, few windows.
 TINY = {"preset": "tiny", "steps": 14, "batch_size": 2, "eval_interval": 0, "sample_interval": 0, "lr": 3e-3}

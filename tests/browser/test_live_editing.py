@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints"), pytest.mark.alone]
 QUICK = {"preset": "tiny", "corpus": "stdlib"}
 
 

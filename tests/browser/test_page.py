@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import Tab
 from tinygpt import config
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 
 # ---- start ----

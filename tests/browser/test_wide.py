@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 SHORT = {"steps": 12, "eval_interval": 0, "sample_interval": 0}
 # Trains with these settings and gives the device, the losses, the memory's size at each step boundary, and the bytes in use at the end.

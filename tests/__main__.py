@@ -1,0 +1,70 @@
+"""Every test, in three runs of pytest: `python3 -m tests [pytest's options]`, which is what `make test` does.
+
+The first two share the tests out to a process a core, the one test by test, the other file by file: a software GPU compiles its shaders
+on one thread, a page starts on one, and most of what is compared with an oracle is computed on one. The third takes the tests that are
+marked `alone`, one by one. tests/conftest.py gives the marks. All runs happen, whatever the ones before gave.
+The last line is `N passed, N failed`, of all; the status is 1 when anything failed.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from tests.hosts import ROOT
+
+PROCESSES = str(min(os.cpu_count() or 1, 4))
+RUNS = {
+    "side by side": ["-m", "not alone and not by_file", "-n", PROCESSES, "--dist", "worksteal"],
+    "file by file": ["-m", "by_file and not alone", "-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder"],
+    "one by one": ["-m", "alone", "-p", "no:xdist"],
+}
+COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|xpassed)\b")
+
+
+def set_up():
+    """What serve.py would do at its first start: processes that come together must not do it at once."""
+    from app import setup
+    from app.setup import bytecode
+
+    setup.prepare()
+    bytecode.compile_now()
+
+
+def run(options):
+    """(pytest's status, {word: count} of its closing line); what it writes is passed on as it comes."""
+    closing = {}
+    command = [sys.executable, "-u", "-m", "pytest", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+        line = ""
+        while piece := process.stdout.read(1):
+            sys.stdout.write(piece)
+            line += piece
+            if piece in "\n.":
+                sys.stdout.flush()
+            if piece == "\n":
+                if re.search(r" in [\d.]+s\b", line) and (found := COUNT.findall(line)):
+                    closing = {word.rstrip("s") if word.startswith("error") else word: int(count) for count, word in found}
+                line = ""
+    return process.returncode, closing
+
+
+def main(options):
+    set_up()
+    passed = failed = 0
+    broken = False
+    for name, own in RUNS.items():
+        print("== tests %s" % name, flush=True)
+        status, counts = run([*own, *options])
+        passed += counts.get("passed", 0)
+        failed += counts.get("failed", 0) + counts.get("error", 0)
+        if status not in (0, 1, 5) or (status == 1 and not counts):  # 5: no test was selected
+            print("pytest ended with status %d" % status, flush=True)
+            broken = True
+    failed += broken and not failed  # a run that could not go on is no success, whatever it counted
+    print("%d passed, %d failed" % (passed, failed), flush=True)
+    return 1 if failed or broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
