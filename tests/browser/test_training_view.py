@@ -70,6 +70,24 @@ def test_every_number_is_there_from_the_first_step_and_the_clock_rests_in_a_paus
     tab.close()
 
 
+def test_the_time_left_counts_the_evaluations_and_samples_that_are_to_come(browser, server):
+    tab = Tab(browser, server)
+    eta = "text => document.getElementById('number-eta').textContent === text"
+    tab.value(MESSAGE.replace("steps=100", "steps=1000") + """
+def steps(first, to):
+    for i in range(first, to): send(type="step", step=i, loss=5.0, lr=3e-4, ms=500.0 if i == 0 else 10.0)
+start(eval_interval=100, sample_interval=0)
+send(type="eval", step=0, val_loss=5.5, ms=1000.0)
+steps(0, 100)
+""")
+    tab.wait(eta, "about 19 s")  # 900 steps of 10 ms, not of the first one; evaluations at 100, 200, ..., 900 and 999
+    tab.value("send(type='eval', step=100, val_loss=5.0, ms=600.0)\nsteps(100, 200)")
+    tab.wait(eta, "about 13 s")  # 800 steps, and nine evaluations at what the last one took
+    tab.value("send(type='eval', step=120, val_loss=5.0, ms=10.0)\nsteps(200, 300)")
+    tab.wait(eta, "about 7 s")  # they come more often than was said
+    tab.close()
+
+
 def test_a_screen_reader_hears_the_loss_at_most_every_ten_seconds_and_the_end(browser, server):
     tab = Tab(browser, server)
     tab.page.evaluate("""() => {
