@@ -241,7 +241,10 @@ CUT = """() => [...document.querySelectorAll("#numbers dd, #numbers dt, #meaning
 def test_numbers_of_usual_length_are_not_cut_off_and_the_panels_keep_room(browser, server, width, height):
     tab = Tab(browser, server, viewport={"width": width, "height": height})
     tab.value(LONG)
-    tab.wait("() => /^about .* min$/.test(document.getElementById('number-eta').textContent) && document.getElementById('meaning').textContent")
+    tab.wait(
+        "() => /^about .* min$/.test(document.getElementById('number-eta').textContent)"
+        " && document.getElementById('meaning').textContent"
+    )
     assert tab.page.evaluate(CUT) == []
     assert tab.page.locator("#panels").bounding_box()["height"] > 230
     assert tab.page.locator("#chart .plot").bounding_box()["height"] >= 120
