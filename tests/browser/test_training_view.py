@@ -223,9 +223,9 @@ def test_a_stop_does_not_wait_for_the_end_of_a_long_step(browser, server):
 
 
 LONG = """
-from tinygpt import loop
+from tinygpt import host
 import json
-send = lambda **message: loop._sink(json.dumps(message))
+send = lambda **message: host.sink(json.dumps(message))
 send(type="start", name="run", preset="massive", parameters=25_300_000, steps=100_000, batch_tokens=12_288, step=0,
      device="wasm", build="wasm32", threads=10, vocab_size=256, corpus="shakespeare")
 for i in range(300):
