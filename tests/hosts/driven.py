@@ -19,14 +19,12 @@ import serve as server
 from . import HostError
 from .chromium import Tab
 
-SCRIPT = b"""<script type="module">
+SCRIPT = """<script type="module">
 const post = (path, value) => fetch(path, { method: "POST", body: JSON.stringify(value) });
 for (const kind of ["error", "unhandledrejection"])
   addEventListener(kind, (event) => post("/driver/log", String(event.message ?? event.reason)));
-while (!globalThis.tinygpt) await new Promise((resume) => setTimeout(resume, 20));
 try {
-  await tinygpt.ready;
-  await tinygpt.graphics;
+  %s
   await post("/driver/answer", { ok: true });
 } catch (error) {
   await post("/driver/answer", { ok: false, error: String(error) });
@@ -45,20 +43,28 @@ for (;;) {
     : await evaluate(script, argument).catch((error) => ({ ok: false, error: String(error.stack ?? error) })));
 }
 </script></head>"""
+UNTIL = "while (!globalThis.%s) await new Promise((resume) => setTimeout(resume, 20));"
+READY = UNTIL % "tinygpt" + " await tinygpt.ready; await tinygpt.graphics;"
 
 
 class Handler(server.Handler):
-    orders, answers, files = queue.Queue(), queue.Queue(), queue.Queue()
+    orders = answers = files = None  # of the DrivenPage that it serves
+    ready = READY  # JavaScript after which the page can be asked
 
     def do_GET(self):
         path = self.path.partition("?")[0]
         if path == "/":
-            self._content("text/html; charset=utf-8", (server.ROOT / "app" / "index.html").read_bytes().replace(b"</head>", SCRIPT, 1))
+            self.driven_page("app/index.html")
         elif path == "/driver/next":
             order = self.orders.get()
             self._content("application/json", json.dumps(order).encode(), 200 if order else 204)
         else:
             super().do_GET()
+
+    def driven_page(self, name):
+        """Sends a page of the tree with the driver in it."""
+        script = SCRIPT.replace("%s", self.ready, 1).encode()
+        self._content("text/html; charset=utf-8", (server.ROOT / name).read_bytes().replace(b"</head>", script, 1))
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -78,52 +84,61 @@ class Handler(server.Handler):
         self.wfile.write(content)
 
 
-class DrivenTab(Tab):
-    """A page in the browser that TINYGPT_BROWSER opens. query: of the page's address."""
+class DrivenPage:
+    """A page in the browser that TINYGPT_BROWSER opens, at `path` of a server of its own."""
 
-    console = ()
-
-    def __init__(self, query=""):
-        self.server = server.Server(("127.0.0.1", 0), Handler)
+    def __init__(self, handler=Handler, path=""):
+        self.queues = {name: queue.Queue() for name in ("orders", "answers", "files")}
+        self.server = server.Server(("127.0.0.1", 0), type("Handler", (handler,), self.queues))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        url = "http://127.0.0.1:%d/%s" % (self.server.server_address[1], "?" + query if query else "")
+        url = "http://127.0.0.1:%d/%s" % (self.server.server_address[1], path)
         self.browser = subprocess.Popen([*shlex.split(os.environ["TINYGPT_BROWSER"]), url], stdout=sys.stderr, start_new_session=True)
         answer = self._answer(120)
         if not answer["ok"]:
             self.close()
             raise HostError("the page did not become ready: %s" % answer["error"])
-        self._push_tests()
 
     def _answer(self, timeout=None):
         waited = 0
         while True:
             try:
-                return Handler.answers.get(timeout=5)
+                return self.queues["answers"].get(timeout=5)
             except queue.Empty:
                 waited += 5
                 if self.browser.poll() is not None or (timeout and waited >= timeout):
                     raise HostError("the browser ended or did not answer (status %s)" % self.browser.poll()) from None
 
-    def _run(self, source):
-        Handler.orders.put({"python": source})
-        return self._answer()
-
     def evaluate(self, script, argument=None):
         """What a JavaScript function of the page gives for an argument; of a Blob, its bytes."""
-        Handler.orders.put({"script": script, "argument": argument})
+        self.queues["orders"].put({"script": script, "argument": argument})
         answer = self._answer()
         if not answer["ok"]:
             raise HostError("in the page: %s" % answer["error"])
-        return answer["result"] if Handler.files.empty() else Handler.files.get()
+        files = self.queues["files"]
+        return answer["result"] if files.empty() else files.get()
 
     def close(self):
-        Handler.orders.put(None)
+        self.queues["orders"].put(None)
         try:
             os.killpg(self.browser.pid, signal.SIGTERM)
             self.browser.wait(10)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             pass
         self.server.shutdown()
+
+
+class DrivenTab(DrivenPage, Tab):
+    """The page of TinyGPT. query: of its address."""
+
+    console = ()
+
+    def __init__(self, query=""):
+        super().__init__(path="?" + query if query else "")
+        self._push_tests()
+
+    def _run(self, source):
+        self.queues["orders"].put({"python": source})
+        return self._answer()
 
 
 if __name__ == "__main__":
