@@ -13,6 +13,7 @@ from .data import Dataset
 from .generate import generate
 from .model import GPT
 from .ops import random
+from .profile import flops
 from .readings import Readings
 from .state import get_device
 
@@ -106,6 +107,7 @@ class StepBench:
             "losses": self.losses,
             "planned_bytes": program.planned_bytes,
             "launches": len(program.launches),
+            "matmul_flops": sum(flops(kernel, params) for kernel, _, params in program.launches if kernel.name == "matmul"),
             "dispatches": getattr(program._loaded, "dispatches", None),
             "threads": self.device.threads,
             "build": self.device.build,

@@ -162,4 +162,5 @@ def summary(preset, contender, results):
         "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1],
         "python_ms": statistics.median(python) if contender.implementation == "TinyGPT" else None,
         "planned_bytes": results[-1].get("planned_bytes"), "dispatches": results[-1].get("dispatches"),
+        "matmul_flops": results[-1].get("matmul_flops"),
     }  # fmt: skip

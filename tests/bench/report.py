@@ -62,8 +62,13 @@ def line(row):
     return "%-8s %-36s %9.2f ms (%.2f to %.2f, %d steps)  first step %.2f s  %s  %s" % (*numbers, memory, generated)
 
 
-def report(rows):
-    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report)."""
+BOUND = """\
+The bound of WebAssembly: its vectors have 128 bits, and %.0f GFLOP/s were the most that %d threads reached in this run with multiply-adds
+in registers alone (`app/bridges/peak.js`). At that rate a step's matrix products, without anything else, would take:"""
+
+
+def report(rows, peaks=None):
+    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report). peaks: of WebAssembly (tests.bench.peaks)."""
     measured = [r for r in rows if "missing" not in r]
     builds = ", ".join(sorted({r["build"] for r in measured}))
     said = ", ".join("%s %s" % pair for pair in sorted(rows[0]["versions"].items()))
@@ -83,6 +88,8 @@ def report(rows):
         for c, name in columns.items():
             if c != yardstick and any(_median(found, p, c) for p in presets):
                 lines.append("| %s | %s |" % (name, " | ".join(_ratio(found, p, c, yardstick) for p in presets)))
+    if peaks and yardstick:
+        lines += _bound(found, presets, yardstick, peaks)
     lines += ["", NOTES, ""]
     heads = ("preset", "", "tokens/s in training", "first step s", "peak memory MB", "generated tokens/s", "first token ms", "Python ms")
     lines += ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * 6]
@@ -97,6 +104,17 @@ def report(rows):
             remarks.setdefault((title(r), note), []).append(r["preset"])
     lines += ["", *("- %s (%s): %s." % (name, ", ".join(where), note) for (name, note), where in remarks.items())]
     return "\n".join(lines) + "\n"
+
+
+def _bound(found, presets, yardstick, peaks):
+    """What no kernel in WebAssembly can be faster than, in milliseconds and in PyTorch's steps."""
+    work = {r["preset"]: r["matmul_flops"] for r in found.values() if r.get("matmul_flops")}
+    ms = {p: work[p] / peaks["gflop_s"] / 1e6 for p in presets if p in work}
+    theirs = {p: _median(found, p, yardstick) for p in presets}
+    lines = ["", BOUND % (peaks["gflop_s"], peaks["threads"]), "", "| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
+    lines.append("| ms | %s |" % " | ".join("%.2f" % ms[p] if p in ms else "–" for p in presets))
+    ratios = ["%.2f" % (ms[p] / theirs[p]) if p in ms and theirs[p] else "–" for p in presets]
+    return [*lines, "| times PyTorch's step | %s |" % " | ".join(ratios)]
 
 
 def _cell(row):

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tests import hosts
-from tests.bench import contenders, job, kernels, peaks, report
+from tests.bench import contenders, gpu, job, kernels, peaks, report
 from tests.bench.contenders import Contender, Peer
 
 ROW = {
@@ -89,6 +89,24 @@ def test_what_is_missing_is_in_the_report_with_its_reason():
 
 def test_a_row_of_few_steps_says_so():
     assert "(1.50 to 4.00, 4 steps)" in report.report([ROW | {"steps": 4}])
+
+
+def test_the_bound_of_webassembly_stands_beside_pytorchs_step():
+    torch = ROW | {"implementation": "PyTorch", "device": "cpu", "host": "native", "median_ms": 4.0}
+    lines = report.report([torch, ROW | {"matmul_flops": 3e8}], RESULT["peaks"]).split("\n")
+    assert "| ms | 6.00 |" in lines and "| times PyTorch's step | 1.50 |" in lines
+
+
+def test_the_gpus_are_told_apart_and_a_library_that_computes_something_else_is_named():
+    mine = ROW | {"device": "webgpu", "flags": "full", "dispatches": 53}
+    other = contenders.Peer("tfjs", "webgpu", 1, "")
+    wrong = "it does not make the same training step of tiny: its loss is 2"
+    rows = [mine | {"machine": "A"}, mine | {"machine": "B", "median_ms": 3.0}]
+    rows.append(report.missing("tiny", other, wrong) | {"machine": "B", "flags": "full", "build": "b"})
+    a, b = gpu.report([ROW, *rows]).split("## On a GPU: ")[1:]
+    assert a.startswith("A\n") and "| tiny | 2.00 (1.50 to 4.00) |" in a and "its loss" not in a
+    assert b.startswith("B\n") and "| tiny | 3.00 (1.50 to 4.00) | – |" in b
+    assert "- it does not make the same training step as TinyGPT and PyTorch: its loss is 2 (tiny)." in b
 
 
 @pytest.mark.parametrize("host", ["native", "node", pytest.param("chromium", marks=pytest.mark.browser)])
