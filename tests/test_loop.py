@@ -105,3 +105,22 @@ def test_a_plan_that_does_not_fit_is_one_sentence_and_the_interpreter_lives():
     with pytest.raises(MemoryError, match="would not fit"):
         tinygpt.empty(1 << 46)
     assert tinygpt.tensor([1.0]).item() == 1.0
+
+
+def test_a_long_run_keeps_its_curve_in_bounded_memory():
+    """The last steps exactly, the older ones thinned, all evaluations; and steps can still be taken back."""
+    from tinygpt.run import EXACT, Run
+
+    run, steps = Run(), 3 * EXACT
+    for step in run.steps(steps):
+        if step % 1000 == 0:
+            run._record((step, None, 2.0))
+        run.log(1.0)
+    assert len(run.history) <= EXACT
+    taken = [entry[0] for entry in run.history]
+    assert taken == sorted(taken) and taken[0] == 0
+    losses = [entry[0] for entry in run.history if len(entry) == 2]
+    assert losses[-EXACT // 4 :] == list(range(steps - EXACT // 4, steps))
+    assert [entry[0] for entry in run.history if len(entry) == 3] == list(range(0, steps, 1000))
+    run.forget_from(steps - 7)
+    assert run.history[-1] == (steps - 8, 1.0)

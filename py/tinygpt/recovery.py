@@ -14,7 +14,7 @@ MOST_LOSSES = 3  # of the GPU in one run: then it stays on the CPU
 
 
 class Recovery:
-    """That of one Run. copy: (moving.Copy, step, length of the history) or None."""
+    """That of one Run. copy: (moving.Copy, step) or None."""
 
     def __init__(self):
         self.copy = None
@@ -38,7 +38,7 @@ class Recovery:
             since = "step %d" % self.copy[1] if self.copy else "the start"
             run.note("There is no room for a copy of the model outside the GPU: if the GPU is lost, so are the steps since %s." % since)
             return
-        self.copy = copy, run.step, len(run.history)
+        self.copy = copy, run.step
         self.copied_at = time.perf_counter()
         self.copy_seconds = self.copied_at - started
         run._exclude(started)
@@ -69,9 +69,9 @@ class Recovery:
             run.step = 0
             run.history.clear()
         else:
-            copy, run.step, length = self.copy
+            copy, run.step = self.copy
             copy.restore(device)
-            del run.history[length:]
+            run.forget_from(run.step)
             run._random = copy.random
         if not device.volatile:
             self.copy = None

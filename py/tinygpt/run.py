@@ -10,6 +10,7 @@ A GPU's numbers arrive some steps later: the messages come in order, each with i
 Message types: start, step, eval, sample_start, sample, sample_end, note, device, applied, reverted, finish.
 """
 
+import bisect
 import math
 import time
 import types
@@ -23,6 +24,7 @@ from .recovery import Recovery
 from .state import get_device, no_grad, set_device
 from .versions import Replaced, Versions
 
+EXACT = 50_000  # entries of the history: beyond that every fourth loss of its older half stays, and every evaluation
 STEPS_UNDER_WAY = 2  # at most, on a device that works through a queue
 
 _EMPTY = types.CellType()  # a variable of a closure that has no value yet
@@ -40,7 +42,7 @@ class Run:
         self.kept = {}
         self.step = 0
         self.total = 0
-        self.history = []  # (step, train loss) and, for evaluations, (step, train loss or None, validation loss)
+        self.history = []  # by step: (step, train loss) and, for evaluations, (step, train loss or None, validation loss)
         self.preset = None
         self.compiled = None
         self._last = None
@@ -201,8 +203,18 @@ class Run:
                 )
             if with_norm:
                 message["grad_norm"] = float(norm)
-            self.history.append((message["step"], loss))
+            self._record((message["step"], loss))
             self.send(**message)
+
+    def _record(self, entry):
+        if len(self.history) >= EXACT:
+            half = len(self.history) // 2
+            self.history[:half] = [old for i, old in enumerate(self.history[:half]) if i % 4 == 0 or len(old) == 3]
+        self.history.append(entry)
+
+    def forget_from(self, step):
+        """What was noted of the steps from this one on never happened: the run goes back to it."""
+        del self.history[bisect.bisect_left(self.history, step, key=lambda entry: entry[0]) :]
 
     def evaluate(self, model, dataset, config):
         """The validation loss over config.eval_batches batches of the validation stream: reported and returned."""
@@ -224,7 +236,7 @@ class Run:
         for _, value in losses:
             total += value
         loss = total / config.eval_batches
-        self.history.append((self.step, None, loss))
+        self._record((self.step, None, loss))
         self.send(type="eval", step=self.step, val_loss=loss, ms=(time.perf_counter() - started) * 1e3)
         self._exclude(started)
         return loss

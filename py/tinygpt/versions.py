@@ -41,7 +41,7 @@ class _Before:
 
     def __init__(self, run):
         self.version = run.versions.current
-        self.kept, self.step, self.length = run.kept, run.step, len(run.history)
+        self.kept, self.step = run.kept, run.step
         self.random = random.default_generator.get_state()
 
 
@@ -117,7 +117,7 @@ class Versions:
         self.current = before.version
         if before.kept is not None:
             run.kept, run.step, run._random = before.kept, before.step, before.random
-            del run.history[before.length :]
+            run.forget_from(before.step)
             self.carried, run._evaluation, run.compiled = None, None, None
         else:  # the version before has to make its objects again, from what these have learned
             self.change_to(run, before.version)
