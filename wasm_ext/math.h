@@ -20,6 +20,15 @@ template <int N> INLINE vf polynomial(vf x, const float (&c)[N]) {
   for (int i = 1; i < N; i++) p = vfma(p, x, vbroadcast(c + i));
   return p;
 }
+// The same of S vectors in step: each coefficient is read once, and their chains of multiply-adds hide one another's latency, which a
+// processor does not do by itself: one chain after the other fills its scheduler before the next has begun.
+template <int S, int N> INLINE void polynomials(const vf (&x)[S], const float (&c)[N], vf (&p)[S]) {
+  for (int s = 0; s < S; s++) p[s] = vbroadcast(c);
+  for (int i = 1; i < N; i++) {
+    vf k = vbroadcast(c + i);
+    for (int s = 0; s < S; s++) p[s] = vfma(p[s], x[s], k);
+  }
+}
 INLINE vf clamp(vf x, const float (&bounds)[2]) {  // the bounds stand first: NaN passes
   return vmax(vbroadcast(bounds), vmin(vbroadcast(bounds + 1), x));
 }
@@ -131,26 +140,48 @@ static const struct GeluTable {
   float grad_q[7] = {4.421877551e-7f, 1.217883496e-5f, 2.849967530e-4f, 4.449415103e-3f, 4.772970015e-2f, 3.180322947e-1f, 1.0f};
 } GELU;
 
-// a P(a^2) / Q(a^2), an odd function on 0 <= a <= far.
-template <int N, int M> INLINE vf odd_ratio(vf a, const float (&p)[N], const float (&q)[M]) {
-  vf z = vmul(a, a);
-  return vmul(a, vdiv(polynomial(z, p), polynomial(z, q)));
+// out = a P(a^2) / Q(a^2), an odd function on 0 <= a <= far.
+template <int S, int N, int M> INLINE void odd_ratios(const vf (&a)[S], const float (&p)[N], const float (&q)[M], vf (&out)[S]) {
+  vf z[S], over[S], under[S];
+  for (int s = 0; s < S; s++) z[s] = vmul(a[s], a[s]);
+  polynomials(z, p, over);
+  polynomials(z, q, under);
+  for (int s = 0; s < S; s++) out[s] = vmul(a[s], vdiv(over[s], under[s]));
 }
 
 // gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the erf form): max(x, 0) less a (1/2 - E(a)), a = |x|, with E(a) = Phi(a) - 1/2 as a
 // rational function, error 9e-9; from 5.6 on E is 1/2. No exponential: half the time of one that keeps the relative size of the
-// negative tail, which PyTorch's x (1 + erf) / 2 does not keep either.
-INLINE vf vgelu(vf x) {
+// negative tail, which PyTorch's x (1 + erf) / 2 does not keep either. In place, S vectors in step.
+template <int S> INLINE void gelus(vf (&x)[S]) {
   const GeluTable& k = *in_memory(&GELU);
-  vf a = vmin(vbroadcast(&k.far), vabs(x)), tail = vsub(vbroadcast(&k.half), odd_ratio(a, k.p, k.q));
-  return vsub(vmax(vzero(), x), vmul(a, vselect(vlt(vbroadcast(&k.nearly_far), a), vzero(), tail)));
+  vf a[S], e[S];
+  for (int s = 0; s < S; s++) a[s] = vmin(vbroadcast(&k.far), vabs(x[s]));
+  odd_ratios(a, k.p, k.q, e);
+  for (int s = 0; s < S; s++) {
+    vf tail = vsub(vbroadcast(&k.half), e[s]);
+    x[s] = vsub(vmax(vzero(), x[s]), vmul(a[s], vselect(vlt(vbroadcast(&k.nearly_far), a[s]), vzero(), tail)));
+  }
+}
+INLINE vf vgelu(vf x) {
+  vf one[1] = {x};
+  gelus(one);
+  return one[0];
 }
 // gelu'(x) = Phi(x) + x phi(x) = 1/2 +- D(|x|), D likewise, error 8e-9; from 6.2 on D is 1/2.
-INLINE vf vgelu_grad(vf x) {
+template <int S> INLINE void gelu_grads(vf (&x)[S]) {
   const GeluTable& k = *in_memory(&GELU);
-  vf half = vbroadcast(&k.half), a = vmin(vbroadcast(&k.grad_far), vabs(x));
-  vf d = vselect(vlt(vbroadcast(&k.nearly_grad_far), a), half, odd_ratio(a, k.grad_p, k.grad_q));
-  return vselect(vlt(x, vzero()), vsub(half, d), vadd(half, d));
+  vf half = vbroadcast(&k.half), a[S], d[S];
+  for (int s = 0; s < S; s++) a[s] = vmin(vbroadcast(&k.grad_far), vabs(x[s]));
+  odd_ratios(a, k.grad_p, k.grad_q, d);
+  for (int s = 0; s < S; s++) {
+    vf far = vselect(vlt(vbroadcast(&k.nearly_grad_far), a[s]), half, d[s]);
+    x[s] = vselect(vlt(x[s], vzero()), vsub(half, far), vadd(half, far));
+  }
+}
+INLINE vf vgelu_grad(vf x) {
+  vf one[1] = {x};
+  gelu_grads(one);
+  return one[0];
 }
 
 // The tanh form: x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3).
