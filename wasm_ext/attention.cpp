@@ -43,7 +43,7 @@ void turn_rows(const float* from, Index stride, Index n, Index D, float* to, Ind
 
 template <int R>
 static __attribute__((noinline)) void one_tile(Index K, const float* a, Index a_k, const float* b, const float* init, float* out) {
-  tile<R>(K, a, a_k, 1, b, NR, init, NR, out, NR);
+  tile<R, true>(K, a, a_k, 1, b, NR, init, NR, out, NR);
 }
 
 void tiles(Index rows, Index K, const float* a, Index a_k, const float* b, const float* init, float* out) {

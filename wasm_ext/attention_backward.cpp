@@ -129,8 +129,8 @@ static void key_panel(const Backward& p, const Unit& u, Index block, Index j) {
     for (Index x = 0; x < n; x += 4)
       scores(p, u, i + x, j, u.probability + x * NR, u.ds + x * NR, u.ds_turned + (i + x) * KEY_BLOCK + (j - block) * 4);
     for (Index d = 0; d < p.D; d += 4) {
-      tile<4>(n, u.dout + i * p.DP + d, p.DP, 1, u.probability, NR, i > first ? u.dvt + d * NR : nullptr, NR, u.dvt + d * NR, NR);
-      tile<4>(n, u.q + i * p.DP + d, p.DP, 1, u.ds, NR, i > first ? u.dkt + d * NR : nullptr, NR, u.dkt + d * NR, NR);
+      tile<4, true>(n, u.dout + i * p.DP + d, p.DP, 1, u.probability, NR, i > first ? u.dvt + d * NR : nullptr, NR, u.dvt + d * NR, NR);
+      tile<4, true>(n, u.q + i * p.DP + d, p.DP, 1, u.ds, NR, i > first ? u.dkt + d * NR : nullptr, NR, u.dkt + d * NR, NR);
     }
   }
 }
@@ -153,7 +153,7 @@ static void unit(const Backward& p, Unit& u, Heads dk, Heads dv) {
       if (whole < seen) seen = whole;
       if (seen <= block && block) continue;
       for (Index d = 0; d < p.DP; d += NR)
-        tile<4>(seen - block, u.ds_turned + i * KEY_BLOCK, 4, 1, u.k + block * p.DP + d, p.DP, block ? u.dq + i * p.DP + d : nullptr, p.DP,
+        tile<4, true>(seen - block, u.ds_turned + i * KEY_BLOCK, 4, 1, u.k + block * p.DP + d, p.DP, block ? u.dq + i * p.DP + d : nullptr, p.DP,
                 u.dq + i * p.DP + d, p.DP);
     }
   }

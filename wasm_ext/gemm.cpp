@@ -225,7 +225,7 @@ static Index packed_a(const Matmul& g) { return line(block_rows(g) * g.K) + line
 static bool whole_products(const Matmul& g) { return g.batch > 1 && packed_b(g) <= A_FLOATS; }
 
 static __attribute__((noinline)) void packed_tile(Index K, const float* a, const float* b, const float* init, float* out, Index ldo) {
-  tile<MR>(K, a, MR, 1, b, NR, init, NR, out, ldo);
+  tile<MR, true>(K, a, MR, 1, b, NR, init, NR, out, ldo);
 }
 
 static void pack_b(const Matmul& g, Index z, Index first, Index last, float* packed) {

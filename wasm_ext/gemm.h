@@ -14,8 +14,8 @@ typedef intptr_t Index;
 
 enum { NV = 2, NR = NV * VW };
 // Rows of the tile: as many as the registers hold (measured): 15 vector registers in V8, 16 in SSE and AVX2.
-// Without a fused multiply-add the product needs a register of its own.
-#if defined(__wasm_relaxed_simd__) || (!defined(__wasm__) && WIDE)
+// Without a fused multiply-add the product needs a register of its own, and so does A with 64-bit addresses (below).
+#if (defined(__wasm_relaxed_simd__) && !defined(__wasm64__)) || (!defined(__wasm__) && WIDE)
 enum { MR = 6 };
 #else
 enum { MR = 5 };
@@ -28,8 +28,33 @@ enum { MR = 5 };
 #endif
 #define UNROLL _Pragma("GCC unroll 16")
 
-// out[r][0..NR) = init[r][0..NR) + sum_k a[k * a_k + r * a_r] * b[k * ldb + 0..NR), init null: zero; r < R.
+// With 64-bit addresses every access to memory is checked by an instruction of its own: four rows of A, where they lie side by side, are
+// then one load whose lanes are spread (measured: 51 in place of 40 GFLOP/s).
+#if defined(__wasm64__)
+enum { SPREAD_A = 1 };
+#else
+enum { SPREAD_A = 0 };
+#endif
+
+// c[first + r] += a[r] * row for four rows.
 template <int R>
+INLINE void spread_rows(const float* a, int first, const vf (&row)[NV], vf (&c)[R][NV]) {
+#if defined(__wasm64__)
+  const vf four = vload(a + first);
+#define SPREAD_ROW(r)                                       \
+  {                                                         \
+    vf x = wasm_i32x4_shuffle(four, four, r, r, r, r);      \
+    UNROLL for (int j = 0; j < NV; j++) c[first + r][j] = vfma(x, row[j], c[first + r][j]); \
+  }
+  SPREAD_ROW(0) SPREAD_ROW(1) SPREAD_ROW(2) SPREAD_ROW(3)
+#undef SPREAD_ROW
+#else
+  (void)a, (void)first, (void)row, (void)c;
+#endif
+}
+
+// out[r][0..NR) = init[r][0..NR) + sum_k a[k * a_k + r * a_r] * b[k * ldb + 0..NR), init null: zero; r < R. SIDE_BY_SIDE: a_r is 1.
+template <int R, bool SIDE_BY_SIDE = false>
 INLINE void tile(Index K, const float* a, Index a_k, Index a_r, const float* b, Index ldb, const float* init, Index ldi,
                  float* out, Index ldo) {
   vf c[R][NV];
@@ -43,7 +68,9 @@ INLINE void tile(Index K, const float* a, Index a_k, Index a_r, const float* b, 
   NO_UNROLL for (Index k = 0; k < K; k++) {
     vf row[NV];
     UNROLL for (int j = 0; j < NV; j++) row[j] = vload(b + j * VW);
-    UNROLL for (int r = 0; r < R; r++) {
+    const int spread = SPREAD_A && SIDE_BY_SIDE ? R / 4 * 4 : 0;
+    UNROLL for (int r = 0; r < spread; r += 4) spread_rows(a, r, row, c);
+    UNROLL for (int r = spread; r < R; r++) {
       vf x = vbroadcast(a + r * a_r);
       UNROLL for (int j = 0; j < NV; j++) c[r][j] = vfma(x, row[j], c[r][j]);
     }
