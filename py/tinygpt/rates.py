@@ -16,6 +16,7 @@ from .measure import StepBench
 from .profile import flops, moved_bytes
 
 SAMPLE_SECONDS, SAMPLES = 0.003, 7
+ROLL_SECONDS = 0.06  # untimed before them: after a pause, as Python makes between two launches, the threads share a core for a moment
 ENOUGH_SECONDS = 0.3  # of one launch's samples: no further one begins then
 MOST_LAUNCHES = 2000  # in one sample
 UPDATES = 8  # in one sample of a launch that updates in place: its numbers must not run away
@@ -93,6 +94,11 @@ def _samples(program, launch):
     many = device.load([launch] * n, arena)
     out = []
     try:
+        rolling = time.perf_counter()
+        while time.perf_counter() - rolling < ROLL_SECONDS:
+            many.run()
+            if updated:
+                restore()
         while len(out) <= SAMPLES and (len(out) < 2 or n * sum(out) < ENOUGH_SECONDS):
             out.append(sample(many, n))
             if updated:
