@@ -72,10 +72,12 @@ def measure(preset, contenders, folder, say=print):
         ready.append(c)
     results = {c: [] for c in ready}
     for c in ready:
-        c.times(preset, 1)  # captures and warms up
+        if not c.over:
+            c.times(preset, 1)  # captures and warms up
     for _ in range(TURNS):
         for c in ready:
-            results[c].append(c.times(preset, STEPS))
+            if not (results[c] and c.over):
+                results[c].append(c.times(preset, STEPS))
     for c in ready:
         c.forget()
         row = summary(preset, c, results[c]) | {key: cold[c][key] for key in ("losses", "first_step_s", "peak_bytes")}
@@ -111,7 +113,7 @@ def main():
     parser.add_argument("--presets", default=",".join(SIDE_BY_SIDE))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--no-peers", action="store_true", help="leave out jax-js and TensorFlow.js")
-    parser.add_argument("--peer-seconds", type=float, default=120, help="time for a peer's steps at a preset; a slow one makes fewer")
+    parser.add_argument("--peer-seconds", type=float, default=120, help="time for a peer at a preset; a slow one makes fewer steps")
     parser.add_argument("--adapter", default="hardware", choices=adapters.NAMES, help="the GPU; those in software only show that it works")
     parser.add_argument("--no-write", action="store_true", help="print the table only")
     options = parser.parse_args()

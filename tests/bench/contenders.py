@@ -7,6 +7,7 @@ Each has `cold(preset)` (a model from nothing: time to the first step, first los
 import os
 import statistics
 import sys
+import time
 
 from tests import hosts
 from tests.bench import memory
@@ -22,6 +23,7 @@ class Contender:
     {"precision", "subgroups"}."""
 
     implementation = "TinyGPT"
+    over = False  # whether its time for the preset is used up
 
     def __init__(self, device, host, threads, variant=None, configure=None):
         self.device, self.host, self.variant, self.configure = device, host, variant, configure or {}
@@ -64,7 +66,7 @@ class Contender:
 class Lines:
     """A contender in a process of its own that answers lines of JSON (tests.hosts.Process)."""
 
-    variant, configure = None, {}
+    variant, configure, over = None, {}, False
 
     def __init__(self, module, *arguments):
         self.command, self._process = [sys.executable, "-m", module, *arguments], None
@@ -124,21 +126,28 @@ class Peer(Lines):
         self.library, self.device, self.seconds = library, backend, seconds
         self.implementation, self.threads = self.TITLES[library], threads if backend == "wasm" else None
         self.name = "%s (%s, chromium%s)" % (self.implementation, backend, ", %d threads" % threads if self.threads else "")
-        self.cores = threads
+        self.cores, self.spent = threads, 0.0
 
     def cold(self, preset):
         self.ask(close=True)
         memory.reset(self.process())
         options = {"library": self.library, "backend": self.device, "threads": self.cores, "compared": COMPARED}
+        begun = time.monotonic()
         self.about = self.ask(open=options | {"seconds": self.seconds})
-        self.warm = False
+        self.spent, self.warm = time.monotonic() - begun, False
         return self.about | {"peak_bytes": memory.peak(self.process())}
 
     def times(self, preset, steps):
         """Fewer steps than `steps`, at least one, where they take longer than a turn's share of the time; the first call warms up."""
+        begun = time.monotonic()
         out = self.ask(steps=steps, warm=ROLL_SECONDS if self.warm else WARM_UP_SECONDS, seconds=self.seconds / TURNS)
         self.warm = True
+        self.spent += time.monotonic() - begun
         return out | {"replay_ms": out["ms"], "threads": self.about["threads"], "build": self.about["build"]}
+
+    @property
+    def over(self):
+        return self.spent >= self.seconds
 
     def generation(self, preset):
         return None  # neither library decodes with a key/value cache
