@@ -15,6 +15,7 @@ from tinygpt.config import PRESETS
 from tinygpt.measure import COMPARED, ROLL_SECONDS, WARM_UP_SECONDS
 
 ROOT = hosts.ROOT
+PATIENCE = 5  # times a library's seconds for a preset, until its first step has to be there
 TURNS = 5  # of each contender at a preset, one after the other, so that a slow moment of the machine falls on all of them
 
 
@@ -77,9 +78,14 @@ class Lines:
             self._process = hosts.Process(self.command, environment)
         return self._process.process.pid
 
-    def ask(self, **request):
+    def ask(self, timeout=None, **request):
+        """The answer. timeout: seconds after which the process is ended; without one the contender's own time budget ends a measurement."""
         self.process()
-        answer = self._process.request(request, {}, None)  # the contender's own time budget ends a measurement
+        try:
+            answer = self._process.request(request, {}, timeout)
+        except hosts.HostError:
+            self._process = None  # it has ended
+            raise
         if not answer["ok"]:
             raise hosts.HostError("%s: %s" % (self.name, answer["error"]))
         return answer["result"]
@@ -133,7 +139,12 @@ class Peer(Lines):
         memory.reset(self.process())
         options = {"library": self.library, "backend": self.device, "threads": self.cores, "compared": COMPARED}
         begun = time.monotonic()
-        self.about = self.ask(open=options | {"seconds": self.seconds})
+        try:
+            self.about = self.ask(timeout=PATIENCE * self.seconds, open=options | {"seconds": self.seconds})
+        except hosts.HostError as error:
+            if "no answer" in str(error):
+                raise hosts.HostError("no step of %s was made in %d s" % (preset, PATIENCE * self.seconds)) from None
+            raise
         self.spent, self.warm = time.monotonic() - begun, False
         return self.about | {"peak_bytes": memory.peak(self.process())}
 
