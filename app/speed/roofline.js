@@ -4,6 +4,7 @@
 import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
 import { named, shown } from "./rows.js";
 
+const LINE = 15; // pixels between two names
 const NEAR = 24; // px
 const KINDS = [["matmul", "--train"], ["attention", "--validation"], ["norm", "--good"], ["", "--muted"]]; // the first that a name holds
 
@@ -84,11 +85,13 @@ export class Roofline {
     ctx.globalAlpha = 1;
     ctx.fillStyle = colour("--muted");
     ctx.font = `${12 * devicePixelRatio}px ${colour("--sans")}`;
-    const [left] = this.rangeX(), [bottom] = this.rangeY();
-    for (const { bytes, gb_s } of this.data.peaks.bandwidth) {
-      const x = Math.max(left * 1.5, (bottom * 1.6) / gb_s);
-      ctx.fillText(size(bytes), plot.valToPos(x, "x", true), plot.valToPos(x * gb_s, "y", true) - 4 * devicePixelRatio);
-    }
+    // The slopes lie close together: their names stand where nothing else does, in their order.
+    const slopes = [...this.data.peaks.bandwidth].sort((a, b) => b.gb_s - a.gb_s), { bbox } = plot;
+    const lines = ["slopes, from the upper one:", ...slopes.map(({ bytes, gb_s }) => `${size(bytes)}, ${Math.round(gb_s)} GB/s`)];
+    ctx.textAlign = "right";
+    lines.forEach((text, i) => {
+      ctx.fillText(text, bbox.left + bbox.width - 8 * devicePixelRatio, bbox.top + bbox.height - (8 + LINE * (lines.length - 1 - i)) * devicePixelRatio);
+    });
     ctx.restore();
   }
 
