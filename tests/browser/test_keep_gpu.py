@@ -1,11 +1,12 @@
 """Runs travel between devices: exported on one, imported on the other, the next step's loss is the same within 1e-5; autosave and resume on
-the GPU. lavapipe stands in for one."""
+the GPU; the shipped model is the same on both. lavapipe stands in for a GPU."""
 
 import pytest
 
 from tests import hosts
 from tests.browser.conftest import Tab
 from tests.browser.test_keep import begin, finished, offered, refresh, saved
+from tests.demo import check
 from tests.hosts.chromium import launch
 
 pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
@@ -76,4 +77,34 @@ def test_a_run_on_the_gpu_is_saved_and_resumed_there(tab):
     tab.wait("step => tinygpt.state().step > step + 2", step)
     assert tab.page.evaluate("() => tinygpt.state().device") == "webgpu" and tab.page.input_value("#setting-device") == "webgpu"
     assert tab.page.evaluate("() => tinygpt.history().map(({loss}) => loss)")[:step] == before[:step]
+    assert tab.complaints == []
+
+
+# The loss over the last tokens of the text, in windows of the whole context.
+PART_OF_THE_LOSS = """
+from tinygpt import no_grad, loop, tensor
+from tinygpt.data import find_corpus
+from tinygpt.generate import evaluating
+_model = loop.current.kept["model"]
+_tokens = list(find_corpus("shakespeare", say=lambda note: None).text.encode())[-2 * _model.config.context - 1:]
+with no_grad(), evaluating(_model):
+    _losses = [_model.loss(tensor([_tokens[i : i + 256]]), tensor([_tokens[i + 1 : i + 257]])).item() for i in (0, 256)]
+[_model.tok_emb.weight.device.name, *_losses]
+"""
+
+
+def test_the_shipped_model_writes_and_measures_the_same_on_both_devices(tab):
+    found = {}
+    for device in ("wasm", "webgpu"):
+        choose(tab, device)
+        first, said = tab.page.evaluate(check.CLICK)
+        assert first is not None, said
+        tab.wait("() => /tokens\\/s/.test(document.querySelector('#generate .generate-status').textContent)")
+        text = tab.page.evaluate("async () => (await tinygpt.generate({prompt: 'JULIET:\\n', tokens: 24, temperature: 0})).text")
+        name, *losses = tab.value(PART_OF_THE_LOSS)
+        assert name == device
+        found[device] = text, losses
+    assert found["wasm"][0] == found["webgpu"][0]
+    assert max(abs(a - b) for a, b in zip(found["wasm"][1], found["webgpu"][1])) < 1e-3
+    assert all(1.0 < loss < 2.2 for loss in found["wasm"][1])
     assert tab.complaints == []

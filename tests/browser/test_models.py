@@ -26,12 +26,14 @@ def test_what_is_shipped_is_listed_small_and_whole():
 
 
 def test_the_first_click_brings_text_within_seconds_and_streams_it(tab):
-    """The bars are 2 s and 300 tokens a second; where other tests run beside it, this test's are looser (tests.demo.check tells)."""
+    """The bars are 2 s and 300 tokens a second, on a machine with nothing else to do; where other tests run beside it, this test's are
+    looser (tests.demo.check tells)."""
     first, said = tab.page.evaluate(check.CLICK)
     assert first is not None and first < 10, said
     assert tab.page.get_attribute("#tab-generate", "aria-selected") == "true"
     tab.wait("() => /tokens\\/s/.test(document.querySelector('#generate .generate-status').textContent)")
     assert "Shakespeare is loaded" in tab.text("#status")
+    assert max(tab.page.evaluate(check.SPEED) for _ in range(3)) > 100
     text = tab.page.evaluate("async () => (await tinygpt.generate({prompt: 'ROMEO:\\n', tokens: 200, temperature: 0.8, seed: 2})).text")
     words = {word.strip(".,:;!?'").lower() for word in text.split()}
     assert len(words & {"the", "and", "to", "of", "i", "you", "my", "a", "that", "in", "is", "not", "with", "thou", "for"}) >= 4, text
