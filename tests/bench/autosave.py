@@ -7,8 +7,8 @@ cost is the time that its surroundings lost: the WINDOW seconds around it made f
 So slow minutes of the machine, which come and go by more than a save takes, fall on both sides. The same is computed half-way between two
 saves, where nothing happens: what comes out there is the measurement's own error. The loss is the mean cost over the interval, in percent.
 
-Every two minutes the memory is read: of the page's JavaScript after a collection, of Python's and the extension's WebAssembly, and of the
-renderer's process (the page and its workers).
+Every two minutes the memory is read: of the page's JavaScript after a collection, and of the renderer's process (the page and its workers);
+at the end that of the extension, with what of it is in use.
 """
 
 import argparse
