@@ -258,7 +258,7 @@ try {
   ]);
   settings = new Settings(defaults, corpora);
   settings.offerThreads(maxThreads);
-  needs = new Needs({ session, controls, texts, settings: () => settings.values() });
+  needs = new Needs({ session, controls, settings: () => settings.values() });
   generate = tabs.add("generate", "Generate", (element) => new GeneratePanel(element, { session, defaults: defaults.train }));
   tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
   let warned = null;

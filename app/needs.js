@@ -11,9 +11,9 @@ const AT_START = 1500; // ms: what the visitor asks for first comes first
 const NAMES = { parameters: "parameters", gradients: "gradients", moments: "the optimizer's moments", activations: "activations", tokens: "the text" };
 
 export class Needs {
-  // settings(): the inputs' values. texts: OwnTexts. phase events of `controls` and "device" events of `session` may change the answer.
-  constructor({ session, settings, texts, controls }) {
-    Object.assign(this, { session, settings, texts, asking: null, device: "" });
+  // settings(): the inputs' values. phase events of `controls` and "device" events of `session` may change the answer.
+  constructor({ session, settings, controls }) {
+    Object.assign(this, { session, settings, asking: null, device: "" });
     this.element = document.getElementById("memory-needs");
     for (const id of ["settings", "settings-more"]) document.getElementById(id).addEventListener("change", () => this.soon());
     controls.addEventListener("phase", () => this.soon());
@@ -33,14 +33,9 @@ export class Needs {
     this.timer = setTimeout(() => this.show(), patience);
   }
 
-  question() {
-    const settings = this.settings(), own = this.texts.texts.get(settings.corpus);
-    return { settings, machine: navigator.deviceMemory ?? null, texts: own ? { [own.name]: own.bytes } : {} };
-  }
-
   // The answer for the inputs as they are: {device, needs, holds, parts, refused}; null where it cannot be known.
   async answer() {
-    return this.session.request("plan", this.question()).catch(() => null); // Python was restarted, or an input makes no sense
+    return this.session.request("plan", { settings: this.settings(), machine: navigator.deviceMemory ?? null }).catch(() => null); // Python was restarted, or an input makes no sense
   }
 
   async show() {

@@ -133,6 +133,15 @@ def test_a_provided_text_is_read_when_a_run_asks_for_it(provided):
     assert find_corpus("late", say=reads.append).text == "some text" and reads == [1, "Corpus: late, 9 bytes."]
 
 
+def test_the_size_of_a_corpus_is_known_without_reading_it(provided, tmp_path):
+    corpora.provide("late", lambda: 1 / 0, size=12_000_000)
+    corpora.provide("unknown", lambda: 1 / 0)
+    corpora.provide("tiger", "bürning")
+    (tmp_path / "own.txt").write_bytes(b"abc")
+    names = "late", "unknown", "tiger", str(tmp_path / "own.txt"), corpora.SHAKESPEARE, corpora.STDLIB, "nothing"
+    assert [corpora.size_of(name) for name in names] == [12_000_000, 0, 8, 3, 1_115_394, corpora.STDLIB_BYTES, 0]
+
+
 def test_a_provided_text_trains_on_exactly_that_text(provided):
     corpora.provide("digits", "0123456789" * 50)
     dataset = Dataset(find_corpus("digits", say=lambda note: None), None, 8, seed=1)

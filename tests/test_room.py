@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import tinygpt
-from tinygpt import config, loop, room, train
+from tinygpt import config, corpora, loop, room, train
 from tinygpt.corpora import CORPORA
 from tinygpt.devices.base import Device
 
@@ -44,6 +44,17 @@ def test_what_is_needed_is_what_training_holds(native, messages, monkeypatch, pr
     said = room.training_bytes(shape, replace(chosen.train, batch_size=options.get("batch_size", chosen.train.batch_size)))
     said -= 4 * CORPORA[chosen.train.corpus].bytes  # what is held is counted without the text, which may be another one here
     assert held <= said <= 1.3 * held, (held / 2**20, said / 2**20)
+
+
+def test_a_text_of_ones_own_is_counted_with_its_tokens():
+    chosen = config.PRESETS["small"]
+    corpora.provide("long", lambda: 1 / 0, size=50_000_000)
+    try:
+        with_text = room.training_bytes(chosen.model, replace(chosen.train, corpus="long"))
+    finally:
+        corpora.withdraw("long")
+    without = room.training_bytes(chosen.model, replace(chosen.train, corpus="nothing"))  # one window of tokens, rounded up
+    assert with_text - without == pytest.approx(4 * 50_000_000, abs=1024)
 
 
 class Memory(Device):

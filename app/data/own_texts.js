@@ -108,7 +108,7 @@ export class OwnTexts extends EventTarget {
   // ---- to Python ----
 
   provide() {
-    const texts = [...this.texts.values()].map((entry) => ({ name: entry.name, url: this.url(entry), note: told(entry.source) }));
+    const texts = [...this.texts.values()].map((entry) => ({ name: entry.name, url: this.url(entry), note: told(entry.source), bytes: entry.bytes }));
     this.provided = this.session.request("texts", { texts });
     this.provided.catch(() => {});
     return this.session.state === "running" ? Promise.resolve() : this.provided; // code without step boundaries answers at its end

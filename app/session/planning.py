@@ -7,18 +7,19 @@ from . import requests
 
 @requests.handles("plan")
 def plan(args, part):
-    """{settings: the inputs' values, machine: GiB that the browser tells of or None, texts: {name: bytes} of the page's own}.
+    """{settings: the inputs' values, machine: GiB that the browser tells of or None}.
 
     {"device", "needs": bytes, "holds": bytes or None, "parts": {name: bytes}, "refused": the sentence why it cannot fit, or None}.
     """
     import tinygpt
     from tinygpt import loop, planning, room
+    from tinygpt.corpora import size_of
     from tinygpt.devices.wasm64 import Wasm64Device
 
     settings, machine = {k: v for k, v in args["settings"].items() if k != "threads"}, args.get("machine")
     _, shape, config = loop.configured(settings)
     device = tinygpt.get_device()
-    tokens = _tokens(config.corpus, args.get("texts") or {})
+    tokens = size_of(config.corpus)  # one a byte, as in train.py
     counted, capacity = planning.plan(shape, config, tokens), planning.holds(device, machine)
     if device.name == "wasm" and counted.total > room.FILLED * capacity and _wide():
         capacity = planning.holds(Wasm64Device, machine)
@@ -38,11 +39,3 @@ def _wide():
     except ImportError:
         return False
     return not host.missing
-
-
-def _tokens(corpus, texts):
-    """Tokens of a corpus, one a byte as in train.py, where its size is known without reading it; else 0."""
-    from tinygpt.corpora import CORPORA
-
-    known = CORPORA.get(corpus)
-    return (known.bytes or 0) if known else int(texts.get(corpus, 0))

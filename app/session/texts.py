@@ -9,13 +9,13 @@ from .requests import handles
 
 @handles("texts")
 def texts(args, part):
-    """{texts: [{name, url, note}]}: all texts of the page. One that came before and is not among them is taken back. Returns the names."""
+    """{texts: [{name, url, note, bytes}]}: all texts of the page. What came before and is not among them is taken back. Returns the names."""
     from tinygpt import corpora
 
     for name in corpora.provided():
         corpora.withdraw(name)
     for text in args["texts"]:
-        corpora.provide(text["name"], _reader(text["name"], text["url"]), text.get("note") or "")
+        corpora.provide(text["name"], _reader(text["name"], text["url"]), text.get("note") or "", text["bytes"])
     return corpora.provided()
 
 

@@ -11,7 +11,7 @@ import { FOLDER } from "./saved.js";
 
 export const INTERVALS = { 0: "off", 10: "10 s", 30: "30 s", 120: "2 min", 600: "10 min" }; // seconds
 export const SHARE = 0.02;
-const COSTS = 3; // saves whose mean cost counts
+const COSTS = 5; // saves whose mean cost counts, and whose longest is planned for
 const POINTS = 4000; // of the curve, at most
 const SAMPLES = 4000; // characters
 
@@ -46,7 +46,7 @@ export class Autosave extends EventTarget {
   // What trains from now on is another run, or none.
   forget() {
     if (this.id) this.saved.release(this.id);
-    Object.assign(this, { id: null, sequence: 0, step: -1, savedAt: null, capturedAt: performance.now(), costs: [], took: 0, saves: 0, problem: null });
+    Object.assign(this, { id: null, sequence: 0, step: -1, savedAt: null, capturedAt: performance.now(), costs: [], took: [], saves: 0, problem: null });
     this.dispatchEvent(new Event("saved"));
     this.dispatchEvent(new Event("problem"));
   }
@@ -88,8 +88,8 @@ export class Autosave extends EventTarget {
 
   look() {
     if (!this.wanting || !this.controls.active) return;
-    // Begun so much earlier that it is written when the interval is over.
-    const lead = Math.min(1.5 * this.took + 150, (this.interval * 1000) / 2);
+    // Begun so much earlier that it is written when the interval is over, even on a machine that is busy at times.
+    const lead = Math.min(1.5 * Math.max(0, ...this.took) + 150, (this.interval * 1000) / 2);
     if (performance.now() >= this.capturedAt + this.interval * 1000 - lead) this.save();
   }
 
@@ -118,7 +118,8 @@ export class Autosave extends EventTarget {
         folder: FOLDER, name: `${id}.${sequence % 2 ? "a" : "b"}`, sequence, about: this.about(step), bytes: bytes.buffer,
       }, [bytes.buffer]);
       if (id !== this.id) return;
-      Object.assign(this, { sequence, step, savedAt: Date.now(), capturedAt: at - ms, took: performance.now() - begun, bytes: done.bytes });
+      Object.assign(this, { sequence, step, savedAt: Date.now(), capturedAt: at - ms, bytes: done.bytes });
+      this.took = [...this.took, performance.now() - begun].slice(-COSTS);
       this.costs = [...this.costs, (ms + done.ms / (navigator.hardwareConcurrency || 1)) / 1000].slice(-COSTS);
       this.parts = { python_ms: ms, store_ms: done.ms };
       this.saves++;

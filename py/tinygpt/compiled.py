@@ -8,6 +8,7 @@ A call that reads a value on the host (`.item()`) or builds a tensor from Python
 runs eagerly every time, and says so once.
 """
 
+import operator
 import sys
 import warnings
 
@@ -151,31 +152,43 @@ class Compiled:
         self.program = None
         self.refused = None
         self.captures = 0
+        self.around = _Surroundings(function)
+        self.last = None, None  # the key of the surroundings and the _Entry of the last call that had no arguments
         self.__name__ = getattr(function, "__name__", "compiled")
         self.__doc__ = function.__doc__
 
     def __call__(self, *args, **kwargs):
         if program.capturing() or self.refused is not None:
             return self.function(*args, **kwargs)
-        tensors = []
+        tensors, around = [], self.around.key()
+        plain = not args and not kwargs
+        if plain:
+            key, entry = self.last
+            if key is around and entry.epoch == state.epoch:  # nothing has changed: the usual step of a loop
+                return self._replayed(entry, tensors)
         key = (
             _signature(args, tensors) if args else (),
             _signature(tuple(sorted(kwargs.items())), tensors) if kwargs else (),
-            _surroundings(self.function),
+            around,
         )
         for entry in self.entries.get(key, ()):
             if entry.holds():
-                entry.replay(tensors)
-                self.program = entry.program
-                return entry.outputs.give()
+                if plain:
+                    self.last = around, entry
+                return self._replayed(entry, tensors)
         return self._record(key, args, kwargs, tensors)
+
+    def _replayed(self, entry, tensors):
+        entry.replay(tensors)
+        self.program = entry.program
+        return entry.outputs.give()
 
     def _record(self, key, args, kwargs, tensors):
         inputs = []
         # A recording of before the parameters moved can never run again; what it holds may be much, and on a device that is gone.
         for stale in [k for k in self.entries if k[2][2] != state.layout]:
             del self.entries[stale]
-            self.program = None
+            self.program, self.last = None, (None, None)
         args, kwargs = _private(args, inputs), _private(dict(sorted(kwargs.items())), inputs)
         mark = Storage(get_device(), 4)  # its uid splits what is older than the capture from what is made in it
         with Capture(mark.uid) as capture:
@@ -203,7 +216,8 @@ class Compiled:
         entry.give_back(tensors)
         if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
             oldest = next(iter(self.entries))
-            self.entries[oldest].pop(0)
+            if self.entries[oldest].pop(0) is self.last[1]:
+                self.last = None, None
             if not self.entries[oldest]:
                 del self.entries[oldest]
         return entry.outputs.give()
@@ -253,28 +267,36 @@ def _guard(value):
     return id(value)
 
 
-def _surroundings(function):
-    """What the function sees besides its arguments: closure, globals it names, recording, device, layout of the parameters."""
-    owner = getattr(function, "__self__", None)
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return (id(function), state.grad_enabled, state.layout, id(state.device))  # layout third, here and below: _record looks
-    names = function.__globals__
-    seen = [id(owner), state.grad_enabled, state.layout, id(state.device), id(code)]
-    for name in _global_names(code):
-        if name in names:
-            seen.append(_guard(names[name]))
-    for cell in function.__closure__ or ():
-        try:
-            seen.append(_guard(cell.cell_contents))
-        except ValueError:  # not assigned yet
-            seen.append(None)
-    for default in function.__defaults__ or ():
-        seen.append(_guard(default))
-    return tuple(seen)
+class _Surroundings:
+    """What a function sees besides its arguments: closure, globals it names, recording, device, layout of the parameters."""
+
+    def __init__(self, function):
+        self.owner = getattr(function, "__self__", None)
+        self.function = getattr(function, "__func__", function)
+        self._seen, self._key = [], (None, None, None)
+
+    def key(self):
+        """Hashable; state.layout is its third item (Compiled._record looks). While everything is the object that it was, so is the key."""
+        function = self.function
+        code = getattr(function, "__code__", None)
+        seen = [state.grad_enabled, state.device, code]
+        if code is not None:
+            seen.append(function.__defaults__)
+            names = function.__globals__
+            for name in _global_names(code):
+                seen.append(names.get(name, _ABSENT))
+            for cell in function.__closure__ or ():
+                try:
+                    seen.append(cell.cell_contents)
+                except ValueError:  # not assigned yet
+                    seen.append(_ABSENT)
+        if self._key[2] != state.layout or len(seen) != len(self._seen) or not all(map(operator.is_, seen, self._seen)):
+            self._seen = seen
+            self._key = (id(self.owner), id(function), state.layout, *map(_guard, seen))
+        return self._key
 
 
+_ABSENT = object()
 _names_of = {}
 
 

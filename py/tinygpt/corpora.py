@@ -77,16 +77,16 @@ def corpus_directories():
     return places + [CHECKOUT / "public" / "corpora", CHECKOUT.parent / "shared" / "corpora", Path(cache) / "tinygpt"]
 
 
-_provided = {}  # name -> (text, bytes or a function that returns either; where it is from)
+_provided = {}  # name -> (text, bytes or a function that returns either; where it is from; its bytes where they are known)
 MOST_CHARACTERS = 80  # of a provided text's name
 
 
-def provide(name, text, note=""):
+def provide(name, text, note="", size=None):
     """From now on find_corpus(name) finds this text.
 
     text: str, UTF-8 bytes, or a function that returns one of them, called each time a run asks: so a large text takes no memory until then.
-    note: where it is from, for the sentence of find_corpus. A text provided before under this name is replaced. ValueError for a name that
-    is registered, or is not one short printable line without slashes.
+    note: where it is from, for the sentence of find_corpus. size: its bytes, where `text` is a function (size_of). A text provided before
+    under this name is replaced. ValueError for a name that is registered, or is not one short printable line without slashes.
     """
     if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not 0 < len(name) <= MOST_CHARACTERS:
         raise ValueError("%.100r cannot name a text; give one line of at most %d characters" % (name, MOST_CHARACTERS))
@@ -94,7 +94,9 @@ def provide(name, text, note=""):
         raise ValueError("%r cannot name a text, since it reads like a path; leave out slashes and a leading dot" % name)
     if name.casefold() in CORPORA:
         raise ValueError("%r is the name of a corpus that is always there; give the text another name" % name)
-    _provided[name] = text, note
+    if size is None and not callable(text):
+        size = len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else len(text)
+    _provided[name] = text, note, size
 
 
 def withdraw(name):
@@ -105,6 +107,17 @@ def withdraw(name):
 def provided():
     """The names of the texts that were provided."""
     return list(_provided)
+
+
+def size_of(name):
+    """Bytes of the corpus that find_corpus(name) would give, as far as they are known without reading it; else 0."""
+    if name in _provided:
+        return _provided[name][2] or 0
+    known = CORPORA.get(name)
+    if known is not None:
+        return known.bytes or STDLIB_BYTES
+    path = _own_path(name)
+    return path.stat().st_size if path is not None else 0
 
 
 def find_corpus(name, say=print, fetch=True):
@@ -157,7 +170,7 @@ def _registered(known, fetch):
 
 
 def _provided_corpus(name):
-    text, note = _provided[name]
+    text, note, _ = _provided[name]
     text = text() if callable(text) else text
     size = len(text)
     if isinstance(text, str):
@@ -169,9 +182,14 @@ def _provided_corpus(name):
     return Corpus(name, text, "Corpus: %s, %s bytes%s." % (name, format(size, ","), ", " + note if note else ""))
 
 
-def _own_corpus(name):
+def _own_path(name):
+    """The file of a corpus that is not registered, or None."""
     candidates = [directory / (name + ".txt") for directory in corpus_directories()] if name.isidentifier() else []
-    path = next((p for p in [*candidates, Path(name)] if p.is_file()), None)
+    return next((p for p in [*candidates, Path(name)] if p.is_file()), None)
+
+
+def _own_corpus(name):
+    path = _own_path(name)
     if path is None:
         names = ", ".join([*CORPORA, *_provided])
         raise CorpusError("there is no corpus %r; choose one of %s, or give the path of a UTF-8 text file" % (name, names))

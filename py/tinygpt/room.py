@@ -7,7 +7,7 @@ step takes a few percent longer, so only such a run. What it needs is reserved b
 import gc
 
 from . import devices, planning
-from .corpora import CORPORA
+from .corpora import size_of
 from .device_choice import describe_device
 from .devices.base import size_text
 from .ops import random
@@ -25,8 +25,7 @@ def training_bytes(shape, config):
     """
     cache = 2 * shape.layers * shape.context * shape.kv_heads * shape.head_size
     rows = max(shape.vocab_size, shape.mlp_ratio * shape.d_model, (shape.heads + 2 * shape.kv_heads) * shape.head_size)
-    known = CORPORA.get(config.corpus)
-    return planning.plan(shape, config, known.bytes or 0 if known else 0).total + FLOAT * (cache + 2 * rows * shape.d_model)
+    return planning.plan(shape, config, size_of(config.corpus)).total + FLOAT * (cache + 2 * rows * shape.d_model)
 
 
 def make(run, shape, config):

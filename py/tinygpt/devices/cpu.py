@@ -73,7 +73,8 @@ class CpuDevice(Device):
         return self._in_use() - BLOCK * len(self._idle_blocks)
 
     def upload(self, handle, data, offset=0):
-        data = memoryview(data).cast("B")
+        if type(data) is not bytes:
+            data = memoryview(data).cast("B")
         n = len(data)
         if n <= SMALL:
             self.command[:n] = data
@@ -86,6 +87,13 @@ class CpuDevice(Device):
             self._peek(handle + offset, nbytes)
             return bytes(self.command[:nbytes])
         return self._download(handle + offset, nbytes)
+
+    def copy(self, to, source, nbytes):
+        if nbytes > SMALL:
+            super().copy(to, source, nbytes)
+        else:
+            self._peek(source, nbytes)
+            self._poke(to, nbytes)
 
     def launch(self, kernel, buffers, params):
         addresses = [0 if b is None else b[0] + b[1] for b in buffers]

@@ -14,6 +14,7 @@ from ..creation import empty, like
 from ..tensor import Tensor, int32
 
 _all = weakref.WeakSet()  # every Generator
+_pack_place = struct.Struct("<QQ").pack
 
 
 class Generator:
@@ -69,7 +70,7 @@ class Generator:
         rng = self._rng.get(device.name)
         if rng is None:
             rng = self._rng[device.name] = empty(4, dtype=int32, device=device)
-            self._upload(rng)
+            self._write()
         capture = program.active_capture()
         if capture is not None and self._capture is not capture:
             self._capture = capture
@@ -85,11 +86,10 @@ class Generator:
         return rng, relative
 
     def _write(self):
+        place = _pack_place(self.seed, self._base)
         for rng in self._rng.values():
-            self._upload(rng)
-
-    def _upload(self, rng):
-        rng.device.upload(rng._storage.handle, struct.pack("<QQ", self.seed, self._base))
+            storage = rng._storage
+            storage.device.upload(storage.handle, place)
 
 
 class _Taken:
