@@ -9,7 +9,7 @@ from .requests import handles
 
 @handles("texts")
 def texts(args, part):
-    """{texts: [{name, url, note, bytes}]}: all texts of the page. What came before and is not among them is taken back. Returns the names."""
+    """{texts: [{name, url, note, bytes}]}: all texts of the page; what came before and is not among them is taken back. Their names."""
     from tinygpt import corpora
 
     for name in corpora.provided():
