@@ -4,7 +4,7 @@ import { sentence } from "../words.js";
 import { Curves } from "./curves.js";
 import { MACHINE, Measuring } from "./measuring.js";
 import { Roofline } from "./roofline.js";
-import { curves, METRICS, machineOf, number, PRESETS, shown, titleOf } from "./rows.js";
+import { curves, METRICS, machineOf, number, PRESETS, shown, titleOf, wordsOf } from "./rows.js";
 
 const LARGEST = "medium"; // what is measured here unless the visitor wants more: a minute on most machines
 const KERNELS = "large"; // the preset whose kernels are measured here
@@ -83,7 +83,7 @@ function drawAbout() {
   const versions = Object.entries(shipped.find((row) => row.versions)?.versions ?? {}).map(([name, version]) => `${name} ${version}`).join(", ");
   part("about").textContent = [
     "Batch, forward, loss, backward, clipping, AdamW, the loss read back: the median of 15 steps, with a bar from the fastest to the slowest.",
-    `Measured on: ${machines}.`, versions && `Versions: ${versions}.`,
+    ...wordsOf(shipped.filter((row) => !row.missing)), `Measured on: ${machines}.`, versions && `Versions: ${versions}.`,
   ].filter(Boolean).join(" ");
 }
 

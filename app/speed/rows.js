@@ -38,6 +38,19 @@ export function titleOf(row) {
   return `${row.implementation}${DEVICES[row.device] ?? " " + row.device},${place}${threads}${precision}${FLAGS[row.flags] ?? ""}`.replace(/,(,|$)/g, "$1");
 }
 
+// What the words in a title mean: [whether a row has it, the sentence].
+const WORDS = [
+  [({ precision }) => precision === "f16", "f16: products of 16-bit numbers, summed in 32 bits."],
+  [({ precision }) => precision === "matrix", "matrix: such products on the GPU's matrix units."],
+  [({ precision }) => precision === "tf32", "tf32: PyTorch's products with 10 bits of fraction."],
+  [({ flags }) => flags === "full", "all flags: a browser started with 16-bit products and matrix units on; without these words, as it comes."],
+  [({ host }) => host === "eager", "Eager: operation by operation."],
+  [({ host }) => host.startsWith("graph"), "Graph: the step recorded once, as a CUDA graph."],
+];
+
+/** The sentences on the words that these rows' titles hold. */
+export const wordsOf = (rows) => WORDS.filter(([has]) => rows.some(has)).map(([, sentence]) => sentence);
+
 /** [{key, title, machine, implementation, rows: {preset: row}}], in the order in which they first appear. */
 export function curves(rows) {
   const found = new Map();

@@ -45,6 +45,12 @@ def test_what_could_not_be_measured_is_said_with_its_reason(browser, server):
     tab.close()
 
 
+def test_the_words_in_the_curves_names_are_explained(speed):
+    names, about = speed.page.inner_text("#legend"), speed.page.inner_text("#about")
+    for word in ("f16", "matrix", "all flags", "tf32", "Eager", "Graph"):
+        assert word in names and "%s: " % word in about
+
+
 def test_another_number_is_drawn_and_a_curve_is_turned_off(speed):
     speed.page.select_option("#metric", "tokens_per_s")
     assert "Training tokens each second" in speed.page.get_attribute("#curves", "aria-label")
