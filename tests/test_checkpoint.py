@@ -20,7 +20,7 @@ from tinygpt.checkpoint import CheckpointError
 from tinygpt.config import PRESETS, ModelConfig, TrainConfig
 from tinygpt.tokenizer import ByteTokenizer, CharTokenizer
 
-pytestmark = [pytest.mark.fast, pytest.mark.alone]
+pytestmark = pytest.mark.fast
 
 CONFIG = ModelConfig(vocab_size=6, context=4, layers=1, d_model=4, heads=2)
 TRAIN = TrainConfig(steps=7, lr=1e-3, schedule="cosine")
@@ -217,6 +217,7 @@ def test_every_truncation_and_every_kind_of_flip_is_caught():
     refused(data.replace(b'\\"lr\\":0.025', b'\\"lr\\":0.035'), "header does not match its checksum")
 
 
+@pytest.mark.alone
 def test_mutations_never_crash_hang_or_pass_unseen():
     _, _, data = saved()
     rng = random.Random(7)

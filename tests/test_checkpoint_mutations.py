@@ -16,7 +16,7 @@ from tests.test_checkpoint import saved
 from tinygpt import checkpoint, tensorfile
 from tinygpt.checkpoint import CheckpointError
 
-pytestmark = [pytest.mark.fast, pytest.mark.alone]
+pytestmark = pytest.mark.fast
 GOOD = saved()[2]
 HEAD = 8 + int.from_bytes(GOOD[:8], "little")
 HUGE = (0, 1, 7, 8, 2**16, 2**31 - 1, 2**31, 2**32, 2**40, 2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
@@ -148,6 +148,7 @@ def content(file):
     return tensors, moments, told
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("own", [False, True])
 def test_ten_thousand_mutants_are_refused_with_a_sentence_or_hold_the_same(own):
     good = content(checkpoint.loads(GOOD))

@@ -12,7 +12,7 @@ import tinygpt
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = (ROOT / "py" / "tinygpt" / "train.py").read_text()
 MODEL = (ROOT / "py" / "tinygpt" / "model.py").read_text()
-pytestmark = [pytest.mark.fast, pytest.mark.alone]
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +171,7 @@ def test_a_broken_source_gets_an_answer(completing, source):
     assert completing.complete({"source": "x", "line": 9, "column": 4}) == {"options": []}
 
 
+@pytest.mark.alone
 def test_answers_are_quick(completing):
     place = at(TRAIN.replace("loss.backward()", "tinygpt.¦"))
     completing.complete(place)

@@ -10,7 +10,7 @@ from tinygpt.config import ModelConfig
 from tinygpt.generate import generate
 from tinygpt.readings import Readings
 
-pytestmark = [pytest.mark.fast, pytest.mark.alone]
+pytestmark = pytest.mark.fast
 
 QUICK = {"preset": "tiny", "steps": 12, "eval_interval": 5, "sample_interval": 7, "eval_batches": 3, "sample_tokens": 40}
 
@@ -111,6 +111,7 @@ def test_a_stop_or_an_error_first_reports_the_steps_that_were_made(gpu, messages
     assert messages[-1] == {"type": "finish", "step": 6, "reason": reason}
 
 
+@pytest.mark.alone
 def test_the_times_of_the_steps_add_up_to_the_time_that_passed(gpu, messages):
     import time
 

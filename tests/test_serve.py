@@ -21,7 +21,8 @@ from app.setup import Progress, bytecode, extension, packages, runtime, wheels
 from tinygpt import config
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.alone
+
+pytestmark = pytest.mark.by_file
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,7 @@ def test_the_defaults_are_config_pys(port):
     assert all(defaults["presets"][name] == {"model": p.model.to_dict(), "train": p.train.to_dict()} for name, p in config.PRESETS.items())
 
 
+@pytest.mark.alone
 def test_an_edit_of_the_package_shows_on_the_next_request(port):
     added = ROOT / "py" / "tinygpt" / "added_by_a_test.py"
     added.write_text("X = 1\n")
@@ -190,6 +192,7 @@ def test_a_taken_port_is_a_sentence():
     assert done.returncode == 1 and "port %d cannot be used" % port in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.alone
 def test_a_second_start_says_one_line_and_is_quick():
     best = 9.0
     for _ in range(4):

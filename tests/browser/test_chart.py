@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 
 START = {
     "type": "start", "name": "run", "preset": "small", "parameters": 367_000, "steps": 3000, "batch_tokens": 1024, "vocab_size": 256,
@@ -193,6 +193,7 @@ def test_the_history_of_a_run_is_exact_and_bounded(tab):
     assert kept["thin"] <= 4_001 and kept["same"] and kept["name"] == "a (2)"
 
 
+@pytest.mark.alone
 def test_a_long_run_with_others_behind_it_draws_within_a_frame(tab):
     took = tab.page.evaluate("""async () => {
         const { LossChart } = await import("/app/chart.js");

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 
 FILES = {name: (ROOT / "py" / "tinygpt" / name).read_text() for name in ("train.py", "model.py", "generate.py")}
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><base href="/"><title>Editor</title>
@@ -324,6 +324,7 @@ def test_the_line_of_an_error_is_marked_in_its_file_until_it_is_edited(editor):
 # ---- a Python that is busy ----
 
 
+@pytest.mark.alone
 def test_a_busy_python_does_not_hold_up_typing(editor):
     """Words of the document complete after 300 ms; late answers are dropped and no more questions are sent meanwhile."""
     page = editor.page
@@ -372,6 +373,7 @@ PLACES = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", PLACES)
 def test_answers_take_less_than_30_ms_in_the_tab(editor, name):
     for file, old, new in PLACES[name]:

@@ -10,7 +10,7 @@ from tests.browser.conftest import Tab
 from tests.browser.test_everywhere import LUMINANCE
 from tests.hosts.chromium import launch
 
-pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
 
 # A small run, as a person would have it from the inputs. Software is slow: a tiny model, few windows.
 TINY = {"preset": "tiny", "steps": 14, "batch_size": 2, "eval_interval": 0, "sample_interval": 0, "lr": 3e-3}
@@ -127,6 +127,7 @@ x.sum().item()
 """
 
 
+@pytest.mark.alone
 def test_a_stop_ends_python_that_waits_for_the_gpu(gpu_tab):
     gpu_tab.value("import tinygpt; _ = tinygpt.set_device('webgpu'); waited = False")
     took, answer = gpu_tab.page.evaluate(

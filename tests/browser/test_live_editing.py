@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints"), pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 QUICK = {"preset": "tiny", "corpus": "stdlib"}
 
 
@@ -203,6 +203,7 @@ def test_the_model_travels_out_of_the_page_and_back(tab):
     assert "taken" not in broken and len(broken) > 20
 
 
+@pytest.mark.alone
 def test_a_stop_that_finds_python_in_a_finalizer_is_not_lost(tab):
     source = "class Slow:\n    def __del__(self):\n        for _ in range(3000): pass\nn = 0\nwhile True:\n    n += 1\n    Slow()\n"
     took = tab.page.evaluate(

@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import Tab
 from tinygpt import config
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 
 
 # ---- start ----
@@ -21,6 +21,7 @@ def test_the_page_starts_and_names_the_extension_the_threads_and_the_isolation(t
     assert tab.value("import tinygpt; tinygpt.get_device().name") == "wasm"
 
 
+@pytest.mark.alone
 def test_a_warm_start_takes_less_than_three_seconds(browser, server):
     tab = Tab(browser, server)  # fills the browser's cache
     times = []
@@ -142,6 +143,7 @@ STOP = """async source => {
 }"""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "source",
     [
@@ -198,6 +200,7 @@ def test_code_that_catches_the_stop_can_be_ended_by_a_restart(browser, server):
 # ---- output ----
 
 
+@pytest.mark.alone
 def test_text_is_shown_while_python_never_yields(tab):
     source = "print('now' + 'here')\nimport time\nt = time.time()\nwhile time.time() - t < 1.5: pass"
     tab.page.evaluate("source => { window.busy = tinygpt.run(source) }", source)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints"), pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 
 def trained(tab, steps=60):
@@ -72,6 +72,7 @@ TIMED = """async () => {
 WARM = 5  # steps, which record
 
 
+@pytest.mark.alone
 def test_the_time_that_a_run_takes_is_told_right_in_its_first_seconds(tab):
     """Within a quarter, the median of three runs, had the machine gone on as fast as it was when the time was told: how much slower or
     faster its steps became (other work on it) is taken out."""
@@ -115,6 +116,7 @@ def test_training_ones_own_tells_how_long_it_takes_here(tab):
     assert tab.page.evaluate("() => tinygpt.state().tokens_per_s") > 100
 
 
+@pytest.mark.alone
 def test_text_appears_token_by_token_while_it_is_decoded(tab):
     trained(tab)
     times = tab.page.evaluate("""async () => {

@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import ROOT, Tab
 from tests.browser.test_playground import PAIRS
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 SHIPPED = json.loads((ROOT / "public/speed.json").read_text())
 
 

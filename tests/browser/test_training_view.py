@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 
 SHORT = """
 from tinygpt import host
@@ -135,6 +135,7 @@ def test_each_number_explains_itself_in_place(tab):
     tab.page.keyboard.press("Escape")
 
 
+@pytest.mark.alone
 def test_ten_thousand_points_draw_within_a_frame(tab):
     took = tab.page.evaluate("""async () => {
         const { LossChart } = await import("/app/chart.js");
@@ -182,6 +183,7 @@ def test_train_py_trains_with_the_inputs_settings_and_the_page_shows_it(browser,
     tab.close()
 
 
+@pytest.mark.alone
 def test_training_stops_at_once_and_the_model_is_kept(browser, server):
     tab = Tab(browser, server)
     tab.page.click("#run")
@@ -203,6 +205,7 @@ STOP = """async () => {
 }"""
 
 
+@pytest.mark.alone
 def test_a_stop_does_not_wait_for_the_end_of_a_long_step(browser, server):
     """A step of xl takes about half a second; the interrupted one was not made, so optimizer and data agree with the step count."""
     tab = Tab(browser, server)
