@@ -57,7 +57,7 @@ class Tab:
         self.write(source)
         self.page.keyboard.press("Control+Enter")
         self.page.wait_for_function("() => document.body.dataset.state === 'ready'")
-        self.page.wait_for_function("() => !/^(Running|Stopping)/.test(document.getElementById('status').textContent)")
+        self.page.wait_for_function("() => !/^(Starting|Running|Stopping)/.test(document.getElementById('status').textContent)")
         return self.text("#status")
 
     def enter(self, source):
