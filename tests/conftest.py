@@ -62,5 +62,10 @@ def pytest_itemcollected(item):
         item.add_marker(pytest.mark.by_file)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest file first: where files are shared out, nothing waits for it in the end."""
+    items.sort(key=lambda item: item.path.stem != "test_keep_kills")
+
+
 def pytest_sessionfinish():
     hosts.stop()

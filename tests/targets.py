@@ -24,6 +24,7 @@ TARGETS = {
         Target("gpu-node", "node", "webgpu", "swiftshader", (1, 1)),
         Target("gpu-plain", "node", "webgpu", "lavapipe", (1,), {"subgroups": False}),
         Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1,)),
+        Target("gpu-wide", "node", "webgpu", "lavapipe-wide", (1,)),
         Target("gpu-f16", "node", "webgpu", "lavapipe", (1,), {"precision": "f16"}),
         Target("gpu-chromium", "chromium", "webgpu", "lavapipe", (1,)),
     )

@@ -1,7 +1,9 @@
 """The GPU adapters that a host can be given: how a process is pointed at the Vulkan driver of each, and Chromium's flags for it.
 
 swiftshader  Google's software driver, which comes with Chromium. Subgroups of 4, no shader-f16.
-lavapipe     Mesa's software driver, version 25, unpacked by tests/hosts/install_lavapipe.sh. Subgroups of 8, shader-f16.
+lavapipe     Mesa's software driver, version 25, unpacked by tests/hosts/install_lavapipe.sh. shader-f16. With vectors of 128 bits, so
+             subgroups of 4: a shader then takes a third of the time to compile, which is most of what the tests wait for.
+lavapipe-wide  the same with vectors of 256 bits: subgroups of 8.
 hardware     the machine's own GPU, with the experimental features that Dawn holds back on it.
 """
 
@@ -10,7 +12,8 @@ import pathlib
 import shutil
 import tempfile
 
-NAMES = ("swiftshader", "lavapipe", "hardware")
+VECTOR_BITS = {"lavapipe": "128", "lavapipe-wide": "256"}
+NAMES = ("swiftshader", *VECTOR_BITS, "hardware")
 LAVAPIPE = pathlib.Path(os.environ.get("TINYGPT_LAVAPIPE") or pathlib.Path.home() / ".cache" / "tinygpt-lavapipe")
 
 
@@ -52,8 +55,9 @@ def environment(name):
     out = {} if os.path.isdir(os.environ.get("XDG_RUNTIME_DIR", "")) else {"XDG_RUNTIME_DIR": tempfile.gettempdir()}
     if name == "swiftshader":
         out["VK_ICD_FILENAMES"] = str(chromium_folder() / "vk_swiftshader_icd.json")
-    elif name == "lavapipe":
+    elif name in VECTOR_BITS:
         manifest, libraries = lavapipe()
+        out["LP_NATIVE_VECTOR_WIDTH"] = VECTOR_BITS[name]
         before = os.environ.get("LD_LIBRARY_PATH")
         out["VK_ICD_FILENAMES"] = str(manifest)
         out["LD_LIBRARY_PATH"] = str(libraries) + (os.pathsep + before if before else "")
@@ -66,7 +70,7 @@ def environment(name):
 _SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-webgpu-developer-features")
 FLAGS = {
     "swiftshader": _SOFTWARE,
-    "lavapipe": (*_SOFTWARE, "--use-angle=vulkan"),
+    **dict.fromkeys(VECTOR_BITS, (*_SOFTWARE, "--use-angle=vulkan")),
     "hardware": (
         "--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
         "--enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", "--enable-webgpu-developer-features",
@@ -76,7 +80,7 @@ FLAGS = {
 
 def browser(name):
     """(executable, flags, environment) of a Chromium whose WebGPU is this adapter."""
-    if name != "lavapipe":
+    if name not in VECTOR_BITS:
         return chromium(), FLAGS[name], environment("hardware")  # it finds its own SwiftShader, and the machine's driver
     executable = LAVAPIPE / "chromium" / "chromium"
     if not executable.exists():

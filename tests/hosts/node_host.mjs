@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { loadPyodide } from "pyodide";
 import { loadExtension } from "../../app/bridges/wasm.js";
 
-const ADAPTERS = ["swiftshader", "lavapipe", "hardware"];
+const ADAPTERS = ["swiftshader", "lavapipe", "lavapipe-wide", "hardware"];
 // Dawn keeps what is experimental, and f16 on NVIDIA's Vulkan driver, behind these.
 const DAWN = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"];
 

@@ -36,7 +36,7 @@ WITH_SUBGROUPS = (
 
 # A software GPU compiles a matrix product for seconds: there a test takes so many cases of a kernel, evenly out of all of them, unless
 # TINYGPT_ALL_CASES is set. A real GPU takes them all.
-MOST_CASES = {"gpu-lavapipe": 40, "gpu-plain": 12, "gpu-f16": 12, "gpu-chromium": 12}
+MOST_CASES = {"gpu-lavapipe": 40, "gpu-wide": 12, "gpu-plain": 12, "gpu-f16": 12, "gpu-chromium": 12}
 
 
 def share(cases, most):
@@ -67,6 +67,12 @@ def test_kernel_without_subgroups_equals_the_oracle(value, target, kernel):
         params = kernels.matmul.Params
         chosen = [case for case in chosen if min(params(*case[3]).M, params(*case[3]).N) <= 8]
     check(value, target, kernel, chosen=chosen)
+
+
+@pytest.mark.parametrize("kernel", WITH_SUBGROUPS)
+@on("gpu-wide")
+def test_kernel_with_wider_subgroups_equals_the_oracle(value, target, kernel):
+    check(value, target, kernel)
 
 
 @pytest.mark.parametrize("kernel", HALF)
