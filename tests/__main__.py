@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from tests.hosts import ROOT
 
@@ -53,15 +54,19 @@ def main(options):
     set_up()
     passed = failed = 0
     broken = False
+    took = []
     for name, own in RUNS.items():
         print("== tests %s" % name, flush=True)
+        begun = time.monotonic()
         status, counts = run([*own, *options])
+        took.append("%s %.0f s" % (name, time.monotonic() - begun))
         passed += counts.get("passed", 0)
         failed += counts.get("failed", 0) + counts.get("error", 0)
         if status not in (0, 1, 5) or (status == 1 and not counts):  # 5: no test was selected
             print("pytest ended with status %d" % status, flush=True)
             broken = True
     failed += broken and not failed  # a run that could not go on is no success, whatever it counted
+    print(", ".join(took))
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or broken else 0
 
