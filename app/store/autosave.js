@@ -12,6 +12,7 @@ import { FOLDER } from "./saved.js";
 export const INTERVALS = { 0: "off", 10: "10 s", 30: "30 s", 120: "2 min", 600: "10 min" }; // seconds
 export const SHARE = 0.02;
 const COSTS = 5; // saves whose mean cost counts, and whose longest is planned for
+const HICCUP = 300; // ms that a machine may have no time for us
 const POINTS = 4000; // of the curve, at most
 const SAMPLES = 4000; // characters
 
@@ -89,7 +90,7 @@ export class Autosave extends EventTarget {
   look() {
     if (!this.wanting || !this.controls.active) return;
     // Begun so much earlier that it is written when the interval is over, even on a machine that is busy at times.
-    const lead = Math.min(1.5 * Math.max(0, ...this.took) + 150, (this.interval * 1000) / 2);
+    const lead = Math.min(1.5 * Math.max(0, ...this.took) + HICCUP, (this.interval * 1000) / 2);
     if (performance.now() >= this.capturedAt + this.interval * 1000 - lead) this.save();
   }
 

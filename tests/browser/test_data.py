@@ -11,7 +11,7 @@ from tests.browser.conftest import Tab
 from tests.browser.datasets_server import DatasetsServer, answer_with, break_off, refuse, text_features
 from tinygpt.config import PRESETS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]  # the waits of its server are told in seconds
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STORIES = ["Story %d. Once there was a fox who counted to %d, and then it slept." % (i, i) for i in range(250)]
 
