@@ -35,7 +35,8 @@ export class Needs {
 
   // The answer for the inputs as they are: {device, needs, holds, parts, refused}; null where it cannot be known.
   async answer() {
-    return this.session.request("plan", { settings: this.settings(), machine: navigator.deviceMemory ?? null }).catch(() => null); // Python was restarted, or an input makes no sense
+    const question = { settings: this.settings(), machine: navigator.deviceMemory ?? null };
+    return this.session.request("plan", question).catch(() => null); // Python was restarted, or an input makes no sense
   }
 
   async show() {

@@ -95,7 +95,7 @@ def provide(name, text, note="", size=None):
     if name.casefold() in CORPORA:
         raise ValueError("%r is the name of a corpus that is always there; give the text another name" % name)
     if size is None and not callable(text):
-        size = len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else len(text)
+        size = _bytes_in(text)
     _provided[name] = text, note, size
 
 
@@ -169,13 +169,16 @@ def _registered(known, fetch):
     return _text(data, known.source), "from the network"
 
 
+def _bytes_in(text):
+    """Of UTF-8."""
+    return len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) and not text.isascii() else len(text)
+
+
 def _provided_corpus(name):
     text, note, _ = _provided[name]
     text = text() if callable(text) else text
-    size = len(text)
-    if isinstance(text, str):
-        size = size if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    else:
+    size = _bytes_in(text)
+    if not isinstance(text, str):
         text = _text(text, name)
     if not size:
         raise CorpusError("the text %r is empty; give one of at least a few hundred bytes" % name)
