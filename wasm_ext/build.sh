@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the WebAssembly extension into public/ext: relaxed-mt, simd-mt, simd-st, relaxed64-mt (64-bit addresses, for models past
-# 4 GiB), and manifest.json with the hashes of what went in and what came out.
+# 4 GiB), paired-mt (for engines that make vectors of 256 bits of two neighbours, simd.h), and manifest.json with the hashes of what went in and what came out.
 #
 #   wasm_ext/build.sh            build all
 #   wasm_ext/build.sh --check    fail if the committed build does not belong to the sources; with the compiler of the
@@ -37,9 +37,9 @@ THREADS="-sPTHREAD_POOL_SIZE=Module[\"poolSize\"] -sPTHREAD_POOL_SIZE_STRICT=2 -
 
 build() {  # folder
   local variant flags most methods threads source objects
-  for variant in relaxed-mt simd-mt simd-st relaxed64-mt; do
+  for variant in relaxed-mt simd-mt simd-st relaxed64-mt paired-mt; do
     flags="" most=4GB methods=$METHODS threads="" objects="$1/$variant"
-    case $variant in relaxed*) flags="-mrelaxed-simd" ;; esac
+    case $variant in relaxed*) flags="-mrelaxed-simd" ;; paired*) flags="-mrelaxed-simd -DPAIRED=1" ;; esac
     case $variant in *64-*) flags="$flags -m64" most=16GB ;; esac
     case $variant in *-mt) flags="$flags -pthread" methods=$METHODS,PThread threads=$THREADS ;; esac
     mkdir -p "$objects"

@@ -30,7 +30,7 @@ enum { MR = 5 };
 
 // With 64-bit addresses every access to memory is checked by an instruction of its own: four rows of A, where they lie side by side, are
 // then one load whose lanes are spread (measured: 51 in place of 40 GFLOP/s).
-#if defined(__wasm64__)
+#if defined(__wasm64__) && !PAIRED
 enum { SPREAD_A = 1 };
 #else
 enum { SPREAD_A = 0 };
@@ -39,7 +39,7 @@ enum { SPREAD_A = 0 };
 // c[first + r] += a[r] * row for four rows.
 template <int R>
 INLINE void spread_rows(const float* a, int first, const vf (&row)[NV], vf (&c)[R][NV]) {
-#if defined(__wasm64__)
+#if defined(__wasm64__) && !PAIRED
   const vf four = vload(a + first);
 #define SPREAD_ROW(r)                                       \
   {                                                         \
@@ -58,7 +58,11 @@ template <int R, bool SIDE_BY_SIDE = false>
 INLINE void tile(Index K, const float* a, Index a_k, Index a_r, const float* b, Index ldb, const float* init, Index ldi,
                  float* out, Index ldo) {
   vf c[R][NV];
-  if (init) {
+#if PAIRED  // a sum whose first values meet from two branches is not paired
+  static const float zeros[NR] = {};
+  if (!init) init = zeros, ldi = 0;
+#endif
+  if (PAIRED || init) {
     UNROLL for (int r = 0; r < R; r++)
       UNROLL for (int j = 0; j < NV; j++) c[r][j] = vload(init + r * ldi + j * VW);
   } else {
@@ -84,13 +88,13 @@ INLINE void tile(Index K, const float* a, Index a_k, Index a_r, const float* b, 
 // 4 x 4 elements, rows lds apart, to rows ldd apart: d[j][i] = s[i][j].
 INLINE void transpose4(const float* s, Index lds, float* d, Index ldd) {
 #if defined(__wasm_simd128__)
-  vf r0 = vload(s), r1 = vload(s + lds), r2 = vload(s + 2 * lds), r3 = vload(s + 3 * lds);
-  vf a = wasm_i32x4_shuffle(r0, r1, 0, 4, 1, 5), b = wasm_i32x4_shuffle(r0, r1, 2, 6, 3, 7);
-  vf e = wasm_i32x4_shuffle(r2, r3, 0, 4, 1, 5), f = wasm_i32x4_shuffle(r2, r3, 2, 6, 3, 7);
-  vstore(d, wasm_i64x2_shuffle(a, e, 0, 2));
-  vstore(d + ldd, wasm_i64x2_shuffle(a, e, 1, 3));
-  vstore(d + 2 * ldd, wasm_i64x2_shuffle(b, f, 0, 2));
-  vstore(d + 3 * ldd, wasm_i64x2_shuffle(b, f, 1, 3));
+  half4 r0 = wasm_v128_load(s), r1 = wasm_v128_load(s + lds), r2 = wasm_v128_load(s + 2 * lds), r3 = wasm_v128_load(s + 3 * lds);
+  half4 a = wasm_i32x4_shuffle(r0, r1, 0, 4, 1, 5), b = wasm_i32x4_shuffle(r0, r1, 2, 6, 3, 7);
+  half4 e = wasm_i32x4_shuffle(r2, r3, 0, 4, 1, 5), f = wasm_i32x4_shuffle(r2, r3, 2, 6, 3, 7);
+  wasm_v128_store(d, wasm_i64x2_shuffle(a, e, 0, 2));
+  wasm_v128_store(d + ldd, wasm_i64x2_shuffle(a, e, 1, 3));
+  wasm_v128_store(d + 2 * ldd, wasm_i64x2_shuffle(b, f, 0, 2));
+  wasm_v128_store(d + 3 * ldd, wasm_i64x2_shuffle(b, f, 1, 3));
 #elif defined(__SSE__)
   __m128 r0 = _mm_loadu_ps(s), r1 = _mm_loadu_ps(s + lds), r2 = _mm_loadu_ps(s + 2 * lds), r3 = _mm_loadu_ps(s + 3 * lds);
   _MM_TRANSPOSE4_PS(r0, r1, r2, r3);

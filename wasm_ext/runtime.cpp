@@ -216,6 +216,9 @@ EXPORT const char* tg_build() {
 #else
          "simd"
 #endif
+#if PAIRED
+         " 256-bit"
+#endif
 #if THREADS
          " threads"
 #endif

@@ -1,5 +1,5 @@
 // One thread of the peak measurement (peak.js). In: {kind, bytes, relaxed}. Out: {rate}, or {error}.
-import { makeProbe } from "./peak.js";
+import { makeProbe } from "./probe.js";
 
 const port = globalThis.postMessage ? globalThis : (await import("node:worker_threads")).parentPort;
 let probe;

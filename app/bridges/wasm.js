@@ -5,6 +5,8 @@
 // where Pyodide runs (that worker is thread 0 of the pool and may block), and in Node. Addresses and sizes are Numbers on both sides,
 // also in the build with 64-bit addresses: they are below 2^53.
 
+import { pairsVectors } from "./probe.js";
+
 const COMMAND_BYTES = 65536;
 const MAX_THREADS = 16;
 const PIECE = 2 ** 30; // bytes copied out at a time: engines refuse single copies of more than 2 GiB
@@ -23,6 +25,12 @@ export function wideVariant() {
   return chooseVariant() === "relaxed-mt" && WebAssembly.validate(MEMORY64) ? "relaxed64-mt" : null;
 }
 
+/** What is fastest here: `paired-mt` where the engine makes one vector of 256 bits of two, else what it offers. */
+export async function bestVariant() {
+  const offered = chooseVariant();
+  return offered === "relaxed-mt" && (await pairsVectors()) ? "paired-mt" : offered;
+}
+
 /** What this engine offers: `relaxed-mt`, `simd-mt` or `simd-st` (threads need a cross-origin isolated page). */
 export function chooseVariant() {
   const threads = typeof SharedArrayBuffer !== "undefined" && globalThis.crossOriginIsolated !== false;
@@ -39,7 +47,8 @@ async function cores() {
  * Loads the extension. `variant` forces a build; `threads` (default: all cores, at most 16) counts the caller; `base` is the URL of
  * the folder of builds; `wasmBinary` is the .wasm's bytes where they are at hand already. Resolves when all threads stand ready.
  */
-export async function loadExtension({ variant = chooseVariant(), threads, base, wasmBinary } = {}) {
+export async function loadExtension({ variant, threads, base, wasmBinary } = {}) {
+  variant ??= await bestVariant();
   const folder = base ? new URL(base, globalThis.location?.href ?? import.meta.url) : new URL("../../public/ext/", import.meta.url);
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
   const { default: create } = await import(new URL(`tinygpt-${variant}.mjs`, folder).href);

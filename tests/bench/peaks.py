@@ -29,8 +29,8 @@ def measure(host, threads, variant=None):
 
 
 def working_sets():
-    """The bytes that one thread of the probes goes through, as app/bridges/peak.js says."""
-    text = (hosts.ROOT / "app" / "bridges" / "peak.js").read_text()
+    """The bytes that one thread of the probes goes through, as app/bridges/probe.js says."""
+    text = (hosts.ROOT / "app" / "bridges" / "probe.js").read_text()
     found = re.search(r"WORKING_SETS = \[(.*?)\]", text)[1]
     return [int(eval(part, {"MB": 2**20})) for part in found.split(",")]  # noqa: S307  a constant of our own source
 

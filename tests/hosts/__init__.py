@@ -23,6 +23,8 @@ from . import adapters, snippet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
+# The build whose vectors V8 pairs, with V8 told to: and to optimize at once, or the kernels' few runs in a test would not be.
+NODE_FLAGS = {"paired-mt": ("--experimental-wasm-revectorize", "--no-liftoff")}
 DEVICES = {"native": "native", "node": "wasm", "chromium": "wasm"}  # what a host runs on when no device is named
 TIMEOUT = 600
 
@@ -76,7 +78,7 @@ def start(host, variant=None):
             if not NODE.exists():
                 raise HostError("%s is missing; run `npm ci` first" % NODE.relative_to(ROOT))
             environment = {**os.environ, **(adapters.environment(variant) if variant in adapters.NAMES else {})}
-            worker = Process([str(NODE), "tests/hosts/node_host.mjs", variant or ""], environment)
+            worker = Process([str(NODE), *NODE_FLAGS.get(variant, ()), "tests/hosts/node_host.mjs", variant or ""], environment)
         elif host == "chromium":
             # A variant that is no build and no software adapter ("hardware") is the browser's own GPU.
             module = "tests.hosts.driven" if os.environ.get("TINYGPT_BROWSER") else "tests.hosts.chromium"

@@ -54,7 +54,7 @@ def check(value, target, kernel, precision="f32", chosen=None):
 
 
 @pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
-@on("native", "node", "node-simd", "node-single", "node-wide", "chromium", "chromium-wide", "gpu-lavapipe", "gpu-chromium")
+@on("native", "node", "node-simd", "node-single", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide", "gpu-lavapipe", "gpu-chromium")
 def test_kernel_equals_the_oracle(value, target, kernel):
     check(value, target, kernel)
 

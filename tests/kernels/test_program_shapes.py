@@ -29,7 +29,7 @@ def check(value, target, preset, precision="f32"):
     assert not wrong, "%d of %d launches:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
 
 
-@on("native", "node", "node-wide", "chromium")
+@on("native", "node", "node-wide", "node-paired", "chromium")
 @pytest.mark.parametrize("preset", [pytest.param(p, marks=pytest.mark.slow if p in ("large", "xl") else ()) for p in PRESETS])
 def test_program_launches_equal_the_oracle(value, target, preset):
     check(value, target, preset)

@@ -25,14 +25,14 @@ def run(target, preset, steps=STEPS, **options):
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "medium"])
-@on("native", "node", "node-wide", "chromium", "chromium-wide")
+@on("native", "node", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
 def test_fifty_steps_equal_pytorch(target, preset):
     check(run(target, preset))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["large", "xl"])
-@on("native", "node", "node-wide", "chromium", "chromium-wide")
+@on("native", "node", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
 def test_fifty_steps_of_the_larger_presets_equal_pytorch(target, preset):
     check(run(target, preset))
 
@@ -58,7 +58,7 @@ def test_the_oracle_and_the_other_builds_equal_pytorch(target):
         check(run(target, "small"))
 
 
-@on("native", "node", "node-wide", "chromium", "chromium-wide")
+@on("native", "node", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
 def test_bits_are_equal_across_threads_and_runs(target):
     digests = {run(target, "small", threads=threads)["digest"] for threads in (1, 2, 2)}
     assert len(digests) == 1
