@@ -28,3 +28,6 @@ export function clockTime(seconds) {
 }
 
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".");
+
+// Whether a build of the extension (its name, as the device says it) computes with vectors of 256 bits.
+export const pairs = (build) => /256-bit/.test(build);

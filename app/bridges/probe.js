@@ -11,7 +11,9 @@ const MB = 2 ** 20;
 export const WORKING_SETS = [MB / 64, MB / 4, 4 * MB, 64 * MB]; // bytes that one thread goes through again and again
 const PAGES = (64 * MB) / 65536;
 const PAIRED = 1.7; // times the rate of 128 bits: from here on an engine pairs vectors (it is 2 then; without optimization 1.3 to 1.6)
-const PATIENCE = 250, UNSURE = 100, SLICE = 1; // milliseconds: of the whole question, until its loops count as optimized, of one measurement
+// Milliseconds: of one measurement, between two, and until loops count as optimized that have not become faster. Engines optimize in the
+// background, and where the page starts cold they have much to do.
+const SLICE = 1, PAUSE = 8, UNSURE = 1200;
 const SECONDS = 0.12, ROUNDS = 3; // of each measurement; the best round counts: it is a peak
 
 // ---- the module ----
@@ -131,19 +133,22 @@ function rate(call, amount, milliseconds) {
 }
 
 /**
- * Whether this engine pairs vectors of 128 bits to ones of 256, measured: nothing else tells it. Takes a few milliseconds of every twenty, until
- * the engine has optimized the loops and the answer is clear, and PATIENCE at most.
+ * Whether this engine pairs vectors of 128 bits to ones of 256, measured: nothing else tells it. Takes two milliseconds of every ten until the
+ * engine has optimized the loops, as a rule a tenth of a second, and then a few more.
  */
-export async function pairsVectors() {
+export const pairsVectors = () => (pairing ??= seePairing());
+
+let pairing = null;
+
+async function seePairing() {
   const exports = loops(true), begun = performance.now();
   const measure = (paired) => rate(() => exports.fma(100, paired), amountOf(100, paired ? 2 * ACCUMULATORS : ACCUMULATORS), SLICE);
   const first = measure(0);
-  for (let yes = 0, no = 0, spent = 0; spent < PATIENCE; spent = performance.now() - begun) {
+  for (let yes = 0, no = 0; ; ) {
     const narrow = measure(0), ratio = measure(1) / narrow;
-    if (narrow > 2 * first || spent > UNSURE) ratio > PAIRED ? yes++ : no++;
+    if (narrow > 2 * first || performance.now() - begun > UNSURE) ratio > PAIRED ? yes++ : no++;
     if (yes >= 3 && yes > 2 * no) return true;
-    if (no >= 6 && no > 2 * yes) return false;
-    await new Promise((resume) => setTimeout(resume, 2));
+    if (no >= 6 && no > yes / 2) return false;
+    await new Promise((resume) => setTimeout(resume, PAUSE));
   }
-  return false;
 }

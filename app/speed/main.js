@@ -1,6 +1,6 @@
 // The Speed page: public/speed.json as curves and as a table, what is measured in this tab beside it, and the rooflines.
 
-import { sentence } from "../words.js";
+import { pairs, sentence } from "../words.js";
 import { Curves } from "./curves.js";
 import { MACHINE, Measuring } from "./measuring.js";
 import { Roofline } from "./roofline.js";
@@ -127,7 +127,7 @@ part("measure-kernels").addEventListener("click", () => measured(part("kernels-s
 }));
 
 function offerRooflines(chosen) {
-  const name = ({ preset, host, threads, machine }) => `${preset}, ${host}, ${threads} thread${threads === 1 ? "" : "s"}, ${machine}`;
+  const name = ({ preset, host, threads, machine, build }) => `${preset}, ${host}, ${threads} thread${threads === 1 ? "" : "s"}${pairs(build) ? ", 256-bit" : ""}, ${machine}`;
   part("roofline-choice").replaceChildren(...rooflines.map((one, i) => new Option(name(one), i)));
   part("roofline-choice").value = String(chosen);
   part("roofline-choice").disabled = !rooflines.length;

@@ -3,6 +3,7 @@
 
 import { measurePeaks } from "../bridges/peak.js";
 import { Session } from "../session.js";
+import { pairs } from "../words.js";
 
 const TURNS = 5, STEPS = 3; // as in tests/bench
 const STOPPED = "The measurement was stopped.";
@@ -55,11 +56,11 @@ export class Measuring {
     }
   }
 
-  row(preset, { device }, ms, about) {
+  row(preset, { device, build }, ms, about) {
     const { model, train } = this.defaults.presets[preset], sorted = [...ms].sort((a, b) => a - b), median = sorted[ms.length >> 1];
     return {
       preset, implementation: "TinyGPT", device, host: "this tab", threads: device === "wasm" ? about.threads : null, precision: "f32",
-      build: about.build, machine: MACHINE, steps: ms.length, median_ms: median, min_ms: sorted[0], max_ms: sorted.at(-1),
+      flags: pairs(build) ? "future" : null, build: about.build, machine: MACHINE, steps: ms.length, median_ms: median, min_ms: sorted[0], max_ms: sorted.at(-1),
       tokens_per_s: (train.batch_size * model.context * 1000) / median, first_step_s: about.first_step_s, peak_bytes: null,
       generation_tokens_per_s: about.generation_tokens_per_s, first_token_ms: about.first_token_ms, losses: about.losses,
     };

@@ -28,7 +28,7 @@ export const curveOf = (row) => [machineOf(row), row.implementation, row.device,
 
 export const machineOf = (row) => row.machine;
 
-const FLAGS = { visitor: "", full: ", all flags" };
+const FLAGS = { visitor: "", full: ", all flags", future: ", 256-bit" };
 const DEVICES = { cpu: "", cuda: " CUDA", webgpu: " WebGPU" };
 
 export function titleOf(row) {
@@ -43,6 +43,7 @@ const WORDS = [
   [({ precision }) => precision === "f16", "f16: products of 16-bit numbers, summed in 32 bits."],
   [({ precision }) => precision === "matrix", "matrix: such products on the GPU's matrix units."],
   [({ precision }) => precision === "tf32", "tf32: PyTorch's products with 10 bits of fraction."],
+  [({ flags }) => flags === "future", "256-bit: the engine makes one vector of 256 bits of two of 128, as Chrome does on Intel and AMD with chrome://flags/#enable-future-v8-vm-features on; without this word, as it comes."],
   [({ flags }) => flags === "full", "all flags: a browser started with 16-bit products and matrix units on; without these words, as it comes."],
   [({ host }) => host === "eager", "Eager: operation by operation."],
   [({ host }) => host.startsWith("graph"), "Graph: the step recorded once, as a CUDA graph."],

@@ -4,7 +4,8 @@
 
 Writes public/speed.json, public/roofline.json (the kernels of ROOFLINE in Chromium) and docs/performance.md (report.py).
 TinyGPT in Chromium and in Node with one thread and with all, natively, and on WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm
-and WebGPU. All start from the same weights, see the same batches, and must have the same losses in the first steps: a library that has
+and WebGPU. What runs in WebAssembly does so twice: in an engine as it comes, and in one told to pair vectors to 256 bits ("flags": "future";
+tests/hosts). All start from the same weights, see the same batches, and must have the same losses in the first steps: a library that has
 others is not in the table, and where it is TinyGPT or PyTorch, nothing is written. Each is then warmed up, and they take turns of a few
 steps, so that a slow moment of the machine falls on all of them. What cannot be measured here has a row as well, which says why
 ("missing"). behemoth is left out unless it is asked for: its contenders, kept warm side by side, would need 60 GB.
@@ -32,9 +33,10 @@ def field(threads, folder, adapter, peers, peer_seconds):
     """([contender], [(contender, why it is missing)])."""
     cpu = [PyTorch(threads, folder), Contender("native", "native", threads)]
     for host in ("chromium", "node"):
-        cpu += [Contender("wasm", host, count) for count in dict.fromkeys((threads, 1))]
+        for variant in (None, "paired-mt"):
+            cpu += [Contender("wasm", host, count, variant) for count in dict.fromkeys((threads, 1))]
     libraries = ("jax", "tfjs") if peers else ()
-    cpu += [Peer(library, "wasm", threads, folder, seconds=peer_seconds) for library in libraries]
+    cpu += [Peer(library, "wasm", threads, folder, None, peer_seconds, flags) for library in libraries for flags in (None, "future")]
     on_gpu = [Contender("webgpu", "chromium", None, variant=adapter)]
     on_gpu += [Peer(library, "webgpu", threads, folder, adapter, peer_seconds) for library in libraries]
     reason = no_gpu(adapter)
@@ -125,15 +127,16 @@ def main():
         for preset in presets:
             rows += [row | about for row in measure(preset, contenders, folder, say=lambda text: print(text, flush=True))]
             rows += [report.missing(preset, c, why) | about for c, why in absent]
-        roofline = kernels.measure("chromium", options.threads, ROOFLINE if ROOFLINE in presets else presets[-1]) | about
+        shown = ROOFLINE if ROOFLINE in presets else presets[-1]
+        rooflines = [kernels.measure("chromium", options.threads, shown, variant) | about for variant in (None, "paired-mt")]
     speed = hosts.ROOT / "public" / "speed.json"
     kept = [r for r in json.loads(speed.read_text()) if gpu.of_gpu(r)]  # another machine's
-    text = report.report(rows, roofline["peaks"]) + gpu.report(kept)
+    text = report.report(rows, *(roofline["peaks"] for roofline in rooflines)) + gpu.report(kept)
     if options.no_write:
         print(text)
         return
     speed.write_text(json.dumps(rows + kept, indent=1) + "\n")
-    (hosts.ROOT / "public" / "roofline.json").write_text(json.dumps([roofline], indent=1) + "\n")
+    (hosts.ROOT / "public" / "roofline.json").write_text(json.dumps(rooflines, indent=1) + "\n")
     (hosts.ROOT / "docs" / "performance.md").write_text(text)
 
 

@@ -29,6 +29,7 @@ class Contender:
     def __init__(self, device, host, threads, variant=None, configure=None):
         self.device, self.host, self.variant, self.configure = device, host, variant, configure or {}
         self.threads = None if device == "webgpu" else threads
+        self.flags = "future" if variant == "paired-mt" else None  # the host's start V8 so (tests/hosts)
 
     @property
     def name(self):
@@ -67,7 +68,7 @@ class Contender:
 class Lines:
     """A contender in a process of its own that answers lines of JSON (tests.hosts.Process)."""
 
-    variant, configure, over = None, {}, False
+    variant, configure, over, flags = None, {}, False, None
 
     def __init__(self, module, *arguments):
         self.command, self._process = [sys.executable, "-m", module, *arguments], None
@@ -122,16 +123,19 @@ class PyTorch(Lines):
 
 
 class Peer(Lines):
-    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take."""
+    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take. flags: "future" for a Chromium
+    with "Future V8 VM features"."""
 
     host = "chromium"
     TITLES = {"jax": "jax-js", "tfjs": "TensorFlow.js"}
 
-    def __init__(self, library, backend, threads, folder, adapter=None, seconds=120):
-        super().__init__("tests.bench.peers.host", str(folder), *([adapter] if adapter else []))
+    def __init__(self, library, backend, threads, folder, adapter=None, seconds=120, flags=None):
+        super().__init__("tests.bench.peers.host", str(folder), adapter or "", flags or "")
+        self.flags = flags
         self.library, self.device, self.seconds = library, backend, seconds
         self.implementation, self.threads = self.TITLES[library], threads if backend == "wasm" else None
-        self.name = "%s (%s, chromium%s)" % (self.implementation, backend, ", %d threads" % threads if self.threads else "")
+        more = ["%d threads" % threads] if self.threads else []
+        self.name = "%s (%s)" % (self.implementation, ", ".join([backend, "chromium", *more, *filter(None, [flags])]))
         self.cores, self.spent = threads, 0.0
 
     def cold(self, preset):
@@ -176,7 +180,7 @@ def summary(preset, contender, results):
     return {
         "preset": preset, "implementation": contender.implementation, "device": contender.device, "host": contender.host,
         "threads": results[-1]["threads"], "precision": contender.configure.get("precision", "f32"),
-        "build": results[-1]["build"], "variant": contender.variant, "steps": len(ms),
+        "build": results[-1]["build"], "variant": contender.variant, "flags": contender.flags, "steps": len(ms),
         "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),
         "tokens_per_s": chosen.train.batch_size * chosen.model.context / median * 1e3,
         "first_loss": results[0]["losses"][0], "last_loss": results[-1]["losses"][-1],

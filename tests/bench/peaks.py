@@ -19,12 +19,12 @@ SCRIPT = "async (options) => (await import(new URL('app/bridges/peak.js', docume
 
 def measure(host, threads, variant=None):
     """{"threads", "simd", "gflop_s", "bandwidth": [{"bytes", "gb_s"}]} of `threads` threads together. variant: a build of the extension."""
-    relaxed = {"relaxed-mt": True, "simd-mt": False, "simd-st": False}.get(variant)
+    relaxed = {"relaxed-mt": True, "paired-mt": True, "simd-mt": False, "simd-st": False}.get(variant)
     if host == "chromium":
         return hosts.script(SCRIPT, {"threads": threads} | ({} if relaxed is None else {"relaxed": relaxed}), variant)
     if host == "node":
         simd = [] if relaxed is None else ["relaxed" if relaxed else "strict"]
-        return _output([str(hosts.NODE), "tests/bench/peaks.mjs", str(threads), *simd])
+        return _output([str(hosts.NODE), *hosts.NODE_FLAGS.get(variant, ()), "tests/bench/peaks.mjs", str(threads), *simd])
     return _output([str(_native_probe()), str(threads), *map(str, working_sets())])
 
 

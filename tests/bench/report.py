@@ -9,7 +9,11 @@ INTRODUCTION = """\
 Written by `make bench` from one run; the numbers are in `public/speed.json`, and the Speed page draws them. One training step
 (batch, forward, loss, backward, clip, AdamW, the loss read back) in milliseconds: median (minimum to maximum) of 15 steps after
 warm-up, the implementations taking turns. All start from the same weights, see the same batches, and had the same losses in the first
-%d steps (at most %g apart). Where an implementation was too slow for 15 steps in its time, their number stands beside."""
+%d steps (at most %g apart). Where an implementation was too slow for 15 steps in its time, their number stands beside.
+
+"256-bit" is Chromium with `chrome://flags/#enable-future-v8-vm-features` turned on (the test starts it with `--enable-features=V8VmFuture`), or
+Node with `--experimental-wasm-revectorize`: the engine then makes one vector of 256 bits of two neighbours of 128. The page measures whether its
+browser does, and loads the build that is written for it (`paired-mt`). Without the word, the engine is as it comes."""
 NOTES = """\
 Time to the first step: building the model from weights that are in memory, the first step, its loss read; loading the page or the
 process does not count. Peak memory: the largest resident size of the process meanwhile (in a browser, of the tab's processes), with
@@ -19,7 +23,7 @@ key/value cache; PyTorch's is the plain one of `reference/sample.py`, without a 
 
 def key(row):
     """What makes a column: one implementation in one place."""
-    return row["implementation"], row["device"], row["host"], row["threads"]
+    return row["implementation"], row["device"], row["host"], row["threads"], row.get("flags")
 
 
 def title(row):
@@ -27,7 +31,7 @@ def title(row):
     place = "" if row["host"] == "native" else ", " + row["host"].capitalize()
     threads = "" if not row["threads"] else ", %d thread%s" % (row["threads"], "" if row["threads"] == 1 else "s")
     device = {"cpu": "", "webgpu": " WebGPU"}.get(row["device"], " " + row["device"])
-    return row["implementation"] + device + place + threads
+    return row["implementation"] + device + place + threads + (", 256-bit" if row.get("flags") == "future" else "")
 
 
 def missing(preset, contender, why):
@@ -36,7 +40,7 @@ def missing(preset, contender, why):
     numbers = ("median_ms", "min_ms", "max_ms", "tokens_per_s", "peak_bytes", "first_step_s", "generation_tokens_per_s", "first_token_ms")
     return {
         "preset": chosen.name, "implementation": contender.implementation, "device": contender.device, "host": contender.host,
-        "threads": contender.threads, "precision": "f32", "missing": why, "steps": 0, **dict.fromkeys(numbers),
+        "threads": contender.threads, "precision": "f32", "flags": contender.flags, "missing": why, "steps": 0, **dict.fromkeys(numbers),
     }  # fmt: skip
 
 
@@ -63,12 +67,13 @@ def line(row):
 
 
 BOUND = """\
-The bound of WebAssembly: its vectors have 128 bits, and %.0f GFLOP/s were the most that %d threads reached in this run with multiply-adds
+The bound of WebAssembly%s: %.0f GFLOP/s were the most that %d threads reached in this run with multiply-adds
 in registers alone (`app/bridges/peak.js`). At that rate a step's matrix products, without anything else, would take:"""
 
 
-def report(rows, peaks=None):
-    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report). peaks: of WebAssembly (tests.bench.peaks)."""
+def report(rows, peaks=None, paired=None):
+    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report). peaks: of WebAssembly (tests.bench.peaks), paired:
+    with vectors of 256 bits."""
     measured = [r for r in rows if "missing" not in r]
     builds = ", ".join(sorted({r["build"] for r in measured}))
     said = ", ".join("%s %s" % pair for pair in sorted(rows[0]["versions"].items()))
@@ -88,8 +93,9 @@ def report(rows, peaks=None):
         for c, name in columns.items():
             if c != yardstick and any(_median(found, p, c) for p in presets):
                 lines.append("| %s | %s |" % (name, " | ".join(_ratio(found, p, c, yardstick) for p in presets)))
-    if peaks and yardstick:
-        lines += _bound(found, presets, yardstick, peaks)
+    for peak, which in ((peaks, ", with vectors of 128 bits"), (paired, " where the engine pairs them to 256")):
+        if peak and yardstick:
+            lines += _bound(found, presets, yardstick, peak, which)
     lines += ["", NOTES, ""]
     heads = ("preset", "", "tokens/s in training", "first step s", "peak memory MB", "generated tokens/s", "first token ms", "Python ms")
     lines += ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * 6]
@@ -106,12 +112,12 @@ def report(rows, peaks=None):
     return "\n".join(lines) + "\n"
 
 
-def _bound(found, presets, yardstick, peaks):
+def _bound(found, presets, yardstick, peaks, which):
     """What no kernel in WebAssembly can be faster than, in milliseconds and in PyTorch's steps."""
     work = {r["preset"]: r["matmul_flops"] for r in found.values() if r.get("matmul_flops")}
     ms = {p: work[p] / peaks["gflop_s"] / 1e6 for p in presets if p in work}
     theirs = {p: _median(found, p, yardstick) for p in presets}
-    lines = ["", BOUND % (peaks["gflop_s"], peaks["threads"]), "", "| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
+    lines = ["", BOUND % (which, peaks["gflop_s"], peaks["threads"]), "", "| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
     lines.append("| ms | %s |" % " | ".join("%.2f" % ms[p] if p in ms else "–" for p in presets))
     ratios = ["%.2f" % (ms[p] / theirs[p]) if p in ms and theirs[p] else "–" for p in presets]
     return [*lines, "| times PyTorch's step | %s |" % " | ".join(ratios)]

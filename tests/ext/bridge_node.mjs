@@ -5,5 +5,5 @@ import { check } from "./bridge.mjs";
 
 const contract = readFileSync(new URL("../../wasm_ext/contract.h", import.meta.url), "utf8");
 const id = (name) => Number(contract.match(new RegExp(`KERNEL_${name.toUpperCase()} = (\\d+)`))[1]);
-const variants = process.argv.length > 2 ? process.argv.slice(2) : [...new Set([chooseVariant(), "simd-mt", "simd-st", wideVariant()])].filter(Boolean);
+const variants = process.argv.length > 2 ? process.argv.slice(2) : [...new Set([chooseVariant(), "simd-mt", "simd-st", "paired-mt", wideVariant()])].filter(Boolean);
 for (const variant of variants) console.log((await check(loadExtension, { fill: id("fill"), matmul: id("matmul") }, { variant })).join("\n"));

@@ -119,6 +119,7 @@ def test_the_bridge_in_node():
     assert done.returncode == 0, done.stderr
     assert "relaxed-mt: wasm32 relaxed-simd threads" in done.stdout
     assert "simd-st: wasm32 simd, 1 of 1 threads" in done.stdout
+    assert "paired-mt: wasm32 relaxed-simd 256-bit threads" in done.stdout
     assert "relaxed64-mt: wasm64 relaxed-simd threads" in done.stdout and "a block of 4.5 GiB" in done.stdout
 
 
@@ -129,6 +130,18 @@ def test_the_bridge_in_chromium(page):
     assert result["chosen"] == ("relaxed-mt" if page.isolated else "simd-st")
     assert result["lines"][0].startswith(result["chosen"])
     print("\n".join(result["lines"]))
+
+
+PAIRS = "import { pairsVectors } from './app/bridges/probe.js'; console.log(await pairsVectors());"
+
+
+@pytest.mark.parametrize("flags, answer", [((), "false"), (("--experimental-wasm-revectorize",), "true")], ids=["plain", "pairing"])
+def test_the_probe_tells_an_engine_that_pairs_vectors_from_one_that_does_not(flags, answer):
+    if " avx2 " not in open("/proc/cpuinfo").read():
+        pytest.skip("this machine's processor has no vectors of 256 bits (AVX2)")
+    command = [NODE, *flags, "--input-type=module", "-e", PAIRS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == answer, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", [True], ids=["isolated"], indirect=True)

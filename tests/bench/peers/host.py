@@ -1,4 +1,4 @@
-"""A peer library in Chromium, in a process of its own: `python3 -m tests.bench.peers.host JOB_FOLDER [ADAPTER]`.
+"""A peer library in Chromium, in a process of its own: `python3 -m tests.bench.peers.host JOB_FOLDER [ADAPTER [future]]`.
 
 Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). Serves tests/bench/peers, the npm packages and the job's
 files with the page's own server and headers, and answers one JSON request a line:
@@ -15,7 +15,7 @@ import threading
 
 import serve as server
 from tests.hosts import ROOT, driven
-from tests.hosts.chromium import launch
+from tests.hosts.chromium import PAIRING, launch
 
 TREES = ("tests/bench/peers/", "node_modules/@jax-js/", "node_modules/@tensorflow/")
 SUFFIXES = {".html", ".js", ".wasm", ".json"}
@@ -45,11 +45,11 @@ class Handler(driven.Handler):
 class Pages:
     """Playwright's one page, opened anew for each model."""
 
-    def __init__(self, playwright, adapter):
+    def __init__(self, playwright, adapter, flags):
         pages = server.Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=pages.serve_forever, daemon=True).start()
         self.address = "http://127.0.0.1:%d/%s" % (pages.server_address[1], PAGE)
-        self.browser = launch(playwright, adapter=adapter)
+        self.browser = launch(playwright, [PAIRING] if flags else [], adapter)
         self.page = self.browser.new_page()
         self.page.set_default_timeout(0)  # the peer's own time budget ends a measurement
         self.evaluate, self.close = self.page.evaluate, self.browser.close
@@ -82,7 +82,7 @@ class DrivenPages:
     close = empty
 
 
-def serve(folder, adapter):
+def serve(folder, adapter=None, flags=None):
     """Answers requests on standard input until it ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -93,7 +93,7 @@ def serve(folder, adapter):
         else:
             from playwright.sync_api import sync_playwright
 
-            pages = Pages(stack.enter_context(sync_playwright()), adapter)
+            pages = Pages(stack.enter_context(sync_playwright()), adapter, flags)
         answers.write("ready\n")
         answers.flush()
         for line in sys.stdin:
@@ -118,4 +118,4 @@ def _answer(pages, request):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    serve(*(argument or None for argument in sys.argv[1:]))
