@@ -4,10 +4,10 @@
 
 Writes public/speed.json, public/roofline.json (the kernels of ROOFLINE in Chromium) and docs/performance.md (report.py).
 TinyGPT in Chromium and in Node with one thread and with all, natively, and on WebGPU; PyTorch; jax-js and TensorFlow.js, each on wasm
-and WebGPU. What runs in WebAssembly does so twice: in an engine as it comes, and in one told to pair vectors to 256 bits ("flags": "future";
-tests/hosts). All start from the same weights, see the same batches, and must have the same losses in the first steps: a library that has
-others is not in the table, and where it is TinyGPT or PyTorch, nothing is written. Each is then warmed up, and they take turns of a few
-steps, so that a slow moment of the machine falls on all of them. What cannot be measured here has a row as well, which says why
+and WebGPU. What runs in WebAssembly does so twice: in an engine as it comes, and in one told to pair vectors to 256 bits ("flags":
+"future"; tests/hosts). All start from the same weights, see the same batches, and must have the same losses in the first steps: a library
+that has others is not in the table, and where it is TinyGPT or PyTorch, nothing is written. Each is then warmed up, and they take turns
+of a few steps, so that a slow moment of the machine falls on all of them. What cannot be measured here has a row as well, which says why
 ("missing"). behemoth is left out unless it is asked for: its contenders, kept warm side by side, would need 60 GB.
 """
 

@@ -123,8 +123,8 @@ class PyTorch(Lines):
 
 
 class Peer(Lines):
-    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take. flags: "future" for a Chromium
-    with "Future V8 VM features"."""
+    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take. flags: "future" for a
+    Chromium with "Future V8 VM features"."""
 
     host = "chromium"
     TITLES = {"jax": "jax-js", "tfjs": "TensorFlow.js"}

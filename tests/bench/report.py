@@ -11,8 +11,8 @@ Written by `make bench` from one run; the numbers are in `public/speed.json`, an
 warm-up, the implementations taking turns. All start from the same weights, see the same batches, and had the same losses in the first
 %d steps (at most %g apart). Where an implementation was too slow for 15 steps in its time, their number stands beside.
 
-"256-bit" is Chromium with `chrome://flags/#enable-future-v8-vm-features` turned on (the test starts it with `--enable-features=V8VmFuture`), or
-Node with `--experimental-wasm-revectorize`: the engine then makes one vector of 256 bits of two neighbours of 128. The page measures whether its
+"256-bit" is Chromium with `chrome://flags/#enable-future-v8-vm-features` turned on (`--enable-features=V8VmFuture`), or Node with
+`--experimental-wasm-revectorize`: the engine then makes one vector of 256 bits of two neighbours of 128. The page measures whether its
 browser does, and loads the build that is written for it (`paired-mt`). Without the word, the engine is as it comes."""
 NOTES = """\
 Time to the first step: building the model from weights that are in memory, the first step, its loss read; loading the page or the
@@ -72,8 +72,8 @@ in registers alone (`app/bridges/peak.js`). At that rate a step's matrix product
 
 
 def report(rows, peaks=None, paired=None):
-    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report). peaks: of WebAssembly (tests.bench.peaks), paired:
-    with vectors of 256 bits."""
+    """docs/performance.md as text, but for the part on another machine's GPU (gpu.report). peaks: of WebAssembly (tests.bench.peaks);
+    paired: with vectors of 256 bits."""
     measured = [r for r in rows if "missing" not in r]
     builds = ", ".join(sorted({r["build"] for r in measured}))
     said = ", ".join("%s %s" % pair for pair in sorted(rows[0]["versions"].items()))
@@ -117,7 +117,8 @@ def _bound(found, presets, yardstick, peaks, which):
     work = {r["preset"]: r["matmul_flops"] for r in found.values() if r.get("matmul_flops")}
     ms = {p: work[p] / peaks["gflop_s"] / 1e6 for p in presets if p in work}
     theirs = {p: _median(found, p, yardstick) for p in presets}
-    lines = ["", BOUND % (which, peaks["gflop_s"], peaks["threads"]), "", "| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
+    lines = ["", BOUND % (which, peaks["gflop_s"], peaks["threads"]), ""]
+    lines += ["| | " + " | ".join(presets) + " |", "|---|" + "--:|" * len(presets)]
     lines.append("| ms | %s |" % " | ".join("%.2f" % ms[p] if p in ms else "–" for p in presets))
     ratios = ["%.2f" % (ms[p] / theirs[p]) if p in ms and theirs[p] else "–" for p in presets]
     return [*lines, "| times PyTorch's step | %s |" % " | ".join(ratios)]

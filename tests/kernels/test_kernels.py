@@ -53,8 +53,12 @@ def check(value, target, kernel, precision="f32", chosen=None):
     assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
 
 
+CPU = ("native", "node", "node-simd", "node-single", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
+EVERYWHERE = (*CPU, "gpu-lavapipe", "gpu-chromium")
+
+
 @pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
-@on("native", "node", "node-simd", "node-single", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide", "gpu-lavapipe", "gpu-chromium")
+@on(*EVERYWHERE)
 def test_kernel_equals_the_oracle(value, target, kernel):
     check(value, target, kernel)
 
