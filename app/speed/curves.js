@@ -13,9 +13,10 @@ const NEAR = 32; // px from the pointer to a point that is read out
 function dashOf({ device, host, threads, flags, precision }) {
   if (device === "webgpu") return flags === "full" ? [2, 3] : precision === "f32" ? [10, 3] : [6, 3, 2, 3];
   if (device === "cuda") return host.startsWith("graph") ? [10, 3] : [];
-  if (host === "node") return [5, 4];
+  const wide = flags === "future";
+  if (host === "node") return wide ? [5, 4, 1, 4] : [5, 4];
   if (device === "native") return [2, 2];
-  return threads === 1 ? [8, 3, 2, 3] : [];
+  return threads === 1 ? (wide ? [8, 3, 2, 3, 2, 3] : [8, 3, 2, 3]) : wide ? [14, 3] : [];
 }
 
 export class Curves {
