@@ -8,7 +8,7 @@ from tests.browser.conftest import Tab
 from tests.browser.test_degraded import abilities, trains
 from tests.hosts.chromium import PAIRING, launch
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.alone]  # the probe measures time
 AVX2 = " avx2 " in open("/proc/cpuinfo").read()
 
 
