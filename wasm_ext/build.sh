@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the WebAssembly extension into public/ext: relaxed-mt, simd-mt, simd-st, relaxed64-mt (64-bit addresses, for models past
-# 4 GiB), paired-mt (for engines that make vectors of 256 bits of two neighbours, simd.h), and manifest.json with the hashes of what went in and what came out.
+# 4 GiB), paired-mt (for engines that make vectors of 256 bits of two neighbours, simd.h), and manifest.json with the hashes of
+# what went in and what came out.
 #
 #   wasm_ext/build.sh            build all
 #   wasm_ext/build.sh --check    fail if the committed build does not belong to the sources; with the compiler of the

@@ -1,4 +1,4 @@
-// Vectors of float32: one vocabulary for WebAssembly SIMD (4 lanes), AVX2 with FMA (8 lanes) and any other CPU (4 lanes).
+// Vectors of float32: one vocabulary for WebAssembly SIMD (4 lanes, or 8 in pairs), AVX2 with FMA (8) and any other CPU (4).
 //
 // vf is a vector of VW floats, vi of VW int32, vm a mask (all ones or all zeros a lane, from a comparison). Sources are compiled
 // with -ffp-contract=off and multiply-adds are written as vfma, so that the bits of a result are decided here: vfma is one
@@ -20,7 +20,7 @@
 typedef v128_t half4;  // what WebAssembly has: four lanes
 #if PAIRED
 // Eight lanes as two neighbours of four. An engine that pairs 128-bit operations to 256-bit ones (V8's revectorization) starts at two
-// stores side by side and needs the same operations on both; the upper store comes first: it is the one that can fail.
+// stores side by side and needs the same operations on both. It likes the upper store first, the one that can fail.
 enum { VW = 8 };
 struct vf { half4 lo, hi; };
 #define LANES1(f, a) (vf{f(a.lo), f(a.hi)})
@@ -47,7 +47,7 @@ INLINE vf vload(const void* p) {
 INLINE void vstore(void* p, vf v) {
 #if PAIRED
   char* to = (char*)p;
-  asm("" : "+r"(to));  // or the compiler mixes the stores of several pairs
+  asm("" : "+r"(to));  // or the compiler mixes the stores of several pairs; these two it turns round
   wasm_v128_store(to, v.lo);
   wasm_v128_store(to + 16, v.hi);
 #else
