@@ -3,6 +3,7 @@
 Marks follow from the target: native is fast, chromium needs the browser, gpu the software adapters (tests/hosts/adapters.py).
 """
 
+import pathlib
 from collections import namedtuple
 
 import pytest
@@ -10,6 +11,14 @@ import pytest
 # threads: the counts whose results must have the same bits; on a GPU, which has none to count, runs. configure: of a webgpu device.
 Target = namedtuple("Target", "name host device variant threads configure", defaults=(None,))
 
+
+def has_avx2():
+    """Whether this machine's processor has vectors of 256 bits; where Linux does not say, it counts as one without."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    return cpuinfo.exists() and " avx2 " in cpuinfo.read_text()
+
+
+needs_avx2 = pytest.mark.skipif(not has_avx2(), reason="this machine's processor has no vectors of 256 bits (AVX2)")
 TARGETS = {
     target.name: target
     for target in (

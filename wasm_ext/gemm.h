@@ -30,7 +30,7 @@ enum { MR = 5 };
 
 // With 64-bit addresses every access to memory is checked by an instruction of its own: four rows of A, where they lie side by side, are
 // then one load whose lanes are spread (measured: 51 in place of 40 GFLOP/s).
-#if defined(__wasm64__) && !PAIRED
+#if defined(__wasm64__)
 enum { SPREAD_A = 1 };
 #else
 enum { SPREAD_A = 0 };
@@ -39,7 +39,7 @@ enum { SPREAD_A = 0 };
 // c[first + r] += a[r] * row for four rows.
 template <int R>
 INLINE void spread_rows(const float* a, int first, const vf (&row)[NV], vf (&c)[R][NV]) {
-#if defined(__wasm64__) && !PAIRED
+#if defined(__wasm64__)
   const vf four = vload(a + first);
 #define SPREAD_ROW(r)                                       \
   {                                                         \

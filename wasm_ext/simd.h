@@ -350,8 +350,7 @@ INLINE vm vhead(int n) { return vlt(vlanes(), vsplat((float)n)); }  // mask of t
 // A sum that is carried through a loop is paired only if it is stored: the lanes go through memory.
 INLINE vf through_memory(vf a) {
   float lanes[VW];
-  vstore(lanes, a);
-  asm volatile("" : : "r"(lanes) : "memory");
+  vstore(lanes, a);  // hides where it stores, so that the compiler does not take a for what is loaded
   return vload(lanes);
 }
 #define FOLDED(f, a) ({ const vf a_ = through_memory(a); f(a_.lo, a_.hi); })

@@ -132,13 +132,13 @@ function rate(call, amount, milliseconds) {
   return (calls * amount) / (now - begun) * 1000;
 }
 
+let pairing = null; // the promise of the answer, asked for once
+
 /**
  * Whether this engine pairs vectors of 128 bits to ones of 256, measured: nothing else tells it. Takes two milliseconds of every ten until the
  * engine has optimized the loops, as a rule a tenth of a second, and then a few more.
  */
 export const pairsVectors = () => (pairing ??= seePairing());
-
-let pairing = null;
 
 async function seePairing() {
   const exports = loops(true), begun = performance.now();

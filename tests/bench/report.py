@@ -12,8 +12,9 @@ warm-up, the implementations taking turns. All start from the same weights, see 
 %d steps (at most %g apart). Where an implementation was too slow for 15 steps in its time, their number stands beside.
 
 "256-bit" is Chromium with `chrome://flags/#enable-future-v8-vm-features` turned on (`--enable-features=V8VmFuture`), or Node with
-`--experimental-wasm-revectorize`: the engine then makes one vector of 256 bits of two neighbours of 128. The page measures whether its
-browser does, and loads the build that is written for it (`paired-mt`). Without the word, the engine is as it comes."""
+`--experimental-wasm-revectorize` (and `--no-liftoff`, so that all of it is optimized from the first step on): the engine then makes one
+vector of 256 bits of two neighbours of 128. The page measures whether its browser does, and loads the build that is written for it
+(`paired-mt`). Without the word, the engine is as it comes."""
 NOTES = """\
 Time to the first step: building the model from weights that are in memory, the first step, its loss read; loading the page or the
 process does not count. Peak memory: the largest resident size of the process meanwhile (in a browser, of the tab's processes), with

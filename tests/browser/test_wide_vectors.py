@@ -7,9 +7,9 @@ import pytest
 from tests.browser.conftest import Tab
 from tests.browser.test_degraded import abilities, trains
 from tests.hosts.chromium import PAIRING, launch
+from tests.targets import needs_avx2
 
 pytestmark = [pytest.mark.browser, pytest.mark.alone]  # the probe measures time
-AVX2 = " avx2 " in open("/proc/cpuinfo").read()
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def loaded(tab):
     return {address.rsplit("/", 1)[1] for address in tab.requests if "/public/ext/" in address}
 
 
-@pytest.mark.skipif(not AVX2, reason="this machine's processor has no vectors of 256 bits (AVX2)")
+@needs_avx2
 def test_a_browser_that_pairs_vectors_gets_the_build_for_it(pairing, server):
     tab = Tab(pairing, server)
     assert loaded(tab) == {"tinygpt-paired-mt.mjs", "tinygpt-paired-mt.wasm"}

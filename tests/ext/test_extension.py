@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+from tests.targets import needs_avx2
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
 PAGE = """<!doctype html><script type="module">
@@ -135,10 +137,9 @@ def test_the_bridge_in_chromium(page):
 PAIRS = "import { pairsVectors } from './app/bridges/probe.js'; console.log(await pairsVectors());"
 
 
+@needs_avx2
 @pytest.mark.parametrize("flags, answer", [((), "false"), (("--experimental-wasm-revectorize",), "true")], ids=["plain", "pairing"])
 def test_the_probe_tells_an_engine_that_pairs_vectors_from_one_that_does_not(flags, answer):
-    if " avx2 " not in open("/proc/cpuinfo").read():
-        pytest.skip("this machine's processor has no vectors of 256 bits (AVX2)")
     command = [NODE, *flags, "--input-type=module", "-e", PAIRS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == answer, done.stdout + done.stderr
