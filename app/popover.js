@@ -1,16 +1,21 @@
 // A text or a panel in place, behind a button.
 
 // Shown below its button, or above it where there is no room below; the browser closes it on Escape and on a click elsewhere.
+// It is placed before it shows ("toggle" comes after a frame may have been drawn), laid out for a moment to have a size.
 export function popover(button, tag, className) {
   const node = document.createElement(tag);
   Object.assign(node, { className, popover: "auto" });
   button.popoverTargetElement = node;
-  node.addEventListener("toggle", ({ newState }) => {
+  node.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;
+    node.style.display = "block";
     const at = button.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = node;
     const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
-    node.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
-    node.style.top = `${below ? at.bottom + 6 : at.top - height - 6}px`;
+    Object.assign(node.style, {
+      display: "",
+      left: `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`,
+      top: `${below ? at.bottom + 6 : at.top - height - 6}px`,
+    });
   });
   return node;
 }

@@ -1,6 +1,7 @@
 // The Runs panel: what is saved in this browser (resume, rename, download, delete), import of a file, how often a run is saved and how much
 // room that takes, and the runs of this page.
 
+import { popover } from "../popover.js";
 import { RunsPanel } from "../runs.js";
 import { INTERVALS } from "../store/autosave.js";
 import { download, KINDS } from "../store/download.js";
@@ -77,20 +78,14 @@ export class KeptPanel {
   // A button with the kinds of files below it.
   menu(parent, text, choose) {
     const button = add(parent, "button", { type: "button", textContent: text, className: "downloads" });
-    const list = add(parent, "div", { className: "kinds", popover: "auto" });
-    button.popoverTargetElement = list;
+    const list = popover(button, "div", "kinds");
+    parent.append(list);
     for (const [kind, { label }] of Object.entries(KINDS)) {
       add(list, "button", { type: "button", textContent: label }).addEventListener("click", () => {
         list.hidePopover();
         this.act(() => choose(kind));
       });
     }
-    list.addEventListener("toggle", ({ newState }) => {
-      if (newState !== "open") return;
-      const at = button.getBoundingClientRect();
-      list.style.left = `${Math.max(8, Math.min(at.left, innerWidth - list.offsetWidth - 8))}px`;
-      list.style.top = `${at.bottom + 4 + list.offsetHeight < innerHeight ? at.bottom + 4 : at.top - list.offsetHeight - 4}px`;
-    });
     return button;
   }
 
