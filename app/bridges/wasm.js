@@ -1,13 +1,17 @@
 // The bridge to the CPU extension: loads the right build and moves bytes between Pyodide's memory and the extension's.
 //
 // The extension is a separate WebAssembly module with its own memory; Python holds addresses in it as plain integers. A launch is
-// written by Python into its command buffer and copied from there, so that a call carries one small number. Runs in the worker
-// where Pyodide runs (that worker is thread 0 of the pool and may block), and in Node. Addresses and sizes are Numbers on both sides,
-// also in the build with 64-bit addresses: they are below 2^53.
+// written by Python into its command buffer and copied from there, so that a call carries one small number. Small writes and copies wait
+// in a queue behind it, and one value comes back with each replay: after a step of training no cache holds what a call needs, and the
+// call alone takes 25 us. Runs in the worker where Pyodide runs (that worker is thread 0 of the pool and may block), and in Node.
+// Addresses and sizes are Numbers on both sides, also in the build with 64-bit addresses: they are below 2^53.
 
 import { pairsVectors } from "./probe.js";
 
-const COMMAND_BYTES = 65536;
+const COMMAND_BYTES = 65536; // of launches, at the head of Python's command buffer; behind them, in words of 32 bits:
+const WATCHED = COMMAND_BYTES >>> 2; // the address (two words) of a float32, or 0: see replay
+const QUEUE = WATCHED + 2; // what replay and settle do first: see #settle
+const BUFFER_BYTES = COMMAND_BYTES + 4096;
 const MAX_THREADS = 16;
 const PIECE = 2 ** 30; // bytes copied out at a time: engines refuse single copies of more than 2 GiB
 const MOST_BYTES = { wasm32: 2 ** 32, wasm64: 2 ** 34 }; // of memory, by the first word of the build
@@ -65,7 +69,9 @@ class Extension {
   #module;
   #memory;
   #words; // the command area, 32 bits each; renewed when the memory has grown
-  #buffer = null; // the memory's buffer that #words shows
+  #all; // the whole memory so
+  #floats;
+  #buffer = null; // the memory's buffer that they show
   #python = null; // Pyodide's Emscripten module: its HEAPU8 and HEAP32 change when its memory grows, so they are read at each use
   #commandInPython = 0;
 
@@ -81,8 +87,8 @@ class Extension {
     this.#refresh();
     // Bound once: Python keeps the functions without their object.
     for (const name of [
-      "alloc", "free", "inUse", "memoryBytes", "reserve", "bindCommand", "run", "replay", "poke", "peek", "upload", "download", "failedAt", "setThreads",
-      "close",
+      "alloc", "free", "inUse", "memoryBytes", "reserve", "bindCommand", "run", "settle", "replay", "poke", "peek", "upload", "download", "failedAt",
+      "setThreads", "close",
     ])
       this[name] = this[name].bind(this);
   }
@@ -91,6 +97,8 @@ class Extension {
     if (this.#buffer === this.#memory.buffer) return;
     this.#buffer = this.#memory.buffer;
     this.#words = new Int32Array(this.#buffer, this.commands, COMMAND_BYTES / 4);
+    this.#all = new Int32Array(this.#buffer);
+    this.#floats = new Float32Array(this.#buffer);
   }
 
   #view(address, nbytes) {
@@ -116,9 +124,23 @@ class Extension {
   /** Keeps the place of Python's command buffer (a bytearray that must not be resized) for good. */
   bindCommand(bytearray) {
     const view = bytearray.getBuffer("u8"); // never released: the pin keeps the bytearray where it is
-    if (view.nbytes < COMMAND_BYTES || view.data.byteOffset % 4)
-      throw new RangeError(`the command buffer has ${view.nbytes} bytes at ${view.data.byteOffset}; it needs ${COMMAND_BYTES}, on a multiple of 4`);
+    if (view.nbytes < BUFFER_BYTES || view.data.byteOffset % 4)
+      throw new RangeError(`the command buffer has ${view.nbytes} bytes at ${view.data.byteOffset}; it needs ${BUFFER_BYTES}, on a multiple of 4`);
     this.#commandInPython = view.data.byteOffset;
+  }
+
+  // Does what is queued, entries of {to, from, words} with the words behind it where from is 0, until one goes to 0. Addresses have two words.
+  settle() {
+    this.#refresh();
+    const python = this.#python.HEAP32, all = this.#all, start = (this.#commandInPython >>> 2) + QUEUE;
+    const place = (i) => (python[i + 1] * 2 ** 32 + (python[i] >>> 0)) / 4;
+    let at = start;
+    for (let to; (to = place(at)); ) {
+      const from = place(at + 2), n = python[at + 4];
+      at += 5;
+      for (let i = 0; i < n; i++) all[to + i] = from ? all[from + i] : python[at++];
+    }
+    python[start] = python[start + 1] = 0;
   }
 
   alloc(nbytes) {
@@ -152,8 +174,13 @@ class Extension {
     return this.#module._tg_run_js(this.commands, nbytes >>> 3);
   }
 
+  /** Does what is queued and runs the launches at `address`. Returns the number at the watched address; undefined where a launch failed. */
   replay(address, slots) {
-    return this.#module._tg_run_js(address, slots);
+    this.settle();
+    if ((this.status = this.#module._tg_run_js(address, slots))) return;
+    this.#refresh(); // the launches may have made the memory grow
+    const python = this.#python.HEAP32, watched = (this.#commandInPython >>> 2) + WATCHED;
+    return this.#floats[(python[watched + 1] * 2 ** 32 + (python[watched] >>> 0)) / 4];
   }
 
   /** Copies the first `nbytes` of Python's command buffer to `address`. */

@@ -8,8 +8,9 @@ A call that reads a value on the host (`.item()`) or builds a tensor from Python
 runs eagerly every time, and says so once.
 """
 
-import operator
+import builtins
 import sys
+import types
 import warnings
 
 from . import program
@@ -19,6 +20,8 @@ from .state import get_device, state
 from .tensor import Storage, Tensor
 
 MOST_PROGRAMS = 8  # kept for each compiled function; the oldest goes first
+KEPT = 64  # bytes of an output whose memory waits for the next one: a loss, or what else is small
+SPARE = 2  # references to a spare Storage that nobody else holds: the list, and getrefcount's argument
 
 
 class _Entry:
@@ -26,7 +29,7 @@ class _Entry:
 
     def __init__(self, program, capture, inputs, outputs):
         self.program, self.inputs, self.outputs = program, inputs, _Outputs(program, capture, outputs)
-        self.hooks = capture.hooks
+        self.hooks, self.advances = capture.hooks, [hook.advance for hook in capture.hooks]
         self.modules = list(capture.modules.values())
         read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
         written = {
@@ -55,11 +58,14 @@ class _Entry:
         return True
 
     def replay(self, tensors):
-        for mine, given in zip(self.inputs, tensors):
-            program.copy(mine, given)
-        for hook in self.hooks:
-            hook.advance()
-        self.outputs.keep_held()
+        """What the function returns. All that can be done before the run is done before: after it, everything takes longest."""
+        if tensors:
+            for mine, given in zip(self.inputs, tensors):
+                program.copy(mine, given)
+        for advance in self.advances:
+            advance()
+        outputs = self.outputs
+        given = outputs.prepare()
         try:
             self.program.run()
         except KeyboardInterrupt:  # before any weight changed: this step was not made
@@ -74,6 +80,7 @@ class _Entry:
             self.epoch = state.epoch if self.holds() else None
         if tensors:
             self.give_back(tensors)
+        return outputs.give() if given is None else given
 
     def give_back(self, tensors):
         """Copies arguments that were updated in place back to the caller's tensors."""
@@ -85,7 +92,7 @@ class _Entry:
 class _Outputs:
     """What a Program returns: the caller gets views of the Program's own memory, which costs nothing.
 
-    Before a replay overwrites memory that the caller still holds, the caller's tensors move to memory of their own (`keep_held`).
+    Before a replay overwrites memory that the caller still holds, the caller's tensors move to memory of their own (`prepare`).
     """
 
     def __init__(self, program_, capture, value):
@@ -97,6 +104,9 @@ class _Outputs:
         self.shown = {id(x) for views in self.views for x in views}
         # References to a storage that nobody else holds: `own`, the Program's table, the views, and getrefcount's argument.
         self.idle = [3 + len(views) for views in self.views]
+        self.spare = [None] * len(self.own)  # small ones that the caller held, to be used again when nobody does
+        self.plain = self.flat is not None and all(id(x) in self.shown for x in self.flat)  # nothing has to be copied for the caller
+        self.single = value if self.plain and self.flat is not value else None
 
     def _note(self, x, first_uid):
         if not x.requires_grad and x._storage.uid >= first_uid:
@@ -108,15 +118,27 @@ class _Outputs:
                 self.views[at].append(x)
         return x
 
-    def keep_held(self):
-        for i in range(len(self.own)):
-            if sys.getrefcount(self.own[i]) > self.idle[i]:
+    def prepare(self):
+        """Before a replay. Returns what `give` would return after it, where that can be had now: views of what will be written."""
+        i = 0
+        for idle in self.idle:
+            if sys.getrefcount(self.own[i]) > idle:
                 self._move(i)
+            i += 1
+        if self.single is not None:
+            x = self.single
+            storage = x._storage
+            storage.device.watch(storage.handle)
+            return Tensor(storage, x.shape, x.dtype, x._offset, x._strides)
+        return self.give() if self.plain else None
 
     def _move(self, i):
         """The caller's tensors keep the Storage object with a copy in a new place; the Program gets another object for its place."""
         held = self.own[i]
-        fresh = Storage(held.device, held.nbytes, held.kind)
+        if self.spare[i] is not None and sys.getrefcount(self.spare[i]) == SPARE:
+            fresh = self.spare[i]
+        else:
+            fresh = Storage(held.device, held.nbytes, held.kind)
         held.device.copy(fresh.handle, held.handle, held.nbytes)
         held.handle, fresh.handle = fresh.handle, held.handle
         held.pins, fresh.pins = held.pins - 1, 1
@@ -125,6 +147,8 @@ class _Outputs:
         self.own[i] = self.program.storages[self.keys[i]] = fresh
         for view in self.views[i]:
             view._storage = fresh
+        if held.nbytes <= KEPT:
+            self.spare[i] = held
 
     def give(self):
         if self.flat is None:
@@ -158,14 +182,16 @@ class Compiled:
         self.__doc__ = function.__doc__
 
     def __call__(self, *args, **kwargs):
-        if program.capturing() or self.refused is not None:
+        if program._capture is not None or self.refused is not None:
             return self.function(*args, **kwargs)
-        tensors, around = [], self.around.key()
+        around = self.around.key()
         plain = not args and not kwargs
         if plain:
             key, entry = self.last
             if key is around and entry.epoch == state.epoch:  # nothing has changed: the usual step of a loop
-                return self._replayed(entry, tensors)
+                self.program = entry.program
+                return entry.replay(())
+        tensors = []
         key = (
             _signature(args, tensors) if args else (),
             _signature(tuple(sorted(kwargs.items())), tensors) if kwargs else (),
@@ -175,13 +201,9 @@ class Compiled:
             if entry.holds():
                 if plain:
                     self.last = around, entry
-                return self._replayed(entry, tensors)
+                self.program = entry.program
+                return entry.replay(tensors)
         return self._record(key, args, kwargs, tensors)
-
-    def _replayed(self, entry, tensors):
-        entry.replay(tensors)
-        self.program = entry.program
-        return entry.outputs.give()
 
     def _record(self, key, args, kwargs, tensors):
         inputs = []
@@ -273,44 +295,78 @@ class _Surroundings:
     def __init__(self, function):
         self.owner = getattr(function, "__self__", None)
         self.function = getattr(function, "__func__", function)
-        self._seen, self._key = [], (None, None, None)
+        self._code, self._names, self._guard_code = None, [], None
+        self._same, self._key = None, (None, None, None)  # _same(function): is everything the object that it was?
 
     def key(self):
         """Hashable; state.layout is its third item (Compiled._record looks). While everything is the object that it was, so is the key."""
+        try:
+            if self._key[2] == state.layout and self._same is not None and self._same(self.function):
+                return self._key
+        except NameError:  # a name has no value any more
+            pass
+        return self._look()
+
+    def _look(self):
         function = self.function
-        code = getattr(function, "__code__", None)
-        seen = [state.grad_enabled, state.device, code]
-        if code is not None:
-            seen.append(function.__defaults__)
-            names = function.__globals__
-            for name in _global_names(code):
-                seen.append(names.get(name, _ABSENT))
-            for cell in function.__closure__ or ():
-                try:
-                    seen.append(cell.cell_contents)
-                except ValueError:  # not assigned yet
-                    seen.append(_ABSENT)
-        if self._key[2] != state.layout or len(seen) != len(self._seen) or not all(map(operator.is_, seen, self._seen)):
-            self._seen = seen
-            self._key = (id(self.owner), id(function), state.layout, *map(_guard, seen))
+        code, defaults = getattr(function, "__code__", None), getattr(function, "__defaults__", None)
+        names, cells = getattr(function, "__globals__", {}), getattr(function, "__closure__", None) or ()
+        if code is not self._code:
+            self._code, self._names = code, _global_names(code)
+            self._guard_code = _guard_code(code, self._names)
+        fixed = state.grad_enabled, state.device, code, defaults
+        inner, outer = [_contents(cell) for cell in cells], [names.get(name, _ABSENT) for name in self._names]
+        self._key = (id(self.owner), id(function), state.layout, *map(_guard, (*fixed, *inner, *outer)))
+        self._same = None
+        if self._guard_code is not None:
+            outer = [getattr(builtins, n, _ABSENT) if x is _ABSENT else x for n, x in zip(self._names, outer)]
+            of = dict(zip(code.co_freevars, cells))
+            cells = tuple([of[name] for name in self._guard_code.co_freevars])
+            self._same = types.FunctionType(self._guard_code, names, "same", (state, *fixed, *inner, *outer), cells)
         return self._key
 
 
+def _guard_code(code, names):
+    """The code of a function that looks at what `code` sees by its own names, in its globals and cells: no call is as fast as a name.
+
+    None where that cannot be written, and for what has no code.
+    """
+    inner = code.co_freevars if code is not None else ()
+    every = [*inner, *names]
+    if code is None or len(set(every)) < len(every) or not all(n.isidentifier() and not n.startswith("_tg_") for n in every):
+        return None
+    fixed = "_tg_state.grad_enabled", "_tg_state.device", "_tg_function.__code__", "_tg_function.__defaults__"
+    was = ["_tg_%d" % i for i in range(len(fixed) + len(every))]
+    same = " and ".join("%s is %s" % pair for pair in zip((*fixed, *every), was))
+    source = "def outer(%s):\n def same(_tg_function, _tg_state, %s):\n  return %s" % (", ".join(inner), ", ".join(was), same)
+    outer = _code_in(builtins.compile(source, "<what %s sees>" % code.co_name, "exec"))
+    return _code_in(outer)
+
+
+def _code_in(code):
+    return next(constant for constant in code.co_consts if hasattr(constant, "co_names"))
+
+
+def _contents(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return _ABSENT
+
+
 _ABSENT = object()
-_names_of = {}
 
 
 def _global_names(code):
     """Names that a code object and the functions defined in it read from globals (co_names would hold those of attributes too)."""
-    found = _names_of.get(code)
-    if found is None:
-        import dis
+    if code is None:
+        return []
+    import dis
 
-        found = list({i.argval: None for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")})
-        for constant in code.co_consts:
-            if hasattr(constant, "co_names"):
-                found += [n for n in _global_names(constant) if n not in found]
-        _names_of[code] = found
+    found = list({i.argval: None for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")})
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            found += [n for n in _global_names(constant) if n not in found]
     return found
 
 

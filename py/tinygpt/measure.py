@@ -75,35 +75,37 @@ class StepBench:
     def time(self, steps):
         """{"ms": [per step], "replay_ms": [the device's share: its replay, and what is waited for it], "losses"}; the rest is Python's."""
         roll(self)
-        program = self.step.program
+        program, clock = self.step.program, time.perf_counter
         replay, push = program.run, self.push
-        spent = [0.0]
+        inside, starts, counts = [], [], []  # times at which the device's share begins and ends; of each step's start; how many until then
 
-        def timed(function):
-            def call(*arguments):
-                begun = time.perf_counter()
-                try:
-                    return function(*arguments)
-                finally:
-                    spent[-1] += (time.perf_counter() - begun) * 1e3
+        def timed_replay():
+            inside.append(clock())
+            replay()
+            inside.append(clock())
 
-            return call
+        def timed_push(loss):
+            inside.append(clock())
+            arrived = push(loss)
+            inside.append(clock())
+            return arrived
 
-        program.run = timed(replay)
+        program.run = timed_replay
         if self.device.waits:
-            self.push = timed(push)
-        starts = [time.perf_counter()]
+            self.push = timed_push
         try:
             for _ in range(steps):
+                starts.append(clock())
+                counts.append(len(inside))
                 self.advance()
-                starts.append(time.perf_counter())
-                spent.append(0.0)
+            starts.append(clock())
+            counts.append(len(inside))
         finally:
             program.run, self.push = replay, push
         self.losses += [loss for _, loss in self.readings.drain()]
         return {
             "ms": [(b - a) * 1e3 for a, b in zip(starts, starts[1:])],
-            "replay_ms": spent[:-1],
+            "replay_ms": [(sum(inside[a + 1 : b : 2]) - sum(inside[a:b:2])) * 1e3 for a, b in zip(counts, counts[1:])],
             "losses": self.losses,
             "planned_bytes": program.planned_bytes,
             "launches": len(program.launches),

@@ -5,11 +5,10 @@ number of parameters. What changes from step to step (learning rate, bias correc
 before the launch, and before each replay of a captured step.
 """
 
-import math
-import struct
 
 from . import kernels, program
 from .creation import empty, full
+from .devices.base import Words
 from .nn import Parameter
 from .ops import movement
 from .program import launch
@@ -249,11 +248,11 @@ class _Update:
 
     def __init__(self, optimizer, parts, hyper):
         self.optimizer, self.parts, self.hyper = optimizer, parts, hyper
-        self.pack = struct.Struct("<" + "i7f" * len(parts)).pack
+        self.words = Words("i7f" * len(parts))
 
     def advance(self):
         storage = self.hyper._storage
-        storage.device.upload(storage.handle, self.pack(*self.optimizer._advance(self.parts)))
+        storage.device.put(self.words, storage.handle, self.optimizer._advance(self.parts))
 
     def retreat(self):
         self.optimizer._retreat(self.parts)
@@ -291,7 +290,7 @@ class AdamW(Optimizer):
 
     def _words(self, group, step):
         beta1, beta2 = group["betas"]
-        return group["lr"], beta1, beta2, group["eps"], group["weight_decay"], 1.0 - beta1**step, math.sqrt(1.0 - beta2**step)
+        return group["lr"], beta1, beta2, group["eps"], group["weight_decay"], 1.0 - beta1**step, (1.0 - beta2**step) ** 0.5
 
     def _launch(self, arenas, gradient, hyper, norm, n, groups):
         p, m, v = arenas

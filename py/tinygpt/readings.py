@@ -22,11 +22,13 @@ class Readings:
 
     def push(self, values, payload=None):
         """Asks for `values` (a number, a tensor of one element, or a tuple of them). Returns [(payload, values)] that have arrived."""
-        several = isinstance(values, tuple)
+        several = type(values) is tuple
         if not self._waiting:
-            here = [_at_once(value) for value in (values if several else (values,))]
-            if None not in here:
-                return [(payload, tuple(here) if several else here[0])]
+            here = [_at_once(value) for value in values] if several else _at_once(values)
+            if not several and here is not None:
+                return [(payload, here)]
+            if several and None not in here:
+                return [(payload, tuple(here))]
         readings, kinds = [], []
         for value in values if several else (values,):
             kinds.append(value.dtype if isinstance(value, Tensor) else None)
@@ -60,9 +62,9 @@ class Readings:
 
 def _at_once(value):
     """The number, where nothing has to be waited for; None where something has."""
-    if not isinstance(value, Tensor):
+    if type(value) is not Tensor and not isinstance(value, Tensor):
         return value
-    return None if value._storage.device.waits or value.shape or program.capturing() else value.item()
+    return None if value.shape or value._storage.device.waits else value.item()
 
 
 def _ask(x):

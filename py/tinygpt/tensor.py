@@ -207,12 +207,11 @@ class Tensor:
 
     def item(self):
         """The single element as a Python number."""
-        if self.numel() != 1:
+        if self.shape and self.numel() != 1:
             raise RuntimeError("a Tensor with %d elements cannot be converted to a Python number" % self.numel())
         program.note_read(".item() was called")
         storage, kind = self._storage, self.dtype
-        raw = storage.device.download(storage.handle, kind.itemsize, self._offset * kind.itemsize)
-        (value,) = kind.unpack(raw)
+        value = storage.device.scalar(kind, storage.handle, self._offset * kind.itemsize)
         return bool(value) if kind is bool_ else value
 
     async def item_async(self):

@@ -45,7 +45,7 @@ export async function check(loadExtension, kernels, options) {
   const heap = new FakeHeap();
   ext.attach({ _module: heap });
   const COMMAND = 4096;
-  ext.bindCommand(heap.buffer(COMMAND, 65536));
+  ext.bindCommand(heap.buffer(COMMAND, 65536 + 4096));
   lines.push(`${ext.variant}: ${ext.build}, ${ext.threads} of ${ext.maxThreads} threads`);
 
   const write = (id, values) => {
@@ -80,6 +80,27 @@ export async function check(loadExtension, kernels, options) {
   heap.HEAPU8.fill(0, COMMAND, COMMAND + 4);
   ext.peek(x, 4);
   expect(heap.HEAPU8.slice(COMMAND, COMMAND + 4).join() === "1,2,3,4", "poke and peek");
+
+  // The queue: words given, words of the memory, and nothing twice. The watched number comes back with a replay, after the queue.
+  const queue = (entries) => {
+    const words = entries.flatMap(([to, from, n, ...data]) => [to % 2 ** 32, to / 2 ** 32, from % 2 ** 32, from / 2 ** 32, n, ...data]);
+    new Uint32Array(heap.memory.buffer, COMMAND + 65536 + 8).set([...words, 0, 0]);
+  };
+  expect(launch(fill, [x, 0, 100, { f: 1 }]) === 0, "fill");
+  queue([[x + 8, 0, 2, 0x40000000, 0x40400000], [x + 20, x + 8, 3]]);
+  ext.settle();
+  expect(floats(x, 9).join() === "1,1,2,3,1,2,3,1,1", "what was queued");
+  upload(x, new Float32Array(9));
+  ext.settle();
+  expect(floats(x, 9).every((v) => v === 0), "nothing is queued any more");
+  const filling = ext.alloc(48);
+  ext.poke(filling, write(fill, [x, 0, 2, { f: 5 }]));
+  new Uint32Array(heap.memory.buffer, COMMAND + 65536).set([(x + 4) % 2 ** 32, (x + 4) / 2 ** 32]);
+  queue([[x, 0, 3, 0x40000000, 0x40000000, 0x40000000]]);
+  expect(ext.replay(filling, 6) === 5 && floats(x, 4).join() === "5,5,2,0", "a replay comes after what is queued");
+  ext.poke(filling, write(99, [0]));
+  expect(ext.replay(filling, 3) === undefined && ext.status === 1, "a replay that fails");
+  ext.free(filling);
   ext.free(x);
 
   // One matmul, the same bits for every number of threads, right to 1e-4, as eager launch and as replay.

@@ -4,6 +4,8 @@ A handle is whatever the device's `alloc` returns; the rest of the package only 
 launch is `(handle, byte offset)` or None where it is absent.
 """
 
+import struct
+
 from .. import kernels
 
 # What helps where memory does not suffice.
@@ -46,9 +48,17 @@ class Device:
         """Copies `data` (bytes-like: little-endian float32, int32 or int8, as the handle's dtype) to the device."""
         raise NotImplementedError
 
+    def put(self, words, handle, values):
+        """As upload, of `values` that `words` (a Words) packs, to an allocation of its own size that is written again and again."""
+        self.upload(handle, words.pack(*values))
+
     def download(self, handle, nbytes, offset=0):
         """The reverse: bytes, in the same representation."""
         raise NotImplementedError
+
+    def scalar(self, kind, handle, offset=0):
+        """The number of dtype `kind` that lies there."""
+        return kind.unpack(self.download(handle, kind.itemsize, offset))[0]
 
     async def download_async(self, handle, nbytes, offset=0):
         """As download; where Python cannot wait for the device, this is the way to read."""
@@ -62,6 +72,9 @@ class Device:
         """Copies the first `nbytes` (a multiple of 4) of one allocation to another, in the order of launches."""
         n = nbytes // 4
         self.launch(kernels.copy, ((to, 0), (source, 0)), (1, 1, 1, 1, 1, 1, 1, n, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1))
+
+    def watch(self, handle):
+        """Says that the float32 at `handle` is likely to be read after the next replays (a loss): a device may have it at hand then."""
 
     def launch(self, kernel, buffers, params):
         """Runs one kernel of the contract now."""
@@ -81,6 +94,16 @@ class Device:
     def set_threads(self, n):
         """Uses n threads from now on where the device has threads; returns the number in use."""
         return self.threads
+
+
+class Words:
+    """A struct format of 4- and 8-byte values, for Device.put. size: of what it packs, in 4-byte words."""
+
+    def __init__(self, format):
+        packed = struct.Struct("<" + format)
+        self.pack, self.size = packed.pack, packed.size >> 2
+        queued = struct.Struct("<qqi%sq" % format)  # to, from, size, and where the next entry's `to` will be: see devices/wasm.py
+        self.queue, self.queue_bytes = queued.pack_into, queued.size
 
 
 class Reading:

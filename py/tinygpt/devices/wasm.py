@@ -1,16 +1,30 @@
 """The C++ extension as WebAssembly, through `app/bridges/wasm.js`: what a tab trains on.
 
+Small writes and copies wait in a queue that goes along with the next call, and one value comes back with each replay: after a step of
+training nothing that a call needs is in a cache, so that each kind of call costs more than all that Python does.
+
 The host (the page's worker, or the Node test host) loads the extension and registers it with Pyodide as the JavaScript module
 `tinygpt_extension` before this file is imported. Extension memory is separate from Pyodide's; this side holds addresses only.
 """
 
-from .cpu import COMMAND_BYTES, CpuDevice, size_text
+import struct
+
+from .base import Words
+from .cpu import BLOCK, COMMAND_BYTES, CpuDevice, size_text
+
+# Behind the launches in the command buffer: the address of the watched number, and then the queue (app/bridges/wasm.js).
+WATCHED, QUEUE, BUFFER_BYTES = COMMAND_BYTES, COMMAND_BYTES + 8, COMMAND_BYTES + 4096
+COPY = Words("")
+ADDRESS = struct.Struct("<q")
 
 
 class WasmDevice(CpuDevice):
     """extension: what `loadExtension` of the bridge gave. capacity: 4 GiB, or 16 GiB where the build has 64-bit addresses."""
 
     name = "wasm"
+    _at = QUEUE  # where the next entry of the queue goes
+    _watched = 0
+    _value = None  # the float32 that lies at _watched, where that is known
 
     def __init__(self, extension):
         super().__init__()
@@ -20,13 +34,14 @@ class WasmDevice(CpuDevice):
         self.build = str(extension.build)
         self.threads = int(extension.threads)
         self.capacity = int(extension.maxBytes)
-        self._command = bytearray(COMMAND_BYTES)
+        self._command = bytearray(BUFFER_BYTES)
         self.command = memoryview(self._command)
         extension.bindCommand(self._command)
         self._check_interrupt = pyodide_js.checkInterrupt
         # Bound once: looking a JavaScript attribute up costs more than the call.
-        self._alloc, self._free, self._run, self._replay = extension.alloc, extension.free, extension.run, extension.replay
-        self._poke, self._peek, self._failed_at, self._in_use = extension.poke, extension.peek, extension.failedAt, extension.inUse
+        self._alloc, self._free_now, self._in_use, self._failed_at = extension.alloc, extension.free, extension.inUse, extension.failedAt
+        self._settle_now, self._replay_now = extension.settle, extension.replay
+        self._run_now, self._poke_now, self._peek_now = extension.run, extension.poke, extension.peek
         self._take_blocks()
 
     def check_interrupt(self):
@@ -47,10 +62,78 @@ class WasmDevice(CpuDevice):
                 % (size_text(nbytes), self.name)
             )
 
+    def put(self, words, handle, values):
+        at = self._at
+        if at + words.queue_bytes > BUFFER_BYTES:
+            super().put(words, handle, values)
+            return
+        try:
+            words.queue(self._command, at, handle, 0, words.size, *values, 0)
+        except BaseException:  # a value does not fit its format: the queue ends here again
+            ADDRESS.pack_into(self._command, at, 0)
+            raise
+        self._at = at + words.queue_bytes - 8
+        self._value = None
+
+    def copy(self, to, source, nbytes):
+        at = self._at
+        if nbytes & 3 or nbytes > BLOCK or at + COPY.queue_bytes > BUFFER_BYTES:
+            super().copy(to, source, nbytes)
+            return
+        COPY.queue(self._command, at, to, source, nbytes >> 2, 0)
+        self._at = at + COPY.queue_bytes - 8
+        self._value = None
+
+    def watch(self, handle):
+        if handle != self._watched:
+            self._watched, self._value = handle, None
+            ADDRESS.pack_into(self._command, WATCHED, handle)
+
+    def scalar(self, kind, handle, offset=0):
+        if self._value is not None and handle + offset == self._watched and kind.is_floating_point:
+            return self._value
+        return super().scalar(kind, handle, offset)
+
+    # ---- the transport: everything in the order in which Python asked for it ----
+
+    def _settle(self):
+        self._value = None
+        if self._at != QUEUE:
+            self._at = QUEUE
+            self._settle_now()
+
+    def _replay(self, address, slots):
+        self._at = QUEUE
+        value = self._replay_now(address, slots)
+        if type(value) is float:
+            self._value = value
+            return 0
+        # JavaScript's whole numbers arrive as int, and so without the sign of a zero.
+        self._value = float(value) if value else None
+        return self.extension.status if value is None else 0
+
+    def _run(self, nbytes):
+        self._settle()
+        return self._run_now(nbytes)
+
+    def _poke(self, address, nbytes):
+        self._settle()
+        self._poke_now(address, nbytes)
+
+    def _peek(self, address, nbytes):
+        self._settle()
+        self._peek_now(address, nbytes)
+
+    def _free(self, address):
+        self._settle()  # before the memory is another's
+        self._free_now(address)
+
     def _upload(self, address, data):
+        self._settle()
         self.extension.upload(address, data)
 
     def _download(self, address, nbytes):
+        self._settle()
         return self.extension.download(address, nbytes).to_bytes()
 
 

@@ -5,23 +5,23 @@ function's replay rewrites, so a captured dropout draws new numbers at every ste
 """
 
 import contextlib
-import struct
 import weakref
 
 from .. import kernels, program
 from ..autograd import attach, wanted
 from ..creation import empty, like
+from ..devices.base import Words
 from ..tensor import Tensor, int32
 
 _all = weakref.WeakSet()  # every Generator
-_pack_place = struct.Struct("<QQ").pack
+_PLACE = Words("QQ")
 
 
 class Generator:
     """A place in a random stream. seed: any int (its low 64 bits count). offset: blocks drawn so far."""
 
     def __init__(self, seed=42):
-        self._rng = {}  # device name -> rng tensor
+        self._rng, self._places = {}, []  # device name -> rng tensor; their storages
         _all.add(self)
         self._capture = None
         self.manual_seed(seed)
@@ -70,6 +70,7 @@ class Generator:
         rng = self._rng.get(device.name)
         if rng is None:
             rng = self._rng[device.name] = empty(4, dtype=int32, device=device)
+            self._places.append(rng._storage)
             self._write()
         capture = program.active_capture()
         if capture is not None and self._capture is not capture:
@@ -86,10 +87,9 @@ class Generator:
         return rng, relative
 
     def _write(self):
-        place = _pack_place(self.seed, self._base)
-        for rng in self._rng.values():
-            storage = rng._storage
-            storage.device.upload(storage.handle, place)
+        place = self.seed, self._base
+        for storage in self._places:
+            storage.device.put(_PLACE, storage.handle, place)
 
 
 class _Taken:
@@ -112,6 +112,7 @@ def forget(device):
     """Drops what generators keep on a device that is left, or that was lost; their places in their streams stay."""
     for generator in _all:
         generator._rng.pop(device.name, None)
+        generator._places = [rng._storage for rng in generator._rng.values()]
 
 
 default_generator = Generator()
