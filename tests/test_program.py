@@ -132,6 +132,42 @@ def test_a_changed_global_captures_again():
     FACTOR = 2.0
 
 
+class Factor:
+    def __init__(self, value):
+        self.value = value
+
+
+def test_an_object_in_the_place_of_one_that_is_gone_captures_again():
+    """The next object often gets the id of the last one. What it holds is another matter."""
+    x, factor = tinygpt.ones(1), None
+    closed = tinygpt.compile(lambda: x * factor.value)
+    given = tinygpt.compile(lambda factor: x * factor.value)
+    for i in range(200):
+        factor = None
+        factor = Factor(float(i))
+        assert closed().item() == i
+        assert given(Factor(float(i))).item() == i
+
+
+def test_a_name_without_a_value_is_looked_at_again():
+    """As functions do: a branch may name what is not there yet, and what it names may go."""
+    space = {"x": tinygpt.ones(1), "late": False}
+    exec("def f():\n return x * factor if late else x + len([x])", space)
+    f = tinygpt.compile(space["f"])
+    assert f().item() == f().item() == 2.0 and f.captures == 1
+    space.update(late=True, factor=3.0)
+    assert f().item() == f().item() == 3.0 and f.captures == 2
+    space["factor"] = 4.0
+    assert f().item() == 4.0
+    del space["factor"]
+    with pytest.raises(NameError, match="factor"):
+        f()
+    space.update(late=False, len=lambda items: 5)
+    assert f().item() == 6.0
+    space["f"].__code__ = (lambda: x - 1.0).__code__  # noqa: F821
+    assert f().item() == 0.0
+
+
 def test_a_global_with_the_name_of_an_attribute_is_not_looked_at():
     global shape
     triple = tinygpt.compile(lambda x: x * 3.0 if len(x.shape) == 1 else x)

@@ -27,7 +27,8 @@ SPARE = 2  # references to a spare Storage that nobody else holds: the list, and
 class _Entry:
     """One Program of a compiled function with its guards and its inputs and outputs."""
 
-    def __init__(self, program, capture, inputs, outputs):
+    def __init__(self, program, capture, inputs, outputs, held):
+        self.held = held  # what the key names by id: while the entry is there, no other object can get that id
         self.program, self.inputs, self.outputs = program, inputs, _Outputs(program, capture, outputs)
         self.hooks, self.advances = capture.hooks, [hook.advance for hook in capture.hooks]
         self.modules = list(capture.modules.values())
@@ -207,6 +208,7 @@ class Compiled:
 
     def _record(self, key, args, kwargs, tensors):
         inputs = []
+        held = self.around.seen, _map(args, _if_leaf), _map(kwargs, _if_leaf)
         # A recording of before the parameters moved can never run again; what it holds may be much, and on a device that is gone.
         for stale in [k for k in self.entries if k[2][2] != state.layout]:
             del self.entries[stale]
@@ -233,7 +235,7 @@ class Compiled:
         outputs = _detached(outputs)
         self.program = Program(capture, self.optimize)
         kept = self.entries.setdefault(key, [])
-        entry = _Entry(self.program, capture, inputs, outputs)
+        entry = _Entry(self.program, capture, inputs, outputs, held)
         kept.append(entry)
         entry.give_back(tensors)
         if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
@@ -296,7 +298,8 @@ class _Surroundings:
         self.owner = getattr(function, "__self__", None)
         self.function = getattr(function, "__func__", function)
         self._code, self._names, self._guard_code = None, [], None
-        self._same, self._key = None, (None, None, None)  # _same(function): is everything the object that it was?
+        self.seen, self._key = (), (None, None, None)
+        self._same = None  # of (function): is everything the object that it was?
 
     def key(self):
         """Hashable; state.layout is its third item (Compiled._record looks). While everything is the object that it was, so is the key."""
@@ -316,7 +319,8 @@ class _Surroundings:
             self._guard_code = _guard_code(code, self._names)
         fixed = state.grad_enabled, state.device, code, defaults
         inner, outer = [_contents(cell) for cell in cells], [names.get(name, _ABSENT) for name in self._names]
-        self._key = (id(self.owner), id(function), state.layout, *map(_guard, (*fixed, *inner, *outer)))
+        self.seen = *fixed, *inner, *outer
+        self._key = (id(self.owner), id(function), state.layout, *map(_guard, self.seen))
         self._same = None
         if self._guard_code is not None:
             outer = [getattr(builtins, n, _ABSENT) if x is _ABSENT else x for n, x in zip(self._names, outer)]
@@ -380,6 +384,10 @@ def _map(value, change):
     if isinstance(value, dict):
         return {k: _map(v, change) for k, v in value.items()}
     return value
+
+
+def _if_leaf(x):
+    return x if x.requires_grad else None
 
 
 def _private(value, inputs):
