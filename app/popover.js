@@ -8,7 +8,7 @@ export function popover(button, tag, className) {
   button.popoverTargetElement = node;
   node.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;
-    node.style.display = "block";
+    Object.assign(node.style, { display: "block", left: "0" }); // where nothing makes it narrower
     const at = button.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = node;
     const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
     Object.assign(node.style, {

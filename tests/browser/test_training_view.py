@@ -130,14 +130,16 @@ def test_each_number_explains_itself_in_place(tab):
     assert abs(at["x"] - under["x"]) < 9 and 0 <= at["y"] - under["y"] - under["height"] < 12, "beside what it explains"
     tab.page.keyboard.press("Escape")
     assert text.count() == 0 and buttons.first.evaluate("node => node === document.activeElement")
-    gap = buttons.first.evaluate("""node => {
+    gap, width, room = buttons.last.evaluate("""node => {
         const open = node.popoverTargetElement;
         node.click(); // and nothing later: a frame could be drawn now
-        const gap = open.getBoundingClientRect().top - node.getBoundingClientRect().bottom;
+        const at = open.getBoundingClientRect();
+        const found = [at.top - node.getBoundingClientRect().bottom, at.width, innerWidth - at.right];
         open.hidePopover();
-        return gap;
+        return found;
     }""")
     assert 0 <= gap < 12, "never seen in another place first"
+    assert width > 300 and room >= 8, "not pressed against the edge of the window"
     tab.page.locator("#facts button.what", has_text="planned").click()
     assert "memory" in text.inner_text()
     tab.page.keyboard.press("Escape")
