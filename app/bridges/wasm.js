@@ -10,7 +10,7 @@ import { pairsVectors } from "./probe.js";
 
 const COMMAND_BYTES = 65536; // of launches, at the head of Python's command buffer; behind them, in words of 32 bits:
 const WATCHED = COMMAND_BYTES >>> 2; // the address (two words) of a float32, or 0: see replay
-const QUEUE = WATCHED + 2; // what replay and settle do first: see #settle
+const QUEUE = WATCHED + 2; // see settle
 const BUFFER_BYTES = COMMAND_BYTES + 4096;
 const MAX_THREADS = 16;
 const PIECE = 2 ** 30; // bytes copied out at a time: engines refuse single copies of more than 2 GiB
@@ -65,11 +65,13 @@ export async function loadExtension({ variant, threads, base, wasmBinary } = {})
   return new Extension(module, variant, threads ?? maxThreads, maxThreads);
 }
 
+// An address of 64 bits, which Python wrote at word `i`, in words.
+const placeAt = (python, i) => (python[i + 1] * 2 ** 32 + (python[i] >>> 0)) / 4;
+
 class Extension {
   #module;
   #memory;
-  #words; // the command area, 32 bits each; renewed when the memory has grown
-  #all; // the whole memory so
+  #words; // the memory, 32 bits each; renewed when it has grown
   #floats;
   #buffer = null; // the memory's buffer that they show
   #python = null; // Pyodide's Emscripten module: its HEAPU8 and HEAP32 change when its memory grows, so they are read at each use
@@ -96,8 +98,7 @@ class Extension {
   #refresh() {
     if (this.#buffer === this.#memory.buffer) return;
     this.#buffer = this.#memory.buffer;
-    this.#words = new Int32Array(this.#buffer, this.commands, COMMAND_BYTES / 4);
-    this.#all = new Int32Array(this.#buffer);
+    this.#words = new Int32Array(this.#buffer);
     this.#floats = new Float32Array(this.#buffer);
   }
 
@@ -129,16 +130,15 @@ class Extension {
     this.#commandInPython = view.data.byteOffset;
   }
 
-  // Does what is queued, entries of {to, from, words} with the words behind it where from is 0, until one goes to 0. Addresses have two words.
+  /** Does what is queued: entries of {to, from, words}, with the words behind it where from is 0, until one goes to 0. */
   settle() {
     this.#refresh();
-    const python = this.#python.HEAP32, all = this.#all, start = (this.#commandInPython >>> 2) + QUEUE;
-    const place = (i) => (python[i + 1] * 2 ** 32 + (python[i] >>> 0)) / 4;
+    const python = this.#python.HEAP32, words = this.#words, start = (this.#commandInPython >>> 2) + QUEUE;
     let at = start;
-    for (let to; (to = place(at)); ) {
-      const from = place(at + 2), n = python[at + 4];
+    for (let to; (to = placeAt(python, at)); ) {
+      const from = placeAt(python, at + 2), n = python[at + 4];
       at += 5;
-      for (let i = 0; i < n; i++) all[to + i] = from ? all[from + i] : python[at++];
+      for (let i = 0; i < n; i++) words[to + i] = from ? words[from + i] : python[at++];
     }
     python[start] = python[start + 1] = 0;
   }
@@ -169,8 +169,8 @@ class Extension {
   run(nbytes) {
     this.#refresh();
     const from = this.#python.HEAP32, to = this.#words;
-    let source = this.#commandInPython >>> 2, target = 0;
-    for (const end = nbytes >>> 2; target < end; ) to[target++] = from[source++];
+    let source = this.#commandInPython >>> 2, target = this.commands / 4;
+    for (const end = target + nbytes / 4; target < end; ) to[target++] = from[source++];
     return this.#module._tg_run_js(this.commands, nbytes >>> 3);
   }
 
@@ -179,8 +179,7 @@ class Extension {
     this.settle();
     if ((this.status = this.#module._tg_run_js(address, slots))) return;
     this.#refresh(); // the launches may have made the memory grow
-    const python = this.#python.HEAP32, watched = (this.#commandInPython >>> 2) + WATCHED;
-    return this.#floats[(python[watched + 1] * 2 ** 32 + (python[watched] >>> 0)) / 4];
+    return this.#floats[placeAt(this.#python.HEAP32, (this.#commandInPython >>> 2) + WATCHED)];
   }
 
   /** Copies the first `nbytes` of Python's command buffer to `address`. */

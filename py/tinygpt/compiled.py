@@ -30,7 +30,8 @@ class _Entry:
     def __init__(self, program, capture, inputs, outputs, held):
         self.held = held  # what the key names by id: while the entry is there, no other object can get that id
         self.program, self.inputs, self.outputs = program, inputs, _Outputs(program, capture, outputs)
-        self.hooks, self.advances = capture.hooks, [hook.advance for hook in capture.hooks]
+        self.hooks = capture.hooks
+        self.advances = [hook.advance for hook in self.hooks]  # bound once: a cold look-up in each replay costs more than the list
         self.modules = list(capture.modules.values())
         read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
         written = {

@@ -5,7 +5,6 @@ number of parameters. What changes from step to step (learning rate, bias correc
 before the launch, and before each replay of a captured step.
 """
 
-
 from . import kernels, program
 from .creation import empty, full
 from .devices.base import Words

@@ -22,13 +22,15 @@ class Readings:
 
     def push(self, values, payload=None):
         """Asks for `values` (a number, a tensor of one element, or a tuple of them). Returns [(payload, values)] that have arrived."""
-        several = type(values) is tuple
-        if not self._waiting:
-            here = [_at_once(value) for value in values] if several else _at_once(values)
-            if not several and here is not None:
+        several = isinstance(values, tuple)
+        if not self._waiting and several:
+            here = tuple([_at_once(value) for value in values])
+            if None not in here:
                 return [(payload, here)]
-            if several and None not in here:
-                return [(payload, tuple(here))]
+        elif not self._waiting:
+            here = _at_once(values)
+            if here is not None:
+                return [(payload, here)]
         readings, kinds = [], []
         for value in values if several else (values,):
             kinds.append(value.dtype if isinstance(value, Tensor) else None)
@@ -62,7 +64,7 @@ class Readings:
 
 def _at_once(value):
     """The number, where nothing has to be waited for; None where something has."""
-    if type(value) is not Tensor and not isinstance(value, Tensor):
+    if not isinstance(value, Tensor):
         return value
     return None if value.shape or value._storage.device.waits else value.item()
 
