@@ -1,7 +1,9 @@
-"""The same batches as in the tab: windows cut at Philox 4x32-10 random numbers (Salmon et al. 2011), in NumPy.
+"""The same batches as in the tab: windows cut at Philox 4x32-10 random numbers (Salmon et al.
+2011), in NumPy.
 
-Comes in: a token buffer and a place in a random stream (seed, blocks drawn). Goes out: (x, y) int64 [B, T]. The rule is the kernels'
-`batch_windows` and the streams are `tinygpt.data.Dataset`'s, so a seed gives the same training and validation windows there and here.
+Comes in: a token buffer and a place in a random stream (seed, blocks drawn). Goes out: (x, y) int64
+[B, T]. The rule is the kernels' `batch_windows` and the streams are `tinygpt.data.Dataset`'s, so a
+seed gives the same training and validation windows there and here.
 """
 
 import numpy as np
@@ -16,7 +18,9 @@ HIGH_BITS = np.uint64(32)
 
 
 def philox(seed, counter, blocks):
-    """uint64 [blocks, 4], each below 2^32: block j has the counter (counter + j) in words 0 and 1, 0 in 2 and 3, the seed as key."""
+    """uint64 [blocks, 4], each below 2^32: block j has the counter (counter + j) in words 0 and 1,
+    0 in 2 and 3, the seed as key.
+    """
     at = np.uint64(counter & (2**64 - 1)) + np.arange(blocks, dtype=np.uint64)
     c0, c1 = at & LOW, at >> HIGH_BITS
     c2, c3 = np.zeros_like(at), np.zeros_like(at)
@@ -34,7 +38,9 @@ def uniform(seed, counter):
 
 
 def windows(seed, offset, batch_size, context, low, high):
-    """Where `batch_size` windows start: ints in [low, high - context). offset: blocks drawn before; ceil(B / 4) are drawn here."""
+    """Where `batch_size` windows start: ints in [low, high - context). offset: blocks drawn before;
+    ceil(B / 4) are drawn here.
+    """
     words = philox(seed, offset, -(-batch_size // 4)).reshape(-1)[:batch_size]
     return [int(start) for start in np.uint64(low) + (words * np.uint64(high - low - context) >> HIGH_BITS)]
 
@@ -42,8 +48,8 @@ def windows(seed, offset, batch_size, context, low, high):
 class Batches:
     """Training and validation batches of one text, each split from its own random stream.
 
-    tokens: ids of the corpus (bytes are their own ids). rank, world: of every batch this process takes its share, the rows
-    [rank * B / world, (rank + 1) * B / world).
+    tokens: ids of the corpus (bytes are their own ids). rank, world: of every batch this process
+    takes its share, the rows [rank * B / world, (rank + 1) * B / world).
     """
 
     def __init__(self, tokens, context, seed, device="cpu", rank=0, world=1):
@@ -55,9 +61,13 @@ class Batches:
         self.streams = {name: {"seed": value & (2**64 - 1), "offset": 0} for name, value in seeds.items()}
 
     def batch(self, batch_size, split="train"):
-        """(x, y) int64 [batch_size / world, context]. ValueError where the batch cannot be shared out evenly."""
+        """(x, y) int64 [batch_size / world, context]. ValueError where the batch cannot be shared
+        out evenly.
+        """
         if batch_size % self.world:
-            raise ValueError("a batch of %d cannot be shared by %d processes; choose a multiple" % (batch_size, self.world))
+            raise ValueError(
+                "a batch of %d cannot be shared by %d processes; choose a multiple" % (batch_size, self.world)
+            )
         stream, (low, high) = self.streams[SPLITS[split]], self.splits[SPLITS[split]]
         starts = windows(stream["seed"], stream["offset"], batch_size, self.context, low, high)
         stream["offset"] += -(-batch_size // 4)

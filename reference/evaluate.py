@@ -1,6 +1,7 @@
-"""The loss of a checkpoint on the whole validation split of a text, in PyTorch: what tinygpt.evaluation.held_out_loss measures in the tab.
+"""The loss of a checkpoint on the whole validation split of a text, in PyTorch: what
+tinygpt.training.evaluation.held_out_loss measures in the tab.
 
-    python3 -m reference.evaluate --checkpoint run.tinygpt [--corpus shakespeare]
+python3 -m reference.evaluate --checkpoint run.tinygpt [--corpus shakespeare]
 """
 
 import argparse
@@ -11,14 +12,16 @@ from torch.nn import functional as F
 
 from tinygpt.data import check_split, find_corpus
 
-from .sample import load_model
+from .checkpoint import load_model
 
 BATCH = 16
 
 
 @torch.no_grad()
 def held_out_loss(model, tokens, context):
-    """The mean cross-entropy, in nats per token, over the last tenth of `tokens` (ids): windows of `context`, one after the other."""
+    """The mean cross-entropy, in nats per token, over the last tenth of `tokens` (ids): windows of
+    `context`, one after the other.
+    """
     low, high = check_split(len(tokens), context)["validation"]
     windows = (high - low - 1) // context
     ids = torch.tensor(tokens[low : low + windows * context + 1])
@@ -37,7 +40,9 @@ def measure(path, corpus="shakespeare", say=print):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python3 -m reference.evaluate", description="The loss on the whole validation split.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m reference.evaluate", description="The loss on the whole validation split."
+    )
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--corpus", default="shakespeare")
     options = parser.parse_args(argv)

@@ -1,8 +1,10 @@
-"""The GPT of py/tinygpt/model.py in PyTorch: the same names, layouts, options and initial distribution.
+"""The GPT of py/tinygpt/model.py in PyTorch: the same names, layouts, options and initial
+distribution.
 
     ids [B, T] -> token (+ position) embeddings [B, T, C] -> blocks -> norm -> logits [B, T, V]
 
-It is the yardstick that the kernels are measured against, so it uses PyTorch's own operations and nothing else.
+It is the yardstick that the kernels are measured against, so it uses PyTorch's own operations and
+nothing else.
 """
 
 import math
@@ -17,11 +19,17 @@ ROTARY_BASE = 10000.0
 
 
 def norm(config):
-    return nn.RMSNorm(config.d_model, eps=EPS) if config.norm == "rms" else nn.LayerNorm(config.d_model, eps=EPS, bias=config.bias)
+    return (
+        nn.RMSNorm(config.d_model, eps=EPS)
+        if config.norm == "rms"
+        else nn.LayerNorm(config.d_model, eps=EPS, bias=config.bias)
+    )
 
 
 def rotary(x, position=0):
-    """Rotates pairs (d, d + D/2) of x [B, H, T, D] by (t + position) * base^(-2d/D) (Su et al. 2021); angles in float64."""
+    """Rotates pairs (d, d + D/2) of x [B, H, T, D] by (t + position) * base^(-2d/D) (Su et al.
+    2021); angles in float64.
+    """
     T, half = x.shape[-2], x.shape[-1] // 2
     frequency = ROTARY_BASE ** (-2.0 * torch.arange(half, dtype=torch.float64, device=x.device) / x.shape[-1])
     angle = (torch.arange(T, dtype=torch.float64, device=x.device) + position)[:, None] * frequency
@@ -82,7 +90,8 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The model of a ModelConfig. `model(ids)` gives logits, `model(ids, targets)` (logits, loss)."""
+    """The model of a ModelConfig. `model(ids)` gives logits, `model(ids, targets)` (logits,
+    loss)."""
 
     def __init__(self, config):
         super().__init__()
@@ -99,7 +108,8 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def init_weights(self):
-        """Normal 0.02; projections onto the residual stream scaled by 1/sqrt(2 x layers); biases 0."""
+        """Normal 0.02; projections onto the residual stream scaled by 1/sqrt(2 x layers); biases
+        0."""
         residual_std = 0.02 / math.sqrt(2 * self.config.layers)
         for name, p in self.named_parameters():
             if p.ndim >= 2:
@@ -108,7 +118,9 @@ class GPT(nn.Module):
                 p.zero_()
 
     def forward(self, ids, targets=None):
-        """ids int64 [B, T] -> logits [B, T, V]; with targets [B, T] -> (logits, mean cross-entropy in nats)."""
+        """ids int64 [B, T] -> logits [B, T, V]; with targets [B, T] -> (logits, mean cross-entropy
+        in nats).
+        """
         T = ids.shape[1]
         if self.config.context < T:
             raise ValueError("cannot run %d tokens through a model with a context of %d" % (T, self.config.context))

@@ -1,8 +1,10 @@
-"""Text from a `.tinygpt` checkpoint in PyTorch: the same rule for choosing a token as the kernel `sample`, and the same random stream.
+"""Text from a `.tinygpt` checkpoint in PyTorch: the same rule for choosing a token as the kernel
+`sample`, and the same random stream.
 
     python3 -m reference.sample --checkpoint run.tinygpt --prompt "ROMEO:" --tokens 200
 
-There is no key/value cache here: every token runs the whole context, which is the plain meaning that the cached decoder is held to.
+There is no key/value cache here: every token runs the whole context, which is the plain meaning
+that the cached decoder is held to.
 """
 
 import argparse
@@ -11,15 +13,17 @@ import sys
 import torch
 
 from tinygpt.config import TrainConfig
-from tinygpt.tokenizer import ByteTokenizer, StreamDecoder
+from tinygpt.tokenizer import StreamDecoder
 
-from . import checkpoint
+from . import lora
 from .batches import uniform
-from .model import GPT
+from .checkpoint import load_model
 
 
 def choose(logits, temperature, top_k, top_p, u):
-    """One token id from logits [V]; u in [0, 1) is the draw. The rule, word by word, is in py/tinygpt/kernels.py, `sample`."""
+    """One token id from logits [V]; u in [0, 1) is the draw. The rule, word by word, is in
+    py/tinygpt/kernels.py, `sample`.
+    """
     if temperature == 0:
         return int(logits.argmax())
     z = logits.double() / temperature
@@ -39,7 +43,9 @@ def choose(logits, temperature, top_k, top_p, u):
 
 @torch.no_grad()
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0, seed=42):
-    """Yields token ids that continue `prompt` (a non-empty sequence of ids). When the context is full its last half is kept."""
+    """Yields token ids that continue `prompt` (a non-empty sequence of ids). When the context is
+    full its last half is kept.
+    """
     if not len(prompt):
         raise ValueError("the prompt is empty; give at least one token, a newline for instance")
     training, device, context = model.training, model.tok_emb.weight.device, model.config.context
@@ -57,27 +63,18 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=0, top_p=1.0,
         model.train(training)
 
 
-def load_model(path, device="cpu"):
-    """(model in eval mode, tokenizer) of a checkpoint."""
-    saved = checkpoint.load(path)
-    model = GPT(saved.model_config)
-    checkpoint.load_into(saved, model)
-    tokenizer = saved.tokenizer or ByteTokenizer()
-    if tokenizer.vocab_size != saved.model_config.vocab_size:
-        raise checkpoint.CheckpointError(
-            "the checkpoint names no tokenizer, and its vocabulary of %d is not bytes" % saved.model_config.vocab_size
-        )
-    return model.to(device).eval(), tokenizer
-
-
 def arguments():
     defaults = TrainConfig()
-    parser = argparse.ArgumentParser(prog="python3 -m reference.sample", description="Generate text from a .tinygpt checkpoint.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m reference.sample", description="Generate text from a .tinygpt checkpoint."
+    )
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--lora", help="adapters to merge into the weights first (reference.lora)")
     parser.add_argument("--prompt", default="\n")
     parser.add_argument("--tokens", type=int, default=defaults.sample_tokens)
-    parser.add_argument("--temperature", type=float, default=defaults.temperature, help="0 takes the most probable token")
+    parser.add_argument(
+        "--temperature", type=float, default=defaults.temperature, help="0 takes the most probable token"
+    )
     parser.add_argument("--top-k", type=int, default=defaults.top_k, help="0: off")
     parser.add_argument("--top-p", type=float, default=defaults.top_p, help="1: off")
     parser.add_argument("--seed", type=int, default=defaults.seed)
@@ -90,14 +87,14 @@ def main(argv=None):
     try:
         model, tokenizer = load_model(options.checkpoint, options.device)
         if options.lora:
-            from . import lora
-
             lora.load(options.lora, model)
             lora.merge(model)
         prompt = tokenizer.encode(options.prompt)
         decoder = StreamDecoder(tokenizer)
         sys.stdout.write(options.prompt)
-        for token in generate(model, prompt, options.tokens, options.temperature, options.top_k, options.top_p, options.seed):
+        for token in generate(
+            model, prompt, options.tokens, options.temperature, options.top_k, options.top_p, options.seed
+        ):
             sys.stdout.write(decoder.push(token))
             sys.stdout.flush()
         sys.stdout.write(decoder.flush() + "\n")

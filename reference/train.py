@@ -1,11 +1,15 @@
-"""Trains the GPT in PyTorch, from the same settings, on the same batches and into the same `.tinygpt` files as the tab.
+"""Trains the GPT in PyTorch, from the same settings, on the same batches and into the same
+`.tinygpt` files as the tab.
 
     python3 -m reference.train --preset small --steps 100 --save run.tinygpt
-    torchrun --nproc-per-node 2 -m reference.train --preset large --save run.tinygpt      (data parallel: gloo on CPUs, nccl on GPUs)
+    torchrun --nproc-per-node 2 -m reference.train --preset large --save run.tinygpt
     python3 -m reference.train --resume run.tinygpt --steps 2000 --save run.tinygpt
 
-Every default comes from py/tinygpt/config.py, or from the checkpoint that is resumed. The batch size is that of all processes together, so
-the number of processes does not change what is learnt. Dropout draws from PyTorch's own random stream, everything else is the tab's.
+torchrun trains data parallel: gloo on CPUs, nccl on GPUs.
+
+Every default comes from py/tinygpt/config.py, or from the checkpoint that is resumed. The batch
+size is that of all processes together, so the number of processes does not change what is learnt.
+Dropout draws from PyTorch's own random stream, everything else is the tab's.
 """
 
 import argparse
@@ -36,17 +40,21 @@ class TrainingError(RuntimeError):
     """The run cannot go on; the sentence says why."""
 
 
-# ---- settings ----------------------------------------------------------------------------------------
+# ---- settings ----------------------------------------------------------------------------------
 
 
 def arguments(model_config=None, train_config=None):
-    """The parser: one option for every field of ModelConfig and TrainConfig, with these configs' values as defaults."""
+    """The parser: one option for every field of ModelConfig and TrainConfig, with these configs'
+    values as defaults.
+    """
     preset = PRESETS[PRESET]
     parser = argparse.ArgumentParser(prog="python3 -m reference.train", description="Train the GPT in PyTorch.")
     parser.add_argument("--preset", choices=PRESETS, default=PRESET, help="model shape and batch size")
     parser.add_argument("--resume", metavar="FILE", help="go on from this .tinygpt; its settings are the defaults")
     parser.add_argument("--save", metavar="FILE", help="write the .tinygpt here at the end, and when interrupted")
-    parser.add_argument("--save-interval", type=int, default=0, metavar="STEPS", help="and every so many steps (0: not)")
+    parser.add_argument(
+        "--save-interval", type=int, default=0, metavar="STEPS", help="and every so many steps (0: not)"
+    )
     parser.add_argument("--tokenizer", choices=("bytes", "chars"), default="bytes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its own choice)")
@@ -60,17 +68,23 @@ def arguments(model_config=None, train_config=None):
                 group.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
             else:
                 choices = SCHEDULES if f.name == "schedule" else CHOICES.get(f.name)
-                group.add_argument(name, type=type(default), default=default, choices=choices, help="default %(default)s")
+                group.add_argument(
+                    name, type=type(default), default=default, choices=choices, help="default %(default)s"
+                )
     return parser
 
 
 def configs(options):
     """(ModelConfig, TrainConfig) from parsed options."""
-    return tuple(kind(**{f.name: getattr(options, f.name) for f in fields(kind)}) for kind in (ModelConfig, TrainConfig))
+    return tuple(
+        kind(**{f.name: getattr(options, f.name) for f in fields(kind)}) for kind in (ModelConfig, TrainConfig)
+    )
 
 
 def parse(argv):
-    """(options, the resumed Checkpoint or None). Defaults: those of --preset, or of the checkpoint of --resume."""
+    """(options, the resumed Checkpoint or None). Defaults: those of --preset, or of the checkpoint
+    of --resume.
+    """
     first, _ = arguments().parse_known_args(argv)
     resumed = checkpoint.load(first.resume) if first.resume else None
     if resumed is None:
@@ -85,14 +99,18 @@ def parse(argv):
 
 
 def choose_tokenizer(options, corpus, resumed):
-    """The checkpoint's tokenizer, or a new one of the kind asked for. ValueError where settings contradict each other."""
+    """The checkpoint's tokenizer, or a new one of the kind asked for. ValueError where settings
+    contradict each other.
+    """
     if resumed is not None and resumed.tokenizer is not None:
         tokenizer = resumed.tokenizer
         if options.tokenizer != tokenizer.kind:
-            raise ValueError("the checkpoint's tokenizer is %s, not %s; leave --tokenizer out" % (tokenizer.kind, options.tokenizer))
+            raise ValueError(
+                "the checkpoint's tokenizer is %s, not %s; leave --tokenizer out" % (tokenizer.kind, options.tokenizer)
+            )
     else:
         tokenizer = CharTokenizer(corpus.text) if options.tokenizer == "chars" else ByteTokenizer()
-    if options.vocab_size not in (ModelConfig.vocab_size, tokenizer.vocab_size):
+    if options.vocab_size not in (ModelConfig().vocab_size, tokenizer.vocab_size):
         raise ValueError(
             "--vocab-size is %d, but the %s tokenizer has %d tokens; leave it out"
             % (options.vocab_size, tokenizer.kind, tokenizer.vocab_size)
@@ -100,7 +118,7 @@ def choose_tokenizer(options, corpus, resumed):
     return tokenizer
 
 
-# ---- processes ---------------------------------------------------------------------------------------
+# ---- processes ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,7 @@ def join(device):
     return Group(dist.get_rank(), dist.get_world_size(), device)
 
 
-# ---- training ----------------------------------------------------------------------------------------
+# ---- training ----------------------------------------------------------------------------------
 
 
 class Trainer:
@@ -144,19 +162,28 @@ class Trainer:
     def __init__(self, model_config, config, corpus, tokenizer, group=None, resumed=None):
         self.config, self.group, self.tokenizer, self.corpus = config, group or Group(), tokenizer, corpus.name
         tokens = tokenizer.encode(corpus.text)
-        self.batches = Batches(tokens, model_config.context, config.seed, self.group.device, self.group.rank, self.group.world)
+        self.batches = Batches(
+            tokens, model_config.context, config.seed, self.group.device, self.group.rank, self.group.world
+        )
         torch.manual_seed(config.seed)
         self.model = GPT(model_config).to(self.group.device)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps
+            self.model.parameter_groups(config.weight_decay),
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            eps=config.eps,
         )
         self.step, self.history, self.random = 0, [], {"seed": config.seed & (2**64 - 1), "offset": 0}
         if resumed is not None:
             self._resume(resumed)
-        torch.manual_seed(config.seed + 1_000_003 * self.step + self.group.rank)  # dropout: its own numbers in every process
+        torch.manual_seed(
+            config.seed + 1_000_003 * self.step + self.group.rank
+        )  # dropout: its own numbers in every process
         self.parallel = self.model
         if self.group.world > 1:
-            self.parallel = DistributedDataParallel(self.model, device_ids=[self.group.device] if "cuda" in self.group.device else None)
+            self.parallel = DistributedDataParallel(
+                self.model, device_ids=[self.group.device] if "cuda" in self.group.device else None
+            )
 
     def _resume(self, saved):
         checkpoint.load_into(saved, self.model, self.optimizer if saved.optimizer else None)
@@ -166,10 +193,14 @@ class Trainer:
         if saved.data and {"train", "validation"} <= set(saved.data):
             self.batches.set_state(saved.data)
             if saved.data.get("corpus", self.corpus) != self.corpus:
-                self.group.say("The checkpoint was trained on %s; this run goes on with %s." % (saved.data["corpus"], self.corpus))
+                self.group.say(
+                    "The checkpoint was trained on %s; this run goes on with %s." % (saved.data["corpus"], self.corpus)
+                )
 
     def advance(self):
-        """One step. Returns (loss over the whole batch, norm of the gradient before clipping, learning rate)."""
+        """One step. Returns (loss over the whole batch, norm of the gradient before clipping,
+        learning rate).
+        """
         x, y = self.batches.batch(self.config.batch_size)
         lr = schedule.apply(self.optimizer, self.step, self.config)
         self.parallel.train()
@@ -181,7 +212,8 @@ class Trainer:
         value = self.group.mean(loss)
         if not math.isfinite(value):
             raise TrainingError(
-                "the loss became %s at step %d; lower the learning rate, or go on from an earlier checkpoint" % (value, self.step)
+                "the loss became %s at step %d; lower the learning rate, or go on from an earlier checkpoint"
+                % (value, self.step)
             )
         self.history.append([self.step, value])
         self.step += 1
@@ -189,7 +221,9 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self):
-        """The validation loss over eval_batches batches of the validation stream; training is not disturbed."""
+        """The validation loss over eval_batches batches of the validation stream; training is not
+        disturbed.
+        """
         self.model.eval()
         total = 0.0
         for _ in range(self.config.eval_batches):
@@ -200,7 +234,9 @@ class Trainer:
         return loss
 
     def due(self, interval):
-        """At step 0, every `interval` steps and at the last; never where interval is 0. The tab's rule."""
+        """At step 0, every `interval` steps and at the last; never where interval is 0. The tab's
+        rule.
+        """
         return bool(interval) and (self.step % interval == 0 or self.step == self.config.steps - 1)
 
     def save(self, path):
@@ -219,7 +255,9 @@ class Trainer:
             )
 
     def run(self, save=None, save_interval=0):
-        """Trains until config.steps; saves at the end, on the way, and when interrupted from the keyboard."""
+        """Trains until config.steps; saves at the end, on the way, and when interrupted from the
+        keyboard.
+        """
         say, config = self.group.say, self.config
         tokens = config.batch_size * self.model.config.context
         say(
@@ -275,8 +313,9 @@ def main(argv=None):
 if __name__ == "__main__":
     main()
     if "RANK" in os.environ:
-        # DistributedDataParallel (2.13) keeps gloo's threads alive past destroy_process_group; one that asks for the interpreter while that
-        # shuts down aborts the process (seen in 1 of 20 runs). All is saved here, so the process ends without the shutdown.
+        # DistributedDataParallel (2.13) keeps gloo's threads alive past destroy_process_group; one
+        # that asks for the interpreter while that shuts down aborts the process (seen in 1 of 20
+        # runs). All is saved here, so the process ends without the shutdown.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

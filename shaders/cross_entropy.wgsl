@@ -1,16 +1,17 @@
-// Cross-entropy of the rows of logits[rows, V] with its gradient in the same dispatch, then the sum or mean of the losses in another. A row
-// belongs to a group of ${T} invocations, which hold it in registers (${K} items each, item = vec4 or f32); a row too long for that (K = 0)
-// has a workgroup and is read twice. P.n: items in a row. A target out of range sets the error flag.
-#include rows
-#include math
+// Cross-entropy of the rows of logits[rows, V] with its gradient in the same dispatch, then the sum
+// or mean of the losses in another.
+//
+// In: logits, targets [rows]. Out: losses [rows], dlogits, total. Dispatch: rows / (W / T), then
+// one workgroup. A row belongs to a group of ${T} invocations, which hold it in registers (${K}
+// items each, item = vec4 or f32); a row too long for that (K = 0) has a workgroup and is read
+// twice. P.n: items in a row. A target out of range sets the error flag. The gradient of an ignored
+// row is 0 times its softmax, as PyTorch's: NaN where that is.
+#include row_exponentials
 
-const LOWEST = -3.4028234e38;
 #if F == "f32"
-fn item_exp(v: Item) -> Item { return m_exp_nonpositive(v); }
 fn item_hot(c: u32, column: u32) -> Item { return select(0.0, 1.0, c == column); }
 fn item_at(v: Item, c: u32, column: u32) -> f32 { return select(0.0, v, c == column); }
 #else
-fn item_exp(v: Item) -> Item { return Item(m_exp_nonpositive(v.x), m_exp_nonpositive(v.y), m_exp_nonpositive(v.z), m_exp_nonpositive(v.w)); }
 fn columns_of(c: u32) -> vec4u { return vec4u(4u * c) + vec4u(0u, 1u, 2u, 3u); }
 // 1 at the column, 0 elsewhere; and the value at the column, 0 where it is in another item.
 fn item_hot(c: u32, column: u32) -> Item { return select(Item(), Item(1.0), columns_of(c) == vec4u(column)); }
@@ -25,30 +26,22 @@ fn is_valid(wanted: i32) -> bool { return ${"wanted != P.ignore" if ignores else
 var<workgroup> valid_rows: atomic<u32>;
 #end
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
-#if subgroups
-        @builtin(subgroup_size) lanes: u32,
-#end
+fn main(
+#include row_builtins
 ) {
-  let first_row = group_index(wid, nwg) * ${W // T}u;
-  if (first_row >= P.rows) { return; }
-  let row = first_row + lid / ${T}u;
-  let live = row < P.rows;
-  let begin = min(row, P.rows - 1u) * P.n;
-  let t = lid % ${T}u;
+#let live = True
+#include row_at
   let wanted = targets[P.targets + min(row, P.rows - 1u)];
   let valid = is_valid(wanted);
   let column = u32(wanted);
   if (valid && column >= P.V && t == 0u) { atomicMax(&flag[P.flag], ${kernel_id + 1}u); }
+#let source = "logits"
 #if K
-#for k in range(K)
-  let c${k} = t + ${k * T}u;
-  let in${k} = c${k} < P.n;
-  var v${k} = logits[P.logits + begin + min(c${k}, P.n - 1u)];
-#end
+#include row_items
 #end
 #if count_here
-  // Few rows: every workgroup counts the valid ones itself, which costs less than a dispatch that does.
+  // Few rows: every workgroup counts the valid ones itself, which costs less than a dispatch that
+  // does.
   var counted = 0u;
   for (var i = lid; i < P.rows; i += ${4 * W}u) {
 #for k in range(4)
@@ -80,47 +73,40 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var sums = vec2f();  // of the exponentials; the chosen logit less the maximum
 #for k in range(K)
   v${k} -= most;
-  let e${k} = item_exp(v${k});
+  let e${k} = item_exp_nonpositive(v${k});
   sums += select(vec2f(), vec2f(item_sum(e${k}), item_at(v${k}, c${k}, column)), in${k});
 #end
   sums = row_sum2(sums, lid, lanes, 1u);
   if (!live) { return; }
 #if dlogits
   let inverse = 1.0 / sums.x;
+  let broken = is_nan(sums.x) || sums.x == 0.0;
 #for k in range(K)
-  if (in${k}) { dlogits[P.dlogits + begin + c${k}] = select(Item(), (e${k} * inverse - item_hot(c${k}, column)) * scale, valid); }
+  if (in${k}) {
+    let ignored = select(Item(), e${k} * inverse, broken);
+    dlogits[P.dlogits + begin + c${k}] = select(ignored, (e${k} * inverse - item_hot(c${k}, column)) * scale, valid);
+  }
 #end
 #end
   let loss = m_log(sums.x) - sums.y;
 #else
-  // Maximum and sum in one pass (Milakov and Gimelshein 2018), four items at a time.
   let chosen_item = min(column / ${1 if F == "f32" else 4}u, P.n - 1u);
-  let chosen = item_at(logits[P.logits + begin + chosen_item], chosen_item, column);  // before dlogits overwrites it, which may be logits
-  var most = LOWEST;
-  var total = 0.0;
-  for (var c = t; c < P.n; c += ${4 * T}u) {
-#for k in range(4)
-    let v${k} = select(Item(-inf()), logits[P.logits + begin + min(c + ${k * T}u, P.n - 1u)], c + ${k * T}u < P.n);
-#end
-    let larger = max(max(most, max(item_max(v0), item_max(v1))), max(item_max(v2), item_max(v3)));
-    total *= m_exp_nonpositive(most - larger);
-#for k in range(4)
-    total += item_sum(item_exp(v${k} - larger));
-#end
-    most = larger;
-  }
-  let top = row_max(most, lid, lanes, 0u);
-  total = row_sum(total * m_exp_nonpositive(most - top), lid, lanes, 1u);
+  // Before dlogits, which may be logits, overwrites it.
+  let chosen = item_at(logits[P.logits + begin + chosen_item], chosen_item, column);
+#include row_online_softmax
   storageBarrier();
 #if dlogits
   let inverse = 1.0 / total;
+  let broken = is_nan(total) || total == 0.0;
   for (var c = t; c < P.n; c += ${4 * T}u) {
 #for k in range(4)
     let v${k} = logits[P.logits + begin + min(c + ${k * T}u, P.n - 1u)] - top;
 #end
 #for k in range(4)
     if (c + ${k * T}u < P.n) {
-      dlogits[P.dlogits + begin + c + ${k * T}u] = select(Item(), (item_exp(v${k}) * inverse - item_hot(c + ${k * T}u, column)) * scale, valid);
+      let share = item_exp_nonpositive(v${k}) * inverse;
+      dlogits[P.dlogits + begin + c + ${k * T}u] =
+          select(select(Item(), share, broken), (share - item_hot(c + ${k * T}u, column)) * scale, valid);
     }
 #end
   }
@@ -154,7 +140,8 @@ fn main(@builtin(local_invocation_index) lid: u32) {
 //! shader total
 //! buffers total:w:f32 losses?:r:f32 targets?:r:i32
 //! params rows:u32 ignore:i32
-// total[0] = the sum of losses, divided by the number of rows that are not ignored where targets is given: one workgroup.
+// total[0] = the sum of losses, divided by the number of rows that are not ignored where targets is
+// given: one workgroup.
 @compute @workgroup_size(${W})
 fn main(@builtin(local_invocation_index) lid: u32,
 #if subgroups

@@ -1,10 +1,16 @@
 // Elementwise kernels: unary and its backward, binary (with one number too), where.
 //
-// unary and unary_backward work on float32; the others on 32-bit words, so that operands of any dtype may share a buffer. E is the type
-// that an operation computes in. flat.wgsl has the frame. Broadcasting: where every operand is one of
-//   dense   its element i            row     repeats its rows: element i % size      one   a single number
-//   column  repeats each of its elements: element i / size                            scalar  a number out of the parameters
-// the kernel is flat and may take vectors of four (the sizes then count vectors); anything else goes through the _strided sections.
+// In: operands of P.n elements, or fewer that are broadcast. Out: `out`, dense. Dispatch: elements
+// / (W * U * V); flat.wgsl has the frame. unary and unary_backward work on float32; the others on
+// 32-bit words, so that operands of any dtype may share a buffer. E is the type that an operation
+// computes in. Broadcasting: where every operand is one of
+//   dense   its element i
+//   row     repeats its rows: element i % size
+//   column  repeats each of its elements: element i / size
+//   one     a single number
+//   scalar  a number out of the parameters
+// the kernel is flat and may take vectors of four (the sizes then count vectors); anything else
+// goes through the _strided sections.
 #if op in ("exp", "log", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "sin", "cos", "pow", "floordiv", "remainder")
 #include math
 #end
@@ -96,9 +102,10 @@ fn apply(u: u32, v: u32) -> u32 {
 #elif op == "cube"
   return bitcast<u32>(a * a * a);
 #elif op == "maximum" and E == "f32"
-  return select(v, u, a > b || is_nan(a));
+  // By the bits: a driver makes a maximum of the plain comparison, and a maximum drops NaN.
+  return select(v, u, (a > b && !is_nan(b)) || is_nan(a));
 #elif op == "minimum" and E == "f32"
-  return select(v, u, a < b || is_nan(a));
+  return select(v, u, (a < b && !is_nan(b)) || is_nan(a));
 #elif op in ("maximum", "minimum")
   return bitcast<u32>(${op[:3]}(a, b));
 #elif op == "floordiv"
@@ -156,7 +163,7 @@ fn value(i: u32) -> ${T} {
 // The derivative by the input, from the input x or the output y, whichever the contract saves.
 fn apply(d: f32, s: f32) -> f32 {
 #if op == "abs"
-  return d * select(select(select(0.0, -1.0, s < 0.0), 1.0, s > 0.0), s, is_nan(s));
+  return d * select(select(select(0.0, -1.0, s < 0.0), 1.0, s > 0.0), 0.0, is_nan(s));
 #elif op == "square"
   return d * (s + s);
 #elif op == "reciprocal"
@@ -174,7 +181,9 @@ fn apply(d: f32, s: f32) -> f32 {
 #elif op == "sigmoid"
   return d * (s * (1.0 - s));
 #elif op == "relu"
-  return select(0.0, d, s > 0.0);
+  // By the bits, as above: 0 up to 0, d at NaN.
+  let bits = bitcast<u32>(s);
+  return select(d, 0.0, bits == 0u || bits - 0x80000000u <= 0x7f800000u);
 #elif op == "sin"
   return d * m_cos(s);
 #elif op == "cos"

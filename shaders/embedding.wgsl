@@ -1,13 +1,17 @@
-// Rows of a table gathered by index, and the gradient: dtable[v] = the sum of dout[i] over the i with index[i] = v, without atomics on floats
-// and in an order that depends only on the sizes and the indices. item = vec4 or f32; P.n: items in a row. An index out of range
-// sets the error flag.
+// Rows of a table gathered by index, and the gradient of the table.
+//
+// gather: out[i] = table[index[i]]. scatter: dtable[v] = the sum of dout[i] over the i with
+// index[i] = v, without atomics on floats and in an order that depends only on the sizes and the
+// indices; buckets sorts the indices before it where the table is large. An item is a vec4 or an
+// f32; P.n: items in a row. An index out of range sets the error flag.
 alias Item = ${F};
 
 //! shader gather
 //! buffers out:w:${F} table:r:${F} index:r:i32 flag:w:atomic<u32>
 //! params rows:u32 n:u32 V:u32
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let row = group_index(wid, nwg) * ${W // T}u + lid / ${T}u;
   if (row >= P.rows) { return; }
   let v = u32(index[P.index + row]);
@@ -19,11 +23,14 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! shader scatter
 //! buffers dtable:w:${F} dout:r:${F} index:r:i32 flag:w:atomic<u32> order?:r:u32 bounds?:r:u32
 //! params count:u32 n:u32 V:u32 blocks:u32
-// A workgroup has one row of dtable and ${block} of its columns. It looks through the indices, ${per * W} at a time, lists in workgroup memory
-// where its row occurs, and adds up what the list names: ${W // block} slices of the list side by side, put together at the end.
+// A workgroup has one row of dtable and ${block} of its columns. It looks through the indices,
+// ${per * W} at a time, lists in workgroup memory where its row occurs, and adds up what the list
+// names: ${W // block} slices of the list side by side, put together at the end.
 //
-// ordered: `index` holds the indices by buckets of rows (the section `buckets`), `order` where each was; only the row's bucket is looked through.
-// by_occurrence: the workgroup is not that of a row but of an occurrence, and gives way to an earlier one of the same row.
+// With `bounds`, `index` holds the indices by buckets of rows (the section `buckets`) and `order`
+// their places before; the workgroup looks through the row's bucket only. by_occurrence: the
+// workgroup is not that of a row but of an occurrence, and gives way to an earlier one of the same
+// row.
 #include occurrences
 var<workgroup> listed: array<u32, ${per * W}>;
 var<workgroup> slices: array<Item, ${W}>;
@@ -34,7 +41,8 @@ var<workgroup> row_and_range: vec3u;
 var<workgroup> taken: u32;
 #end
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   let place = group / P.blocks;
   if (place >= ${"P.count" if by_occurrence else "P.V"}) { return; }
@@ -118,20 +126,24 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   }
   workgroupBarrier();
   if (lid < ${block}u && c < P.n) {
-    dtable[P.dtable + v * P.n + c] = (slices[lid] + slices[lid + ${block}u]) + (slices[lid + ${2 * block}u] + slices[lid + ${3 * block}u]);
+    dtable[P.dtable + v * P.n + c] = (slices[lid] + slices[lid + ${block}u])
+        + (slices[lid + ${2 * block}u] + slices[lid + ${3 * block}u]);
   }
 }
 
 //! shader buckets
 //! buffers keys:w:u32 order:w:u32 bounds:w:u32 index:r:i32 dtable?:w:${F} flag:w:atomic<u32>
 //! params count:u32 n:u32 V:u32 buckets:u32
-// Indices sorted by buckets of ${bucket} rows: bucket b's are keys[begin..end], begin and end = bounds[2b], bounds[2b + 1], and order says which
-// they were. A workgroup has a bucket: it counts the indices below, then lists its own. With dtable it also writes zeros to the bucket's rows.
+// Indices sorted by buckets of ${bucket} rows: those of bucket b are keys[begin..end], begin and
+// end = bounds[2b], bounds[2b + 1], and order has their places before. A workgroup has a bucket: it
+// counts the indices below, then lists its own. With dtable it also writes zeros to the bucket's
+// rows.
 #include occurrences
 var<workgroup> below: atomic<u32>;
 var<workgroup> inside: atomic<u32>;
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   if (group >= P.buckets) { return; }
   let first_row = group * ${bucket}u;

@@ -1,14 +1,19 @@
-// Elementary functions on float32, for `#include math`: exp, log, pow, tanh, sin, cos, the activations and their derivatives.
+// Elementary functions on float32, for `#include math`: exp, log, pow, tanh, sin, cos, the
+// activations and their derivatives.
 //
-// WGSL's own are imprecise by specification (exp 3 + 2 |x| ULP, tanh and pow without a useful bound, sin and cos for |x| <= pi only), and
-// differ between drivers. These are the polynomials of wasm_ext/math.h, so the error bounds stated there hold (a division may cost 2.5 ULP
-// more), and the devices agree to a few units of 2^-24. Sources: exp, log, sin, cos after Cephes (Moshier); pow after fdlibm's e_powf (Sun
-// Microsystems); the polynomial of exp and the rational functions of tanh and gelu are minimax fits made for this project.
+// WGSL's own are imprecise by specification (exp 3 + 2 |x| ULP, tanh and pow without a useful
+// bound, sin and cos for |x| <= pi only), and differ between drivers. These are the polynomials of
+// wasm_ext/math.h, so the error bounds stated there hold (a division may cost 2.5 ULP more), and
+// the devices agree to a few units of 2^-24. Sources: exp, log, sin, cos after Cephes (Moshier);
+// pow after fdlibm's e_powf (Sun Microsystems); the polynomial of exp and the rational functions of
+// tanh and gelu are minimax fits made for this project.
 //
-// A compiler may fuse a product and a sum or leave them apart. What must be exact (range reductions, sums in two parts) is built from
-// products that are exact in 24 bits, so that both ways give the same. NaN is tested by its bits, as min, max and clamp may drop it, and
-// infinities give the limits.
-// Denormal arguments of log and pow are taken apart as integers, since a GPU may flush them to zero in arithmetic.
+// A compiler may fuse a product and a sum or leave them apart. What must be exact (range
+// reductions, sums in two parts) is built from products that are exact in 24 bits, so that both
+// ways give the same. NaN is tested by its bits, as min, max and clamp may drop it. Infinities give
+// the limits, but for the activations, which give NaN where PyTorch's formula has inf * 0: at -inf
+// and, for the derivatives, at +inf. Denormal arguments of log and pow are taken apart as integers,
+// since a GPU may flush them to zero in arithmetic.
 
 // e^r for |r| <= ln(2) / 2, error 3e-9.
 fn m_exp_polynomial(r: f32) -> f32 {
@@ -45,7 +50,8 @@ fn m_exp_nonpositive(x: f32) -> f32 {
   return select(m_exp_polynomial(m_exp_reduced(c, n)) * bitcast<f32>((i32(n) + 127) << 23u), x, is_nan(x));
 }
 
-// Natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then Cephes' polynomial in m - 1. log(0) = -inf, log(x < 0) = NaN.
+// Natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then Cephes' polynomial in m - 1.
+// log(0) = -inf, log(x < 0) = NaN.
 fn m_log(x: f32) -> f32 {
   let given = bitcast<u32>(x);
   let denormal = given < 0x800000u;
@@ -89,8 +95,8 @@ fn m_tanh(x: f32) -> f32 {
   return select(clamp(c * (p / q), -1.0, 1.0), x, is_nan(x));
 }
 
-// The logistic function from e = exp(-|x|) and r = 1 / (1 + e): (sigmoid(x), 1 - sigmoid(x)) is (e r, r) for x < 0 and (r, e r) otherwise,
-// so that neither overflows nor cancels.
+// The logistic function from e = exp(-|x|) and r = 1 / (1 + e): (sigmoid(x), 1 - sigmoid(x)) is (e
+// r, r) for x < 0 and (r, e r) otherwise, so that neither overflows nor cancels.
 fn m_logistic(x: f32) -> vec2f {
   let e = m_exp_nonpositive(-abs(x));
   let r = 1.0 / (1.0 + e);
@@ -100,17 +106,27 @@ fn m_sigmoid(x: f32) -> f32 {
   return m_logistic(x).x;
 }
 
+// Whether |x| is NaN or at least the number of these bits.
+fn m_beyond(x: f32, bits: u32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) >= bits;
+}
+// NaN for NaN and -inf, else `value`.
+fn m_unless_lowest(x: f32, value: f32) -> f32 {
+  return select(value, nan(), m_beyond(x, 0x7f800000u) && bitcast<u32>(x) != 0x7f800000u);
+}
+
 // silu(x) = x s with s = sigmoid(x), silu' = s (1 + x (1 - s)). The bounds keep inf * 0 away.
 fn m_silu(x: f32) -> f32 {
-  return select(max(x, -120.0) * m_logistic(x).x, x, is_nan(x));
+  return m_unless_lowest(x, max(x, -120.0) * m_logistic(x).x);
 }
 fn m_silu_grad(x: f32) -> f32 {
   let s = m_logistic(x);
-  return select(s.x * fma(clamp(x, -120.0, 120.0), s.y, 1.0), x, is_nan(x));
+  return select(s.x * fma(clamp(x, -120.0, 120.0), s.y, 1.0), nan(), m_beyond(x, 0x7f800000u));
 }
 
-// gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the erf form): max(x, 0) less a (1/2 - E(a)), a = |x|, with E(a) = Phi(a) - 1/2 as a
-// rational function a P(a^2) / Q(a^2), error 9e-9; from 5.6 on E is 1/2.
+// gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the erf form): max(x, 0) less a (1/2 - E(a)), a =
+// |x|, with E(a) = Phi(a) - 1/2 as a rational function a P(a^2) / Q(a^2), error 9e-9; from 5.6 on E
+// is 1/2.
 fn m_gelu(x: f32) -> f32 {
   let a = min(abs(x), 5.6);
   let z = a * a;
@@ -127,9 +143,10 @@ fn m_gelu(x: f32) -> f32 {
   q = fma(q, z, 2.528337109e-1);
   q = fma(q, z, 1.0);
   let tail = select(a * (0.5 - a * (p / q)), 0.0, a > 5.59999942);
-  return select(max(x, 0.0) - tail, x, is_nan(x));
+  return m_unless_lowest(x, max(x, 0.0) - tail);
 }
-// gelu'(x) = Phi(x) + x phi(x) = 1/2 +- D(|x|), D likewise a P(a^2) / Q(a^2), error 8e-9; from 6.2 on D is 1/2.
+// gelu'(x) = Phi(x) + x phi(x) = 1/2 +- D(|x|), D likewise a P(a^2) / Q(a^2), error 8e-9; from 6.2
+// on D is 1/2.
 fn m_gelu_grad(x: f32) -> f32 {
   let a = min(abs(x), 6.2);
   let z = a * a;
@@ -149,30 +166,32 @@ fn m_gelu_grad(x: f32) -> f32 {
   q = fma(q, z, 3.180322947e-1);
   q = fma(q, z, 1.0);
   let d = select(a * (p / q), 0.5, a > 6.19999933);
-  return select(0.5 + select(d, -d, x < 0.0), x, is_nan(x));
+  return select(0.5 + select(d, -d, x < 0.0), nan(), m_beyond(x, 0x7f800000u));
 }
 
-// The tanh form: x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3).
+// The tanh form: x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3); its
+// derivative is NaN from 2^64 on, where x^2 overflows.
 fn m_gelu_tanh(x: f32) -> f32 {
   let b = clamp(x, -30.0, 30.0);
   let s = m_logistic(b * 1.59576912 * fma(b * b, 0.044715, 1.0));
-  return select(max(x, -30.0) * s.x, x, is_nan(x));
+  return m_unless_lowest(x, max(x, -30.0) * s.x);
 }
 fn m_gelu_tanh_grad(x: f32) -> f32 {
   let b = clamp(x, -30.0, 30.0);
   let s = m_logistic(b * 1.59576912 * fma(b * b, 0.044715, 1.0));
   let slope = 1.59576912 * fma(b * b, 0.134145, 1.0);
-  return select(s.x * fma(b * slope, s.y, 1.0), x, is_nan(x));
+  return select(s.x * fma(b * slope, s.y, 1.0), nan(), m_beyond(x, 0x5f800000u));
 }
 
-// ---- pow -----------------------------------------------------------------------------------------------------------------------------
+// ---- pow ---------------------------------------------------------------------------------------
 
 // The upper 12 bits of the mantissa: the product of two such numbers is exact.
 fn m_head(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
-// x^y for finite x > 0 and finite y: 2^(y log2 x) with the logarithm and the product each in two parts.
+// x^y for finite x > 0 and finite y: 2^(y log2 x) with the logarithm and the product each in two
+// parts.
 fn m_pow_positive(x: f32, y: f32) -> f32 {
   let denormal = bitcast<u32>(x) < 0x800000u;
   let bits = bitcast<u32>(select(x, f32(bitcast<u32>(x)), denormal));
@@ -249,7 +268,7 @@ fn m_pow(x: f32, y: f32) -> f32 {
   return select(v, -v, odd && bitcast<u32>(x) >> 31u == 1u);
 }
 
-// ---- sin and cos ---------------------------------------------------------------------------------------------------------------------
+// ---- sin and cos -------------------------------------------------------------------------------
 
 // sin and cos of a on |a| <= pi/4 (a little more at the seams of a reduction), Cephes' polynomials.
 fn m_sin_octant(a: f32) -> f32 {
@@ -290,15 +309,17 @@ fn m_two_over_pi(i: u32) -> u32 {
 
 struct MReduced { a: f32, quarter: i32 }
 
-// x = a + quarter pi/2, |a| <= pi/4. To 8192 pi/2 in three parts (the products with the first two are exact); beyond, the product with
-// as many bits of 2/pi as decide it, in integers (Payne and Hanek 1983).
+// x = a + quarter pi/2, |a| <= pi/4. To 8192 pi/2 in three parts (the products with the first two
+// are exact); beyond, the product with as many bits of 2/pi as decide it, in integers (Payne and
+// Hanek 1983).
 fn m_reduce_quarter(x: f32) -> MReduced {
   let ax = abs(x);
   if (ax <= 8192.0) {
     let n = round(x * 6.36619772e-1);
     return MReduced(((x - n * 1.5703125) - n * 4.83751296997070313e-4) - n * 7.54978995489188216e-8, i32(n));
   }
-  // |x| = m 2^(exponent - 150) with m < 2^24. Of 2/pi the first exponent - 152 bits give whole turns; the next 64 (high, low) decide.
+  // |x| = m 2^(exponent - 150) with m < 2^24. Of 2/pi the first exponent - 152 bits give whole
+  // turns; the next 64 (high, low) decide.
   let exponent = bitcast<u32>(ax) >> 23u;
   let m = (bitcast<u32>(ax) & 0x7fffffu) | 0x800000u;
   let skip = select(0u, exponent - 152u, exponent > 152u);

@@ -1,6 +1,9 @@
-// Kernels that place numbers without computing on them: fill, arange, tril, copy (strided, casting, transposing).
+// Kernels that place numbers without computing on them: fill, arange, tril, copy (strided, casting,
+// transposing).
 //
-// Numbers of 4 bytes travel as u32. `convert` is the cast of a copy: between float32 and int32 for words and vectors of four.
+// In: x, or parameters alone. Out: `out`, at any strides where it is a copy. Numbers of 4 bytes are
+// read and written as u32. `convert` is the cast of a copy: between float32 and int32, for words
+// and vectors of four. Dispatch: elements / (W * U * V), or tiles of 32 x 32.
 #if cast == "f32 to i32"
 // Toward zero; what does not fit saturates and NaN is 0.
 fn convert(v: ${T}) -> ${T} {
@@ -22,8 +25,9 @@ fn convert(v: ${T}) -> ${T} { return v; }
 fn value(i: u32) -> ${T} { return ${T}(P.value); }
 
 //! shader arange
-// start + i * step as float64 has it, in integers: numbers of 32 whole and 64 fractional bits (words from the lowest to the highest) in
-// units of P.scale, the product and the sum each rounded to 53 significant bits.
+// start + i * step as float64 has it, in integers: numbers of 32 whole and 64 fractional bits
+// (words from the lowest to the highest) in units of P.scale, the product and the sum each rounded
+// to 53 significant bits.
 //! buffers out:w:${T}
 //! params n:u32 first:u32 start0:u32 start1:u32 start2:u32 step0:u32 step1:u32 step2:u32 scale:f32
 #include flat
@@ -38,7 +42,8 @@ fn negate(a: vec3u) -> vec3u { return add(~a, vec3u(1u, 0u, 0u)); }
 
 // To the nearest of 53 significant bits, on a tie to the even one.
 fn round_to_double(a: vec3u) -> vec3u {
-  let zeros = select(select(64u + countLeadingZeros(a.x), 32u + countLeadingZeros(a.y), a.y != 0u), countLeadingZeros(a.z), a.z != 0u);
+  let zeros = select(select(64u + countLeadingZeros(a.x), 32u + countLeadingZeros(a.y), a.y != 0u),
+                     countLeadingZeros(a.z), a.z != 0u);
   if (zeros >= 43u) { return a; }
   let drop = 43u - zeros;
   let high = drop - min(drop, 32u);  // bits of the middle word that go
@@ -107,11 +112,13 @@ fn value(i: u32) -> u32 {
 fn value(i: u32) -> ${T} { return convert(x[P.x + i]); }
 
 //! shader copy_strided
-// One element (or vector of four, then sizes and strides count vectors) an invocation, in the order of the output.
+// One element (or vector of four, then sizes and strides count vectors) an invocation, in the order
+// of the output.
 //! buffers out:w:${T} x:r:${T}
 //! params n:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let first = group_index(wid, nwg) * ${W * U}u + lid;
 #for u in range(U)
   var to${u} = P.out;
@@ -134,14 +141,16 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 }
 
 //! shader copy_transposed
-// Tiles of 32 x 32 through workgroup memory: dimension r is contiguous in the output, dimension q in the input, so both are walked along
-// their rows. The other dimensions (n2..n5) are walked by the workgroups.
+// Tiles of 32 x 32 through workgroup memory: dimension r is contiguous in the output, dimension q
+// in the input, so both are walked along their rows. The other dimensions (n2..n5) are walked by
+// the workgroups.
 //! buffers out:w:u32 x:r:u32
 //! params groups:u32 R:u32 Q:u32 o_q:u32 x_r:u32 tiles_r:u32 tiles_q:u32
 //! params ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 var<workgroup> tile: array<u32, ${32 * 33}>;
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   if (group >= P.groups) { return; }
   let r0 = group % P.tiles_r * 32u;
@@ -167,17 +176,20 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #for u in range(4)
   {
     let q = row + ${8 * u}u;
-    if (q0 + q < P.Q && r0 + column < P.R) { out[to + (q0 + q) * P.o_q + r0 + column] = convert(tile[column * 33u + q]); }
+    if (q0 + q < P.Q && r0 + column < P.R) {
+      out[to + (q0 + q) * P.o_q + r0 + column] = convert(tile[column * 33u + q]);
+    }
   }
 #end
 }
 
 //! shader copy_bytes
-// A copy from or to int8. Bytes lie four to a word, and P.out or P.x counts bytes there. `to`:
+// A copy from or to int8. A word holds four bytes, and P.out or P.x counts bytes there. `to`:
 //   words    float32 or int32: an invocation an element
 //   dense    int8 without gaps: an invocation writes a word, and keeps its bytes outside of out
 //   gaps     int8, whose neighbours in a word may belong to others
-//! buffers out:w:${"u32" if to == "words" else "i8" if to == "dense" else "atomic<i8>"} x:r:${"i8" if source == "i8" else "u32"}
+//! buffers out:w:${"u32" if to == "words" else "i8" if to == "dense" else "atomic<i8>"}
+//! buffers x:r:${"i8" if source == "i8" else "u32"}
 //! params n:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 #if source == "f32"
 fn load(at: u32) -> f32 { return bitcast<f32>(x[at]); }
@@ -187,7 +199,7 @@ fn load(at: u32) -> i32 { return bitcast<i32>(x[at]); }
 fn load(at: u32) -> i32 { return extractBits(bitcast<i32>(x[at / 4u]), at % 4u * 8u, 8u); }
 #end
 
-// Where element i of the output's order lies: (in out, in x).
+// The place of element i in the output's order: (in out, in x).
 fn place(i: u32) -> vec2u {
   var rest = i;
   var at = vec2u(P.out, P.x);
@@ -211,7 +223,8 @@ fn byte(at: u32) -> u32 {
 #end
 
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let i = group_index(wid, nwg) * ${W}u + lid;
 #if to == "dense"
   let word = P.out / 4u + i;

@@ -1,23 +1,22 @@
-// Layer norm and RMS norm over the rows of x[rows, C], forward and backward. A row belongs to a group of ${T} invocations, which hold it in
-// registers (${K} items each, item = vec4 or f32), so storage is read once; a row too long for that (K = 0) has a workgroup and is read again.
-// n: items in a row.
+// Layer norm and RMS norm over the rows of x[rows, C], forward and backward.
+//
+// In: x, residual (which is added to x first), weight and bias [C]; for the backward dy and what
+// the forward wrote. Out: out, sum, mean and rstd of each row; dx, and the rows' share of the
+// parameter gradients. Dispatch: rows / (W / T), in the backward blocks of rows. A row belongs to a
+// group of ${T} invocations, which hold it in registers (${K} items each, item = vec4 or f32), so
+// storage is read once; a row too long for that (K = 0) has a workgroup and is read again. P.n:
+// items in a row.
 #include rows
 
 //! shader forward
 //! buffers out:w:${F} mean?:w:f32 rstd:w:f32 x:r:${F} residual?:r:${F} sum?:w:${F} weight?:r:${F} bias?:r:${F}
 //! params rows:u32 n:u32 C:f32 eps:f32
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
-#if subgroups
-        @builtin(subgroup_size) lanes: u32,
-#end
+fn main(
+#include row_builtins
 ) {
-  let first_row = group_index(wid, nwg) * ${W // T}u;
-  if (first_row >= P.rows) { return; }
-  let row = first_row + lid / ${T}u;
-  let live = row < P.rows;
-  let begin = min(row, P.rows - 1u) * P.n;  // a group without a row computes the last one again, and keeps it to itself
-  let t = lid % ${T}u;
+#let live = True
+#include row_at
 #if K
 #for k in range(K)
   let c${k} = t + ${k * T}u;
@@ -42,7 +41,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 #end
 #end
 #if mean
-  // The second pass takes the sum of the differences too: it corrects the rounding of the first mean (Chan, Golub and LeVeque 1983).
+  // The second pass takes the sum of the differences too: it corrects the rounding of the first
+  // mean (Chan, Golub and LeVeque 1983).
   var total = 0.0;
 #for k in range(K)
   total += item_sum(v${k});
@@ -72,6 +72,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   if (in${k}) { out[P.out + begin + c${k}] = v${k} * scale${" * w%d" % k if weight else ""}${" + b%d" % k if bias else ""}; }
 #end
 #else
+#let value = "(x[P.x + begin + c] + residual[P.residual + begin + c])" if residual else "x[P.x + begin + c]"
 #if residual
   for (var c = t; c < P.n; c += ${T}u) { sum[P.sum + begin + c] = x[P.x + begin + c] + residual[P.residual + begin + c]; }
 #end
@@ -111,16 +112,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! shader backward
 //! buffers dx:w:${F} dy:r:${F} x:r:${F} weight?:r:${F} mean?:r:f32 rstd:r:f32 add?:r:${F} partials?:w:${F}
 //! params rows:u32 n:u32 C:f32 block:u32 splits:u32
-// dx of rows, and what they add to dweight and dbias: a workgroup has `block` rows, whose dy * xhat and dy it adds up column by column in
-// registers, then over its groups, and writes as one partial row of each. partials: dweight's [splits, C], then dbias's, of those asked for.
+// dx of rows, and what they add to dweight and dbias: a workgroup has `block` rows, whose dy * xhat
+// and dy it adds up column by column in registers, then over its groups, and writes as one partial
+// row of each. partials: dweight's [splits, C], then dbias's, of those requested.
 #if K and partials and W > T
 var<workgroup> columns: array<Item, ${W * kinds}>;
 #end
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
-#if subgroups
-        @builtin(subgroup_size) lanes: u32,
-#end
+fn main(
+#include row_builtins
 ) {
   let split = group_index(wid, nwg);
   if (split >= P.splits) { return; }
@@ -236,7 +236,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! shader columns
 //! buffers dy:r:${F} x:r:${F} mean?:r:f32 rstd:r:f32 partials:w:${F}
 //! params rows:u32 n:u32 block:u32 splits:u32
-// The partial rows alone, for rows too long for registers: an invocation has one column of a block of rows.
+// The partial rows alone, for rows too long for registers: an invocation has one column of a block
+// of rows.
 @compute @workgroup_size(${W})
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {
   let c = wid.x * ${W}u + lid;

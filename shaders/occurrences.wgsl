@@ -1,4 +1,5 @@
-// A prefix sum over a workgroup of ${W} invocations: the sum of the counts of those before. The sum of all is in occurrences_all afterwards, for
+// A prefix sum over a workgroup of ${W} invocations, for `#include occurrences`: the sum of the
+// counts of the invocations before. The sum of all is in occurrences_all afterwards, for
 // workgroupUniformLoad, whose barriers two calls need between them. Call from uniform control flow.
 var<workgroup> occurrence_counts: array<u32, ${W}>;
 var<workgroup> occurrence_totals: array<u32, ${W // 16}>;

@@ -1,8 +1,11 @@
-// Over the flat arenas: the gradient's norm, clipping, AdamW, SGD, and the loss scale of narrow operands.
+// Updates of the flat arenas: the gradient's norm, clipping, AdamW, SGD, and the loss scale of
+// narrow operands.
 //
-// Everything goes by vectors of four elements (vector i holds the elements 4i..4i+3 of P.n): as such where V is 4, else put together from
-// single elements. A store keeps what lies behind P.n. `arenas` names the buffers of a section that are read so, `written` those that are
-// also stored.
+// In: g, the gradients, and hyper, the settings of each parameter group. Out: p, the parameters,
+// with their moments (m, v, buf). Dispatch: elements / 1024 or / 4096. Everything goes by vectors
+// of four elements (vector i holds the elements 4i..4i+3 of P.n): as such where V is 4, else put
+// together from single elements. A store keeps what is behind P.n. `arenas` names the buffers of a
+// section that are read so, `written` those that are also stored.
 #for name in arenas or ()
 fn load_${name}(i: u32) -> vec4f {
 #if V == 4
@@ -42,9 +45,10 @@ fn clip_coefficient(norm: f32, max_norm: f32) -> f32 {
 //! shader global_norm
 //! buffers part:w:f32 g:r:${"vec4<f32>" if V == 4 else "f32"}
 //! params n:u32 count:u32 groups:u32 first:u32 total:u32
-// The sum of squares of one workgroup's share: part[first + group], and part[total + first + group], a power of 2^160 that it is to be
-// multiplied by: 1, 0 or -1. Squares of float32 reach beyond float32 on both sides (Blue 1978), and a share that does is summed again with
-// all its elements scaled. Sums are cut into blocks of at most 32 vectors, so no chain of additions is long.
+// The sum of squares of one workgroup's share: part[first + group], and part[total + first +
+// group], the power of 2^160 that scales it: 1, 0 or -1. Squares of float32 reach beyond float32 on
+// both sides (Blue 1978), and a share that does is summed again with all its elements scaled. Sums
+// are cut into blocks of at most 32 vectors, so no chain of additions is long.
 #include workgroup
 fn squares(i: u32, scale: f32) -> vec4f {
   if (i >= P.count) { return vec4f(); }
@@ -58,7 +62,8 @@ fn sum_of_squares(first: u32, scale: f32) -> f32 {
   while (i < P.count) {
     var block = vec4f();
     for (var k = 0u; k < 8u && i < P.count; k++) {
-      block += (squares(i, scale) + squares(i + step, scale)) + (squares(i + 2u * step, scale) + squares(i + 3u * step, scale));
+      block += (squares(i, scale) + squares(i + step, scale))
+          + (squares(i + 2u * step, scale) + squares(i + 3u * step, scale));
       i += 4u * step;
     }
     total += block;
@@ -70,7 +75,8 @@ fn sum_of_squares(first: u32, scale: f32) -> f32 {
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {
   let first = wid.x * ${W}u + lid;
   let plain = workgroup_sum(sum_of_squares(first, 1.0), lid);
-  let fits = plain > 8.4703295e-22 && plain < 1.2676506e30;  // 2^-70, 2^100: what is lost within is nothing beside the sum
+  // 2^-70, 2^100: what is lost within is nothing beside the sum.
+  let fits = plain > 8.4703295e-22 && plain < 1.2676506e30;
   let small = plain < 1.0;
   var again = 0.0;
   if (!fits) { again = sum_of_squares(first, select(8.2718061e-25, 1.2089258e24, small)); }  // 2^-80, 2^80
@@ -115,7 +121,8 @@ fn main(@builtin(local_invocation_index) lid: u32) {
 //! buffers g:w:${"vec4<f32>" if V == 4 else "f32"} norm:r:f32
 //! params n:u32 max_norm:f32
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let c = clip_coefficient(norm[P.norm], P.max_norm);
   if (c == 1.0) { return; }
   let first = group_index(wid, nwg) * ${256 * U}u + lid;
@@ -125,10 +132,12 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 }
 
 //! shader adamw
-//! buffers p:w:${"vec4<f32>" if V == 4 else "f32"} m:w:${"vec4<f32>" if V == 4 else "f32"} v:w:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers p:w:${"vec4<f32>" if V == 4 else "f32"} m:w:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers v:w:${"vec4<f32>" if V == 4 else "f32"}
 //! buffers g:${"w" if clip_norm else "r"}:${"vec4<f32>" if V == 4 else "f32"} hyper:r:u32 norm?:r:f32 clip_norm?:r:f32
 //! params n:u32 first:u32 groups:u32 max_norm:f32
-// n elements from element `first` of the launch. The order of operations is PyTorch's (torch/optim/adamw.py: lerp, addcmul, addcdiv).
+// n elements from element `first` of the launch. The order of operations is PyTorch's
+// (torch/optim/adamw.py: lerp, addcmul, addcdiv).
 struct Settings {
   until: u32,  // the settings serve every vector from here on that ends before this element
   inside: vec4<bool>,  // the element belongs to a group
@@ -141,7 +150,7 @@ struct Settings {
   correction2: vec4f,
 }
 
-// The group of an element: the first whose end lies behind it; P.groups where there is none.
+// The group of an element: the first whose end is behind it; P.groups where there is none.
 fn group_of(e: u32) -> u32 {
   var k = 0u;
   while (k < P.groups && bitcast<i32>(hyper[P.hyper + 8u * k]) <= i32(e)) { k++; }
@@ -168,7 +177,8 @@ fn settings_of(e: u32) -> Settings {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let first = group_index(wid, nwg) * ${256 * U}u + lid;
   let count = (P.n - 1u) / 4u + 1u;
   if (first >= count) { return; }
@@ -209,7 +219,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 }
 
 //! shader sgd
-//! buffers p:w:${"vec4<f32>" if V == 4 else "f32"} buf?:w:${"vec4<f32>" if V == 4 else "f32"} g:r:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers p:w:${"vec4<f32>" if V == 4 else "f32"} buf?:w:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers g:r:${"vec4<f32>" if V == 4 else "f32"}
 //! buffers hyper:r:u32 norm?:r:f32
 //! params n:u32 first:u32 groups:u32
 fn group_of(e: u32) -> u32 {
@@ -223,7 +234,8 @@ fn word(group: vec4u, i: u32) -> vec4f {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let i = group_index(wid, nwg) * 256u + lid;
   if (4u * i >= P.n) { return; }
 #if norm
@@ -248,7 +260,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! shader loss_scale
 //! buffers scale:w:f32 norm:r:f32
 //! params
-// scale, 1 / scale, steps since the last change: the rule of torch.amp.GradScaler, with bounds. One invocation.
+// scale, 1 / scale, steps since the last change: the rule of torch.amp.GradScaler, with bounds. One
+// invocation.
 @compute @workgroup_size(1)
 fn main() {
   var s = scale[P.scale];

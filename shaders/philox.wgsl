@@ -1,5 +1,6 @@
-// Counter-based random numbers, Philox 4x32-10 (Salmon et al. 2011), for `#include philox`: block j of a stream is a function of (seed,
-// base + offset + j) alone, so that devices agree on every word. The streams and the use of the words are in the contract (kernels.py).
+// Counter-based random numbers, Philox 4x32-10 (Salmon et al. 2011), for `#include philox`: block j
+// of a stream is a function of (seed, base + offset + j) alone, so that devices agree on every
+// word. The streams and the use of the words are in the contract (kernels.py).
 
 // (low, high) word of a * b, from products of 16-bit halves.
 fn philox_product(a: u32, b: u32) -> vec2u {

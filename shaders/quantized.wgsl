@@ -1,7 +1,9 @@
-// int8 weights with one scale per output channel: quantisation, the product x W^T for a few rows of x, and the way back to float32 for many.
+// int8 weights with one scale per output channel: quantisation, the product x w^T for a few rows of
+// x, and dequantisation to float32 for many.
 //
-// w lies packed in words, its element k of row n at byte P.w + n K + k, and a row may begin within a word. With `packed` rows are whole
-// words (K a multiple of 4) and so is P.w; x is then read in vectors.
+// w [N, K] is packed in words, its element k of row n at byte P.w + n K + k, and a row may begin
+// within a word. With `packed`, rows are whole words (K a multiple of 4) and so is P.w; x is then
+// read in vectors.
 
 #if reads
 fn byte_at(i: u32) -> f32 {
@@ -17,11 +19,13 @@ fn bytes_of(i: u32) -> vec4f {
 //! shader int8_matmul
 //! buffers out:w:f32 x:r:${"vec4<f32>" if packed else "f32"} w:r:i8 scale:r:f32 bias?:r:f32
 //! params M:u32 N:u32 K:u32 across:u32
-// A team of ${T} invocations takes a row of w against ${R} rows of x: out[m, n] for one n. Teams of a workgroup of 256 take neighbouring n.
+// A team of ${T} invocations takes a row of w against ${R} rows of x: out[m, n] for one n. Teams of
+// a workgroup of 256 take neighbouring n.
 var<workgroup> sums: array<array<f32, 256>, ${R}>;
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   let n = min(group % P.across * ${256 // T}u + lid / ${T}u, P.N - 1u);
   let m = group / P.across * ${R}u;
@@ -58,7 +62,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     }
     workgroupBarrier();
   }
-  // Invocation j of the first writes row j / teams, column j % teams: neighbours in memory by neighbours.
+  // Invocation j of the first writes row j / teams, column j % teams: neighbours in memory by
+  // neighbours.
   let column = group % P.across * ${256 // T}u + lid % ${256 // T}u;
   let row = m + lid / ${256 // T}u;
   if (lid < ${256 // T * R}u && column < P.N && row < P.M) {
@@ -74,7 +79,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! buffers out:w:f32 w:r:i8 scale:r:f32
 //! params n:u32 K:u32
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let i = group_index(wid, nwg) * 256u + lid;
   if (i < P.n) { out[P.out + i] = byte_at(i) * scale[P.scale + i / P.K]; }
 }
@@ -84,7 +90,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! params N:u32 K:u32
 #include workgroup
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let n = group_index(wid, nwg);
   if (n >= P.N) { return; }
   var largest = 0.0;
@@ -102,7 +109,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! params n:u32 K:u32
 // An invocation owns one word of w; bytes in front of the first and behind the last element stay.
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let place = P.w / 4u + group_index(wid, nwg) * 256u + lid;
   if (4u * place >= P.w + P.n) { return; }
   var bits = w[place];

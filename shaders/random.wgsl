@@ -1,13 +1,16 @@
 // Random numbers, dropout and random training windows, all from Philox streams (philox.wgsl).
 //
-// An invocation takes one block, that is four elements of out (E is their type): one vector where V is 4, and the last vector keeps what
-// lies behind P.n; else one by one. Nothing here rounds differently from one device to another but random_normal's logarithm, sine and
-// root, and the last bit of random_uniform.
+// In: rng, the stream's seed and base; P.offset, the launch's place in it. Out: `out`, or the
+// windows x and y. Dispatch: elements / 1024. An invocation takes one block, which is four elements
+// of out (E is their type): one vector where V is 4, and the last vector keeps what is behind P.n;
+// else one by one. Nothing here rounds differently from one device to another but random_normal's
+// logarithm, sine and root, and the last bit of random_uniform.
 #include philox
 
 #if E
 fn block_words(j: u32) -> vec4u {
-  return philox_block(vec4u(rng[P.rng], rng[P.rng + 1u], rng[P.rng + 2u], rng[P.rng + 3u]), vec2u(P.offset_low, P.offset_high), j);
+  return philox_block(vec4u(rng[P.rng], rng[P.rng + 1u], rng[P.rng + 2u], rng[P.rng + 3u]),
+                      vec2u(P.offset_low, P.offset_high), j);
 }
 
 fn store(j: u32, value: vec4<${E}>) {
@@ -26,7 +29,8 @@ fn store(j: u32, value: vec4<${E}>) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let j = group_index(wid, nwg) * 256u + lid;
   if (4u * j >= P.n) { return; }
   store(j, draw(j, block_words(j)));
@@ -57,8 +61,8 @@ fn draw(j: u32, words: vec4u) -> vec4f {
 //! params n:u32 offset_low:u32 offset_high:u32 low:i32 limit:u32 whole:u32
 // Lemire's multiply-shift; whole: the range is all 2^32 numbers.
 fn draw(j: u32, words: vec4u) -> vec4i {
-  let below = vec4u(philox_product(words.x, P.limit).y, philox_product(words.y, P.limit).y, philox_product(words.z, P.limit).y,
-                    philox_product(words.w, P.limit).y);
+  let below = vec4u(philox_product(words.x, P.limit).y, philox_product(words.y, P.limit).y,
+                    philox_product(words.z, P.limit).y, philox_product(words.w, P.limit).y);
   return P.low + bitcast<vec4i>(select(below, words, P.whole == 1u));
 }
 
@@ -71,7 +75,8 @@ fn draw(j: u32, words: vec4u) -> vec4f {
   let value = x[P.x + j];
 #else
   let last = P.n - 1u;
-  let value = vec4f(x[P.x + 4u * j], x[P.x + min(4u * j + 1u, last)], x[P.x + min(4u * j + 2u, last)], x[P.x + min(4u * j + 3u, last)]);
+  let value = vec4f(x[P.x + 4u * j], x[P.x + min(4u * j + 1u, last)],
+                    x[P.x + min(4u * j + 2u, last)], x[P.x + min(4u * j + 3u, last)]);
 #end
   return select(value * P.scale, vec4f(), (words >> vec4u(8u)) < vec4u(P.dropped));
 }
@@ -81,7 +86,8 @@ fn draw(j: u32, words: vec4u) -> vec4f {
 //! params B:u32 T:u32 low:u32 places:u32 parts:u32 offset_low:u32 offset_high:u32
 // A workgroup takes ${W} places of one window; all of them work out where it starts.
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   let b = group / P.parts;
   let t = group % P.parts * ${W}u + lid;

@@ -1,12 +1,15 @@
 // Reductions of x, seen as [outer, n, inner], over n: sum and mean, max and min, argmax and argmin.
 //
-// `kind` says what an invocation accumulates (AccS: S components where it reads vectors of S; E is the dtype):
+// Out: [outer, inner], or a partial result for each split of n. Dispatch: rows or blocks of
+// columns, times splits. `kind` says what an invocation accumulates (AccS: S components where it
+// reads vectors of S; E is the dtype):
 //   sum      numbers
-//   extreme  int32 keys in the order of the values, of which the largest is sought: min goes by the reversed order. A NaN has the largest
-//            key, so it wins in both, as in PyTorch; -0 has that of 0
+//   extreme  int32 keys in the order of the values, of which the largest is sought: min goes by the
+//            reversed order. A NaN has the largest key, so it wins in both, as in PyTorch; -0 has
+//            that of 0
 //   index    such a key with its place in n; of equal keys the first wins
-// Where n is cut into splits the kernel runs again over their results; of indices these are the second run's `candidates`.
-// The order of additions depends on the sizes alone.
+// Where n is cut into splits the kernel runs again over their results; of indices these are the
+// second run's `candidates`. The order of additions depends on the sizes alone.
 #for S, word, whole, real in ((1, "u32", "i32", "f32"), (4, "vec4<u32>", "vec4<i32>", "vec4<f32>"))
 #if kind == "sum"
 alias Acc${S} = ${real if E == "f32" else whole};
@@ -53,8 +56,9 @@ fn finish1(a: Acc1) -> u32 { return a.at; }
 #end
 
 //! shader rows
-// inner = 1. L invocations take a split of a row: chunk numbers, in vectors of V. out: [outer, splits]. candidates: [outer, n], their
-// indices count from the beginning of rows of `stride` numbers.
+// inner = 1. L invocations take a split of a row: chunk numbers, in vectors of V. out: [outer,
+// splits]. candidates: [outer, n], their indices count from the beginning of rows of `stride`
+// numbers.
 //! buffers out:w:u32 x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32
 //! params units:u32 n:u32 splits:u32 chunk:u32 stride:u32 scale:f32
 var<workgroup> shared_acc: array<Acc1, ${W}>;
@@ -69,7 +73,8 @@ fn at(row: u32, i: u32) -> Acc${V} {
 }
 
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let unit = group_index(wid, nwg) * ${W // L}u + lid / ${L}u;
   let lane = lid % ${L}u;
   let row = unit / P.splits;
@@ -115,8 +120,9 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 }
 
 //! shader columns
-// inner > 1, counted in vectors of V. A workgroup takes a split (chunk of the n rows) of C neighbouring columns, ${W // C} rows at a time.
-// out: [splits, outer, inner]. candidates: [n, outer, inner], indices of rows of x: [outer, stride, inner].
+// inner > 1, counted in vectors of V. A workgroup takes a split (chunk of the n rows) of C
+// neighbouring columns, ${W // C} rows at a time. out: [splits, outer, inner]. candidates: [n,
+// outer, inner], indices of rows of x: [outer, stride, inner].
 //! buffers out:w:${"vec4<u32>" if V == 4 else "u32"} x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32
 //! params groups:u32 outer:u32 n:u32 inner:u32 splits:u32 chunk:u32 stride:u32 scale:f32
 var<workgroup> shared_acc: array<Acc${V}, ${W}>;
@@ -131,7 +137,8 @@ fn at(o: u32, i: u32, column: u32) -> Acc${V} {
 }
 
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   if (group >= P.groups) { return; }
   let blocks = (P.inner + ${C - 1}u) / ${C}u;

@@ -1,8 +1,11 @@
-// Sums and maxima over rows: a workgroup of ${W} invocations is cut into groups of ${T} neighbours (powers of two), and each group has a row
-// of its own. The result is in all of the group, in an order that depends only on T and on how many invocations run in lock-step. Call from
-// uniform control flow, with slot = 0 and 1 in turns: two calls in a row must not use the same slot, so one barrier a call is enough.
+// Sums and maxima over rows, for `#include rows`: a workgroup of ${W} invocations is cut into
+// groups of ${T} neighbours (powers of two), and each group has a row of its own. The result is in
+// all of the group, in an order that depends only on T and on how many invocations run in
+// lock-step. Call from uniform control flow, with slot = 0 and 1 in turns: two calls in a row must
+// not use the same slot, so one barrier a call is enough.
 //
-// `lanes` is the size of such a unit, a builtin of the entry point (0 where the feature is off); a group that fits into one needs no barrier.
+// `lanes` is the size of a unit that runs in lock-step, a builtin of the entry point (0 where the
+// feature is off); a group that fits into one needs no barrier.
 #if subgroups
 var<workgroup> row_values: array<f32, ${max(W // 2, 2)}>;  // two slots, each for units of 4 and more
 var<workgroup> row_pairs: array<vec2f, ${max(W // 2, 2)}>;
@@ -10,7 +13,8 @@ var<workgroup> row_pairs: array<vec2f, ${max(W // 2, 2)}>;
 fn ${name}(x: ${kind}, lid: u32, lanes: u32, slot: u32) -> ${kind} {
   var v = x;
   if (lanes >= ${T}u) {
-    // A butterfly: every lane ends with the same bits, as each step adds the same two numbers on both sides.
+    // A butterfly: every lane ends with the same bits, as each step adds the same two numbers on
+    // both sides.
 #for step in [1, 2, 4, 8, 16, 32, 64]
 #if step < T
     v = ${"max(v, subgroupShuffleXor(v, %du))" % step if op == "max" else "v + subgroupShuffleXor(v, %du)" % step};
@@ -29,7 +33,8 @@ fn ${name}(x: ${kind}, lid: u32, lanes: u32, slot: u32) -> ${kind} {
 #end
 #else
 const lanes = 0u;
-// Two steps: everybody reduces the ${min(T, 16)} values of its block, then the ${max(T // 16, 1)} blocks of the group.
+// Two steps: everybody reduces the ${min(T, 16)} values of its block, then the ${max(T // 16, 1)}
+// blocks of the group.
 var<workgroup> row_values: array<f32, ${2 * W}>;
 var<workgroup> row_pairs: array<vec2f, ${2 * W}>;
 #if T > 16
@@ -59,7 +64,8 @@ fn ${name}(x: ${kind}, lid: u32, unused: u32, slot: u32) -> ${kind} {
 #end
 #end
 
-// One element of a row's storage: four neighbouring numbers where all rows begin on 16 bytes, else one.
+// One element of a row's storage: four neighbouring numbers where all rows begin on 16 bytes, else
+// one.
 alias Item = ${F};
 #if F == "f32"
 fn item_sum(v: Item) -> f32 { return v; }

@@ -1,11 +1,15 @@
-// Drawing the next token: temperature, top-k, top-p (Holtzman et al. 2020); a workgroup of ${W} takes a row.
+// Sampling of the next token: temperature, top-k, top-p (Holtzman et al. 2020).
 //
-// Order among tokens is decided on the logits' bits as integers in the same order (ties are exact: dividing by a temperature keeps them),
-// probabilities are float32. Nothing is sorted: the threshold of top-k and that of top-p, the largest key above which enough tokens or
-// enough probability lies, are found two bits a round. At the threshold itself the lower indices are kept, as many as it takes. The draw
-// follows the index: each invocation adds up a stretch of the row, a scan says in which stretch the drawn number falls.
+// In: logits [B, V], settings (temperature, top_k, top_p), rng. Out: out [B]. Dispatch: a workgroup
+// of ${W} takes a row. With `small` the row (at most ${ROW} tokens) is in workgroup memory, else
+// the probabilities are in scratch memory.
 //
-// With `small` the row (at most ${ROW} tokens) waits in workgroup memory, else the probabilities wait in scratch memory.
+// Order among tokens is decided on the logits' bits as integers in the same order (ties are exact:
+// dividing by a temperature keeps them), probabilities are float32. Nothing is sorted: the
+// threshold of top-k and that of top-p, the largest key above which enough tokens or enough
+// probability is, are found two bits a round. At the threshold itself the lower indices are kept,
+// as many as it takes. The draw follows the index: each invocation adds up a stretch of the row, a
+// scan says in which stretch the drawn number falls.
 
 //! shader sample
 //! buffers out:w:i32 logits:r:f32 rng:r:u32 settings:r:f32 weights?:w:f32
@@ -68,7 +72,7 @@ fn add_up(x: vec4f, lid: u32) -> vec4f {
   return sums[0];
 }
 
-// What lies at or above each of three keys (and above `least`): the number of tokens, or their probability.
+// The number of tokens at or above each of three keys (and above `least`), or their probability.
 fn masses(row: u32, lid: u32, at: vec3u, least: u32, counting: bool) -> vec3f {
   var total = vec3f();
   for (var i = lid; i < P.V; i += ${W * U}u) {
@@ -83,7 +87,7 @@ fn masses(row: u32, lid: u32, at: vec3u, least: u32, counting: bool) -> vec3f {
   return add_up(vec4f(total, 0.0), lid).xyz;
 }
 
-// The largest key at or above which `goal` lies.
+// The largest key with `goal` at or above it.
 fn threshold(row: u32, lid: u32, goal: f32, least: u32, counting: bool) -> u32 {
   var found = 0u;
   for (var bit = 0u; bit < 32u; bit += 2u) {
@@ -111,7 +115,8 @@ fn scan(x: f32, lid: u32) -> f32 {
 }
 
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let row = group_index(wid, nwg);
   if (row >= P.B) { return; }
 
@@ -140,8 +145,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     let best = atomicLoad(&first_of_largest);
     let k = settings[P.settings + 1u];
     let p = settings[P.settings + 2u];
-    shared_settings = Settings(settings[P.settings], select(0.0, floor(k), k > 0.0 && k < f32(P.V)), select(1.0, p, p > 0.0 && p < 1.0),
-                               best, logits[P.logits + row * P.V + best]);
+    shared_settings = Settings(settings[P.settings], select(0.0, floor(k), k > 0.0 && k < f32(P.V)),
+                               select(1.0, p, p > 0.0 && p < 1.0), best, logits[P.logits + row * P.V + best]);
   }
   let s = workgroupUniformLoad(&shared_settings);
   // A NaN or an infinity leaves nothing to weigh.
@@ -199,7 +204,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   let mass = higher + tie_weight * f32(ties_kept);
   let reached = scan(mass, lid);
   let target_mass = philox_uniform(
-    philox_block(vec4u(rng[P.rng], rng[P.rng + 1u], rng[P.rng + 2u], rng[P.rng + 3u]), vec2u(P.offset_low, P.offset_high), row)).x * sums[${W - 1}].x;
+    philox_block(vec4u(rng[P.rng], rng[P.rng + 1u], rng[P.rng + 2u], rng[P.rng + 3u]),
+                 vec2u(P.offset_low, P.offset_high), row)).x * sums[${W - 1}].x;
   if (mass > 0.0) {
     atomicMax(&last_kept, lid);
     if (reached > target_mass) { atomicMin(&winner, lid); }

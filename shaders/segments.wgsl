@@ -1,9 +1,15 @@
-// Partial sums added up: out[i] = (out[i] +) part[i] + part[n + i] + ... in the order of the parts, for many sums in one dispatch.
+// Partial sums added up: out[i] = (out[i] +) part[i] + part[n + i] + ... in the order of the parts,
+// for many sums in one dispatch.
+//
+// In: part, and table, six words for each sum: its first workgroup, n, the number of parts, where
+// its parts begin, where its result begins, whether it adds to out. Out: out. Dispatch: results /
+// W.
 //! shader sum
 //! buffers out:w:${V} part:r:${V} table:r:u32
 //! params count:u32 groups:u32
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
   let group = group_index(wid, nwg);
   if (group >= P.groups) { return; }
   // The last entry whose first workgroup is not behind this one.

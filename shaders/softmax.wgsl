@@ -1,19 +1,16 @@
-// Softmax and log-softmax over the rows of x[rows, n], and their backward. A row belongs to a group of ${T} invocations, which hold it in
-// registers (${K} items each, item = vec4 or f32); a row too long for that (K = 0) has a workgroup and is read twice. P.n: items in a row.
+// Softmax and log-softmax over the rows of x[rows, n], and their backward.
 //
-// NaN and +inf make a row NaN, and so does a row of -inf alone: the maximum is at least the lowest finite number, so -inf has the weight 0,
-// and 0 / 0 shows where there is nothing else.
-#include rows
-#include math
+// In: x; for the backward dy and y, the output. Out: out; dx. Dispatch: rows / (W / T). A row
+// belongs to a group of ${T} invocations, which hold it in registers (${K} items each, item = vec4
+// or f32); a row too long for that (K = 0) has a workgroup and is read twice. P.n: items in a row.
+//
+// NaN and +inf make a row NaN, and so does a row of -inf alone: the maximum is at least the lowest
+// finite number, so -inf has the weight 0, and 0 / 0 shows where there is nothing else.
+#include row_exponentials
 
-const LOWEST = -3.4028234e38;
 #if F == "f32"
-fn item_exp_nonpositive(v: Item) -> Item { return m_exp_nonpositive(v); }
 fn item_exp(v: Item) -> Item { return m_exp(v); }
 #else
-fn item_exp_nonpositive(v: Item) -> Item {
-  return Item(m_exp_nonpositive(v.x), m_exp_nonpositive(v.y), m_exp_nonpositive(v.z), m_exp_nonpositive(v.w));
-}
 fn item_exp(v: Item) -> Item { return Item(m_exp(v.x), m_exp(v.y), m_exp(v.z), m_exp(v.w)); }
 #end
 
@@ -21,23 +18,14 @@ fn item_exp(v: Item) -> Item { return Item(m_exp(v.x), m_exp(v.y), m_exp(v.z), m
 //! buffers out:w:${F} x:r:${F}
 //! params rows:u32 n:u32
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
-#if subgroups
-        @builtin(subgroup_size) lanes: u32,
-#end
+fn main(
+#include row_builtins
 ) {
-  let first_row = group_index(wid, nwg) * ${W // T}u;
-  if (first_row >= P.rows) { return; }
-  let row = first_row + lid / ${T}u;
-  let begin = min(row, P.rows - 1u) * P.n;
-  let t = lid % ${T}u;
+#include row_at
+#let source = "x"
 #if K
   var most = LOWEST;
-#for k in range(K)
-  let c${k} = t + ${k * T}u;
-  let in${k} = c${k} < P.n;
-  var v${k} = x[P.x + begin + min(c${k}, P.n - 1u)];
-#end
+#include row_items
 #for k in range(K)
   most = max(most, select(LOWEST, item_max(v${k}), in${k}));
 #end
@@ -59,22 +47,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   if (in${k}) { out[P.out + begin + c${k}] = ${"v%d - log_total" % k if log else "e%d * scale" % k}; }
 #end
 #else
-  // Maximum and sum in one pass (Milakov and Gimelshein 2018), four items at a time.
-  var most = LOWEST;
-  var total = 0.0;
-  for (var c = t; c < P.n; c += ${4 * T}u) {
-#for k in range(4)
-    let v${k} = select(Item(-inf()), x[P.x + begin + min(c + ${k * T}u, P.n - 1u)], c + ${k * T}u < P.n);
-#end
-    let larger = max(max(most, max(item_max(v0), item_max(v1))), max(item_max(v2), item_max(v3)));
-    total *= m_exp_nonpositive(most - larger);
-#for k in range(4)
-    total += item_sum(item_exp_nonpositive(v${k} - larger));
-#end
-    most = larger;
-  }
-  let top = row_max(most, lid, lanes, 0u);
-  total = row_sum(total * m_exp_nonpositive(most - top), lid, lanes, 1u);
+#include row_online_softmax
 #if log
   let log_total = m_log(total);
 #else
@@ -91,16 +64,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
 //! buffers dx:w:${F} dy:r:${F} y:r:${F}
 //! params rows:u32 n:u32
 @compute @workgroup_size(${W})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32,
-#if subgroups
-        @builtin(subgroup_size) lanes: u32,
-#end
+fn main(
+#include row_builtins
 ) {
-  let first_row = group_index(wid, nwg) * ${W // T}u;
-  if (first_row >= P.rows) { return; }
-  let row = first_row + lid / ${T}u;
-  let begin = min(row, P.rows - 1u) * P.n;
-  let t = lid % ${T}u;
+#include row_at
   var total = 0.0;
 #if K
 #for k in range(K)

@@ -1,10 +1,12 @@
-// Sums and maxima over a workgroup of ${W} invocations (a power of two), the result in all of them, in an order that depends on W and the
-// subgroup size only. Call from uniform control flow.
+// Sums and maxima over a workgroup of ${W} invocations (a power of two), for `#include workgroup`:
+// the result is in all of them, in an order that depends on W and the subgroup size only. Call from
+// uniform control flow.
 var<workgroup> wg_values: array<f32, ${W}>;
 
 #if subgroups
-// One value for each subgroup, then all of them added up by everybody. Invocations of a subgroup are neighbours in local_invocation_index
-// (so on every implementation we know; the subgroup size itself may be anything).
+// One value for each subgroup, then all of them added up by everybody. Invocations of a subgroup
+// are neighbours in local_invocation_index (so on every implementation we know; the subgroup size
+// itself may be anything).
 fn workgroup_sum(x: f32, lid: u32) -> f32 {
   let size = subgroupAdd(1u);
   let mine = subgroupAdd(x);

@@ -14,7 +14,9 @@ def value():
     """value(target, source, **options): the source's last value, evaluated there."""
 
     def run(target, source, **options):
-        return hosts.value(source, target.host, device=target.device, variant=target.variant, configure=target.configure, **options)
+        return hosts.value(
+            source, target.host, device=target.device, variant=target.variant, configure=target.configure, **options
+        )
 
     return run
 
@@ -37,7 +39,9 @@ def native():
 
 @pytest.fixture
 def messages():
-    """What training loops send, as it comes; afterwards the loop has no sink, visitor, settings or wish for a device."""
+    """What training loops send, as it comes; afterwards the loop has no sink, visitor, settings or
+    wish for a device.
+    """
     got = []
     loop.set_sink(lambda text: got.append(json.loads(text)))
     yield got
@@ -54,17 +58,21 @@ def oracle():
 
 
 def pytest_itemcollected(item):
-    """The marks that say which of the runs of `python3 -m tests` a test is in, besides what a file marks itself."""
+    """The marks that say which of the runs of `python3 -m tests` a test is in, besides what a file
+    marks itself.
+    """
     folder = item.path.parent.name
-    if folder == "bench" or (folder == "parity" and not item.get_closest_marker("gpu")):
+    if item.path.stem == "test_walk":
+        item.add_marker(pytest.mark.engines)
+    elif folder == "bench" or (folder == "parity" and not item.get_closest_marker("gpu")):
         item.add_marker(pytest.mark.alone)
-    elif folder in ("browser", "ext"):
+    elif folder in ("page", "ext") or (folder == "security" and item.get_closest_marker("browser")):
         item.add_marker(pytest.mark.by_file)
 
 
 def pytest_collection_modifyitems(items):
     """The longest file first: where files are shared out, nothing waits for it in the end."""
-    items.sort(key=lambda item: item.path.stem != "test_keep_kills")
+    items.sort(key=lambda item: item.path.stem != "test_persist_kills")
 
 
 def pytest_sessionfinish():

@@ -1,7 +1,9 @@
-"""A GPU for CPython: the native device with a queue's manners. Values arrive some polls later, and it can be lost.
+"""A GPU for CPython: the native device with a queue's manners. Values arrive some polls later, and
+it can be lost.
 
-Every handle belongs to one life of the device. After a loss each call raises DeviceLost; after `reopen` the old handles are dead, and
-using one of them is an AssertionError, so that a test notices what was not brought back.
+Every handle belongs to one life of the device. After a loss each call raises DeviceLost; after
+`reopen` the old handles are dead, and using one of them is an AssertionError, so that a test
+notices what was not brought back.
 """
 
 import contextlib
@@ -32,7 +34,9 @@ class LateReading(Reading):
 
 
 class FakeGpu(NativeDevice):
-    """lose_at: numbers of replays (counted from 1, over all lives) that find the device gone; comes_back: whether reopen works."""
+    """lose_at: numbers of replays (counted from 1, over all lives) that find the device gone;
+    comes_back: whether reopen works.
+    """
 
     name = "fake"
     volatile = waits = True
@@ -93,6 +97,14 @@ class FakeGpu(NativeDevice):
         self._known(handle)
         return super().download(handle, nbytes, offset)
 
+    def put(self, words, handle, values):
+        self._known(handle)
+        super().put(words, handle, values)
+
+    def scalar(self, kind, handle, offset=0):
+        self._known(handle)
+        return super().scalar(kind, handle, offset)
+
     def read_later(self, handle, nbytes, offset=0):
         return LateReading(self, self.download(handle, nbytes, offset))
 
@@ -125,4 +137,4 @@ def fake_gpu():
     finally:
         tinygpt.set_device(before.name)
         del devices._made["fake"]
-        tinygpt.ops.random.forget(device)
+        tinygpt.core.generator.forget(device)

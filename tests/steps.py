@@ -1,4 +1,6 @@
-"""The training step that several tests look at from different sides: a small GPT, AdamW, windows of random tokens, clipping."""
+"""The training step that several tests look at from different sides: a small GPT, AdamW, windows of
+random tokens, clipping.
+"""
 
 import tinygpt
 from tinygpt import optim
@@ -8,7 +10,9 @@ LENGTH, TRAINED = 300, 270  # tokens, and how many of them the windows are drawn
 
 
 def made(shape):
-    """(model, optimizer, step) of a ModelConfig, all from one seed; step() trains once and gives (loss, gradient norm)."""
+    """(model, optimizer, step) of a ModelConfig, all from one seed; step() trains once and gives
+    (loss, gradient norm).
+    """
     tinygpt.manual_seed(3)
     model = tinygpt.GPT(shape)
     optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-2)

@@ -1,6 +1,8 @@
-"""The targets that tests run on: a host, a device on it, a build of the extension or a GPU's adapter, and its configuration.
+"""The targets that tests run on: a host, a device on it, a build of the extension or a GPU's
+adapter, and its configuration.
 
-Marks follow from the target: native is fast, chromium needs the browser, gpu the software adapters (tests/hosts/adapters.py).
+Marks follow from the target: native is fast, chromium needs the browser, gpu the software adapters
+(tests/hosts/adapters.py).
 """
 
 import pathlib
@@ -8,12 +10,15 @@ from collections import namedtuple
 
 import pytest
 
-# threads: the counts whose results must have the same bits; on a GPU, which has none to count, runs. configure: of a webgpu device.
+# threads: the counts whose results must have the same bits; on a GPU, which has none to count,
+# runs. configure: of a webgpu device.
 Target = namedtuple("Target", "name host device variant threads configure", defaults=(None,))
 
 
 def has_avx2():
-    """Whether this machine's processor has vectors of 256 bits; where Linux does not say, it counts as one without."""
+    """Whether this machine's processor has vectors of 256 bits; where Linux does not say, it counts
+    as one without.
+    """
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     return cpuinfo.exists() and " avx2 " in cpuinfo.read_text()
 
@@ -33,7 +38,8 @@ TARGETS = {
         Target("chromium-paired", "chromium", "wasm", "paired-mt", (1, 2)),
         Target("chromium-wide", "chromium", "wasm", "relaxed64-mt", (1, 2)),
         Target("gpu-node", "node", "webgpu", "swiftshader", (1, 1)),
-        Target("gpu-plain", "node", "webgpu", "lavapipe", (1,), {"subgroups": False}),
+        Target("gpu-least", "node", "webgpu", "lavapipe-least", (1,)),
+        Target("gpu-integrated", "node", "webgpu", "lavapipe-integrated", (1,)),
         Target("gpu-lavapipe", "node", "webgpu", "lavapipe", (1,)),
         Target("gpu-wide", "node", "webgpu", "lavapipe-wide", (1,)),
         Target("gpu-f16", "node", "webgpu", "lavapipe", (1,), {"precision": "f16"}),

@@ -1,6 +1,7 @@
-"""What recomputation of activations saves and what it costs: bytes counted and planned, milliseconds of a step, the two kinds taking turns.
+"""What recomputation of activations saves and what it costs: bytes counted and planned,
+milliseconds of a step, the two kinds taking turns.
 
-    python3 -m tests.trade --presets large xl huge --hosts native chromium      a table in Markdown on stdout
+python3 -m tests.trade --presets large xl huge --hosts native chromium     a table on stdout
 """
 
 import argparse
@@ -14,7 +15,8 @@ SOURCE = """
 import time
 from dataclasses import replace
 import tinygpt
-from tinygpt import optim, planning
+from tinygpt import optim
+from tinygpt.training import memory_estimate
 from tinygpt.config import PRESETS
 from tinygpt.data import Dataset
 
@@ -37,7 +39,7 @@ def step_of(recompute):
         return loss
 
     losses = [step().item() for _ in range(3)]  # recorded, encoded, warm
-    counted = planning.plan(shape, preset.train)
+    counted = memory_estimate.plan(shape, preset.train)
     return step, losses, dict(total=counted.total, planned=step.program.planned_bytes)
 
 kinds = [step_of(False), step_of(True)]
@@ -48,7 +50,8 @@ for _ in range(%(rounds)d):
             started = time.perf_counter()
             losses.append(step().item())
             taken.append((time.perf_counter() - started) * 1e3)
-([facts for _, _, facts in kinds], times, kinds[0][1] == kinds[1][1], tinygpt.get_device().build, tinygpt.get_device().threads)
+device = tinygpt.get_device()
+([facts for _, _, facts in kinds], times, kinds[0][1] == kinds[1][1], device.build, device.threads)
 """
 
 
@@ -57,11 +60,16 @@ def main():
     parser.add_argument("--presets", nargs="+", default=["large", "xl", "huge"])
     parser.add_argument("--hosts", nargs="+", default=["native", "chromium"], choices=hosts.DEVICES)
     options = parser.parse_args()
-    print("| host, build, threads | preset | activations: kept, recomputed | at most in all | ms a step: kept | recomputed | longer by |")
+    print(
+        "| host, build, threads | preset | activations: kept, recomputed | at most in all "
+        "| ms a step: kept | recomputed | longer by |"
+    )
     print("|---|---|--:|--:|--:|--:|--:|", flush=True)
     for host in options.hosts:
         for preset in options.presets:
-            facts, times, same, build, threads = hosts.value(SOURCE % dict(preset=preset, rounds=ROUNDS, steps=STEPS), host)
+            facts, times, same, build, threads = hosts.value(
+                SOURCE % dict(preset=preset, rounds=ROUNDS, steps=STEPS), host
+            )
             assert same, "the losses of the two kinds differ at %s on %s" % (preset, host)
             ms = ["%.0f (%.0f to %.0f)" % (statistics.median(t), min(t), max(t)) for t in times]
             kept, again = map(statistics.median, times)

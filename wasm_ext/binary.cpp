@@ -1,5 +1,7 @@
-// Elementwise kernels of several inputs with broadcasting: binary, binary_scalar, where. All are walked as runs along the innermost
-// dimension, whose strides are mostly 1 or 0; elements are 4 bytes and travel as int32 bits.
+// Elementwise kernels of several inputs with broadcasting: binary, binary_scalar, where.
+//
+// All work in runs along the innermost dimension, whose strides are mostly 1 or 0. Elements have 4
+// bytes and are handled as the bits of int32.
 #include "loops.h"
 
 namespace {
@@ -44,11 +46,18 @@ template <class T, T F(T, T)> INLINE vi lanes(vi a, vi b) {
   return viload(x);
 }
 
-// An operation takes and gives the bits of VW elements; comparisons give 0 or 1.
+// An operation maps the bits of VW elements to bits; a comparison gives 0 or 1.
 typedef vi Operation(vi, vi);
-#define FLOAT_OP(name, expression) INLINE vi name(vi u, vi v) { vf a = vfrombits(u); [[maybe_unused]] vf b = vfrombits(v); return vbits(expression); }
-#define FLOAT_TEST(name, test) INLINE vi name(vi u, vi v) { return viand((vi)test(vfrombits(u), vfrombits(v)), visplat(1)); }
-#define INT_OP(name, expression) INLINE vi name(vi a, vi b) { return expression; }
+#define FLOAT_OP(name, expression)        \
+  INLINE vi name(vi u, vi v) {            \
+    vf a = vfrombits(u);                  \
+    [[maybe_unused]] vf b = vfrombits(v); \
+    return vbits(expression);             \
+  }
+#define FLOAT_TEST(name, test) \
+  INLINE vi name(vi u, vi v) { return viand((vi)test(vfrombits(u), vfrombits(v)), visplat(1)); }
+#define INT_OP(name, expression) \
+  INLINE vi name(vi a, vi b) { return expression; }
 FLOAT_OP(add_f, vadd(a, b))
 FLOAT_OP(sub_f, vsub(a, b))
 FLOAT_OP(mul_f, vmul(a, b))
@@ -86,9 +95,11 @@ INLINE vi gather(const int32_t* p, int64_t stride, int n) {
 }
 
 typedef void Run(int32_t* out, const int32_t* a, int64_t a_step, const int32_t* b, int64_t b_step, int64_t n);
-template <Operation F> void run_along(int32_t* out, const int32_t* a, int64_t a_step, const int32_t* b, int64_t b_step, int64_t n) {
+template <Operation F> void run_along(int32_t* out, const int32_t* a, int64_t a_step, const int32_t* b, int64_t b_step,
+                                      int64_t n) {
   if (a_step == 1 && b_step == 1) {
-    each_vector(0, n, [&](int64_t i, int m) { vistore_tail(out + i, F(viload_tail(a + i, m), viload_tail(b + i, m)), m); });
+    each_vector(0, n,
+                [&](int64_t i, int m) { vistore_tail(out + i, F(viload_tail(a + i, m), viload_tail(b + i, m)), m); });
   } else if (a_step == 1 && b_step == 0) {
     vi y = visplat(*b);
     each_vector(0, n, [&](int64_t i, int m) { vistore_tail(out + i, F(viload_tail(a + i, m), y), m); });
@@ -117,13 +128,17 @@ Run* run_of(int64_t op, bool is_float) {
     case BINARY_LE: return is_float ? run_along<le_f> : run_along<le_i>;
     case BINARY_GT: return is_float ? run_along<gt_f> : run_along<gt_i>;
     case BINARY_GE: return is_float ? run_along<ge_f> : run_along<ge_i>;
-    case BINARY_FLOORDIV: return is_float ? run_along<lanes<float, floor_divide>> : run_along<lanes<int32_t, floor_divide>>;
-    case BINARY_REMAINDER: return is_float ? run_along<lanes<float, remainder_of>> : run_along<lanes<int32_t, remainder_of>>;
+    case BINARY_FLOORDIV:
+      return is_float ? run_along<lanes<float, floor_divide>> : run_along<lanes<int32_t, floor_divide>>;
+    case BINARY_REMAINDER:
+      return is_float ? run_along<lanes<float, remainder_of>> : run_along<lanes<int32_t, remainder_of>>;
     default: return nullptr;
   }
 }
 
-double binary_cost(int64_t op) { return op == BINARY_POW ? 40 : op == BINARY_FLOORDIV || op == BINARY_REMAINDER ? 15 : 0.25; }
+double binary_cost(int64_t op) {
+  return op == BINARY_POW ? 40 : op == BINARY_FLOORDIV || op == BINARY_REMAINDER ? 15 : 0.25;
+}
 
 }  // namespace
 
@@ -144,9 +159,14 @@ static void run_binary_scalar(const Slot* a, Team& team) {
   double value = a[BINARY_SCALAR_scalar].f;
   Run* run = run_of(a[BINARY_SCALAR_op].i, is_float);
   if (!run) return team.fail(STATUS_BAD_INDEX);
-  if (a[BINARY_SCALAR_op].i == BINARY_POW && !reverse) run = value == 2 ? run_along<square_f> : value == 3 ? run_along<cube_f> : run;
+  if (a[BINARY_SCALAR_op].i == BINARY_POW && !reverse)
+    run = value == 2 ? run_along<square_f> : value == 3 ? run_along<cube_f> : run;
   float as_float = (float)value;
-  int32_t as_int = value >= 2147483647.0 ? INT32_MAX : value <= -2147483648.0 ? INT32_MIN : value == value ? (int32_t)value : 0, bits;
+  int32_t as_int = value >= 2147483647.0    ? INT32_MAX
+                   : value <= -2147483648.0 ? INT32_MIN
+                   : value == value         ? (int32_t)value
+                                            : 0;
+  int32_t bits;
   memcpy(&bits, is_float ? (const void*)&as_float : (const void*)&as_int, 4);
   int32_t* out = buffer<int32_t>(a, BINARY_SCALAR_out);
   const int32_t* x = buffer<const int32_t>(a, BINARY_SCALAR_a);
@@ -158,7 +178,8 @@ static void run_binary_scalar(const Slot* a, Team& team) {
 static void run_where(const Slot* a, Team& team) {
   Strides<3> dims(a + WHERE_n0, {a + WHERE_c0, a + WHERE_a0, a + WHERE_b0});
   int32_t* out = buffer<int32_t>(a, WHERE_out);
-  const int32_t* in[3] = {buffer<const int32_t>(a, WHERE_cond), buffer<const int32_t>(a, WHERE_a), buffer<const int32_t>(a, WHERE_b)};
+  const int32_t* in[3] = {buffer<const int32_t>(a, WHERE_cond), buffer<const int32_t>(a, WHERE_a),
+                          buffer<const int32_t>(a, WHERE_b)};
   int64_t step[3];
   for (int k = 0; k < 3; k++) step[k] = dims.s[k][dims.rank - 1];
   dims.each_run(share(dims.count, team, CACHE_LINE), [&](int64_t first, int64_t n, const int64_t* offset) {
@@ -174,5 +195,6 @@ static void run_where(const Slot* a, Team& team) {
 static double count_of(const Slot* n) { return (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i; }
 
 ENTRY(binary, [](const Slot* a) { return 100 + count_of(a + BINARY_n0) * binary_cost(a[BINARY_op].i); }, nullptr);
-ENTRY(binary_scalar, [](const Slot* a) { return 50 + a[BINARY_SCALAR_n].i * binary_cost(a[BINARY_SCALAR_op].i); }, nullptr);
+ENTRY(binary_scalar, [](const Slot* a) { return 50 + a[BINARY_SCALAR_n].i * binary_cost(a[BINARY_SCALAR_op].i); },
+      nullptr);
 ENTRY(where, [](const Slot* a) { return 100 + count_of(a + WHERE_n0) * 1.0; }, nullptr);

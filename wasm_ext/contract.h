@@ -1,130 +1,271 @@
 // Generated from py/tinygpt/kernels.py by `python3 -m tinygpt.kernels`; do not edit.
-// A launch is slots of 8 bytes: id, slot count, then buffers (addresses) and params; X_y is the slot of y in a launch of X.
+// A launch is slots of 8 bytes: id, slot count, then buffers (addresses) and params.
+// X_y is the slot of y in a launch of X.
 #pragma once
 
 enum { DTYPE_FLOAT32 = 0, DTYPE_INT32 = 1, DTYPE_INT8 = 2 };
-enum { UNARY_NEG = 0, UNARY_ABS = 1, UNARY_SQUARE = 2, UNARY_RECIPROCAL = 3, UNARY_EXP = 4, UNARY_LOG = 5, UNARY_SQRT = 6, UNARY_RSQRT = 7, UNARY_TANH = 8, UNARY_SIGMOID = 9, UNARY_RELU = 10, UNARY_GELU = 11, UNARY_GELU_TANH = 12, UNARY_SILU = 13, UNARY_SIN = 14, UNARY_COS = 15 };
-enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_POW = 4, BINARY_MAXIMUM = 5, BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12, BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14 };
+enum { UNARY_NEG = 0, UNARY_ABS = 1, UNARY_SQUARE = 2, UNARY_RECIPROCAL = 3, UNARY_EXP = 4, UNARY_LOG = 5,
+  UNARY_SQRT = 6, UNARY_RSQRT = 7, UNARY_TANH = 8, UNARY_SIGMOID = 9, UNARY_RELU = 10, UNARY_GELU = 11,
+  UNARY_GELU_TANH = 12, UNARY_SILU = 13, UNARY_SIN = 14, UNARY_COS = 15 };
+enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_POW = 4, BINARY_MAXIMUM = 5,
+  BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12,
+  BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14 };
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
-enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8, EPILOGUE_GRADIENT = 16 };
+enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
+  EPILOGUE_GRADIENT = 16 };
 enum { MAX_RANK = 6, KERNEL_COUNT = 39 };
-#define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(adamw) X(sgd) X(sample)
-constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7, 8, 11, 27, 43, 14, 16, 17, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
+#define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
+  X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
+  X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
+  X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
+  X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) \
+  X(adamw) X(sgd) X(sample)
+constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
+  8, 11, 27, 43, 14, 16, 17, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
 
 // out[i] = start + i * step, computed in float64.
-enum { KERNEL_ARANGE = 1, ARANGE_out = 2, ARANGE_dtype = 3, ARANGE_n = 4, ARANGE_start = 5, ARANGE_step = 6, ARANGE_SLOTS = 7 };
+enum { KERNEL_ARANGE = 1, ARANGE_out = 2, ARANGE_dtype = 3, ARANGE_n = 4, ARANGE_start = 5, ARANGE_step = 6,
+  ARANGE_SLOTS = 7 };
 
-// out[sum i_d o_d] = cast(x[sum i_d x_d]). Transpose, slice, expand, cat and cast are this kernel. float to int truncates toward zero. No element of out is written twice; out and x do not overlap.
-enum { KERNEL_COPY = 2, COPY_out = 2, COPY_x = 3, COPY_dtype_out = 4, COPY_dtype_x = 5, COPY_n0 = 6, COPY_n1 = 7, COPY_n2 = 8, COPY_n3 = 9, COPY_n4 = 10, COPY_n5 = 11, COPY_o0 = 12, COPY_o1 = 13, COPY_o2 = 14, COPY_o3 = 15, COPY_o4 = 16, COPY_o5 = 17, COPY_x0 = 18, COPY_x1 = 19, COPY_x2 = 20, COPY_x3 = 21, COPY_x4 = 22, COPY_x5 = 23, COPY_SLOTS = 24 };
+// out[sum i_d o_d] = cast(x[sum i_d x_d]). Transpose, slice, expand, cat and cast are this kernel.
+// float to int truncates toward zero. No element of out is written twice; out and x do not overlap.
+enum { KERNEL_COPY = 2, COPY_out = 2, COPY_x = 3, COPY_dtype_out = 4, COPY_dtype_x = 5, COPY_n0 = 6, COPY_n1 = 7,
+  COPY_n2 = 8, COPY_n3 = 9, COPY_n4 = 10, COPY_n5 = 11, COPY_o0 = 12, COPY_o1 = 13, COPY_o2 = 14, COPY_o3 = 15,
+  COPY_o4 = 16, COPY_o5 = 17, COPY_x0 = 18, COPY_x1 = 19, COPY_x2 = 20, COPY_x3 = 21, COPY_x4 = 22, COPY_x5 = 23,
+  COPY_SLOTS = 24 };
 
-// out[i] = op(x[i]), op from UNARY; out may be x. gelu is the exact erf form (Hendrycks and Gimpel 2016), gelu_tanh its tanh approximation, silu x * sigmoid(x).
+// out[i] = op(x[i]), op from UNARY; out may be x. gelu is the exact erf form (Hendrycks and Gimpel
+// 2016), gelu_tanh its tanh approximation, silu x * sigmoid(x).
 enum { KERNEL_UNARY = 3, UNARY_out = 2, UNARY_x = 3, UNARY_op = 4, UNARY_n = 5, UNARY_SLOTS = 6 };
 
-// dx[i] = dy[i] * op'(...). saved is the input x for abs square log relu gelu gelu_tanh silu sin cos, and the output y for reciprocal exp sqrt rsqrt tanh sigmoid. relu'(0) = 0, abs'(0) = 0. dx may be dy. neg is not here (it is its own gradient).
-enum { KERNEL_UNARY_BACKWARD = 4, UNARY_BACKWARD_dx = 2, UNARY_BACKWARD_dy = 3, UNARY_BACKWARD_saved = 4, UNARY_BACKWARD_op = 5, UNARY_BACKWARD_n = 6, UNARY_BACKWARD_SLOTS = 7 };
+// dx[i] = dy[i] * op'(...). saved is the input x for abs square log relu gelu gelu_tanh silu sin
+// cos, and the output y for reciprocal exp sqrt rsqrt tanh sigmoid. relu'(0) = abs'(0) = 0. At NaN
+// relu' is 1, abs' 0. dx may be dy. neg is not here (it is its own gradient).
+enum { KERNEL_UNARY_BACKWARD = 4, UNARY_BACKWARD_dx = 2, UNARY_BACKWARD_dy = 3, UNARY_BACKWARD_saved = 4,
+  UNARY_BACKWARD_op = 5, UNARY_BACKWARD_n = 6, UNARY_BACKWARD_SLOTS = 7 };
 
-// out = op(a, b) with broadcasting through strides (0 repeats); out is dense over n. dtype is that of a and b; out has the same, but the comparisons eq..ge write int32 0/1. op from BINARY. int32: add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs); float32: all. out may be a (or b) where it is dense.
-enum { KERNEL_BINARY = 5, BINARY_out = 2, BINARY_a = 3, BINARY_b = 4, BINARY_op = 5, BINARY_dtype = 6, BINARY_n0 = 7, BINARY_n1 = 8, BINARY_n2 = 9, BINARY_n3 = 10, BINARY_n4 = 11, BINARY_n5 = 12, BINARY_a0 = 13, BINARY_a1 = 14, BINARY_a2 = 15, BINARY_a3 = 16, BINARY_a4 = 17, BINARY_a5 = 18, BINARY_b0 = 19, BINARY_b1 = 20, BINARY_b2 = 21, BINARY_b3 = 22, BINARY_b4 = 23, BINARY_b5 = 24, BINARY_SLOTS = 25 };
+// out = op(a, b) with broadcasting through strides (0 repeats); out is dense over n. dtype is that
+// of a and b; out has the same, but the comparisons eq..ge write int32 0/1. op from BINARY. int32:
+// add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs); float32: all.
+// out may be a (or b) where it is dense.
+enum { KERNEL_BINARY = 5, BINARY_out = 2, BINARY_a = 3, BINARY_b = 4, BINARY_op = 5, BINARY_dtype = 6, BINARY_n0 = 7,
+  BINARY_n1 = 8, BINARY_n2 = 9, BINARY_n3 = 10, BINARY_n4 = 11, BINARY_n5 = 12, BINARY_a0 = 13, BINARY_a1 = 14,
+  BINARY_a2 = 15, BINARY_a3 = 16, BINARY_a4 = 17, BINARY_a5 = 18, BINARY_b0 = 19, BINARY_b1 = 20, BINARY_b2 = 21,
+  BINARY_b3 = 22, BINARY_b4 = 23, BINARY_b5 = 24, BINARY_SLOTS = 25 };
 
-// out[i] = op(a[i], scalar), or op(scalar, a[i]) when reverse. The scalar is rounded to a's dtype first. Comparisons write int32 0/1. out may be a.
-enum { KERNEL_BINARY_SCALAR = 6, BINARY_SCALAR_out = 2, BINARY_SCALAR_a = 3, BINARY_SCALAR_op = 4, BINARY_SCALAR_dtype = 5, BINARY_SCALAR_n = 6, BINARY_SCALAR_scalar = 7, BINARY_SCALAR_reverse = 8, BINARY_SCALAR_SLOTS = 9 };
+// out[i] = op(a[i], scalar), or op(scalar, a[i]) when reverse. The scalar is rounded to a's dtype
+// first. Comparisons write int32 0/1. out may be a.
+enum { KERNEL_BINARY_SCALAR = 6, BINARY_SCALAR_out = 2, BINARY_SCALAR_a = 3, BINARY_SCALAR_op = 4,
+  BINARY_SCALAR_dtype = 5, BINARY_SCALAR_n = 6, BINARY_SCALAR_scalar = 7, BINARY_SCALAR_reverse = 8,
+  BINARY_SCALAR_SLOTS = 9 };
 
 // out = cond ? a : b with broadcasting through strides; out is dense over n.
-enum { KERNEL_WHERE = 7, WHERE_out = 2, WHERE_cond = 3, WHERE_a = 4, WHERE_b = 5, WHERE_dtype = 6, WHERE_n0 = 7, WHERE_n1 = 8, WHERE_n2 = 9, WHERE_n3 = 10, WHERE_n4 = 11, WHERE_n5 = 12, WHERE_c0 = 13, WHERE_c1 = 14, WHERE_c2 = 15, WHERE_c3 = 16, WHERE_c4 = 17, WHERE_c5 = 18, WHERE_a0 = 19, WHERE_a1 = 20, WHERE_a2 = 21, WHERE_a3 = 22, WHERE_a4 = 23, WHERE_a5 = 24, WHERE_b0 = 25, WHERE_b1 = 26, WHERE_b2 = 27, WHERE_b3 = 28, WHERE_b4 = 29, WHERE_b5 = 30, WHERE_SLOTS = 31 };
+enum { KERNEL_WHERE = 7, WHERE_out = 2, WHERE_cond = 3, WHERE_a = 4, WHERE_b = 5, WHERE_dtype = 6, WHERE_n0 = 7,
+  WHERE_n1 = 8, WHERE_n2 = 9, WHERE_n3 = 10, WHERE_n4 = 11, WHERE_n5 = 12, WHERE_c0 = 13, WHERE_c1 = 14, WHERE_c2 = 15,
+  WHERE_c3 = 16, WHERE_c4 = 17, WHERE_c5 = 18, WHERE_a0 = 19, WHERE_a1 = 20, WHERE_a2 = 21, WHERE_a3 = 22,
+  WHERE_a4 = 23, WHERE_a5 = 24, WHERE_b0 = 25, WHERE_b1 = 26, WHERE_b2 = 27, WHERE_b3 = 28, WHERE_b4 = 29,
+  WHERE_b5 = 30, WHERE_SLOTS = 31 };
 
-// Keeps x[m, n] where n - m <= diagonal (tril), or n - m >= diagonal when upper (triu); 0 elsewhere. out may be x.
-enum { KERNEL_TRIL = 8, TRIL_out = 2, TRIL_x = 3, TRIL_dtype = 4, TRIL_batch = 5, TRIL_M = 6, TRIL_N = 7, TRIL_diagonal = 8, TRIL_upper = 9, TRIL_SLOTS = 10 };
+// Keeps x[m, n] where n - m <= diagonal (tril), or n - m >= diagonal when upper (triu); 0
+// elsewhere. out may be x.
+enum { KERNEL_TRIL = 8, TRIL_out = 2, TRIL_x = 3, TRIL_dtype = 4, TRIL_batch = 5, TRIL_M = 6, TRIL_N = 7,
+  TRIL_diagonal = 8, TRIL_upper = 9, TRIL_SLOTS = 10 };
 
-// x seen as [outer, n, inner] is reduced over n. sum mean max min keep the dtype (mean: float32 only); argmax argmin write int32, the first index on ties. n >= 1. NaN wins in max and min, as in PyTorch.
-enum { KERNEL_REDUCE = 9, REDUCE_out = 2, REDUCE_x = 3, REDUCE_op = 4, REDUCE_dtype = 5, REDUCE_outer = 6, REDUCE_n = 7, REDUCE_inner = 8, REDUCE_SLOTS = 9 };
+// x seen as [outer, n, inner] is reduced over n. sum mean max min keep the dtype (mean: float32
+// only); argmax argmin write int32, the first index on ties. n >= 1. NaN wins in max and min, as in
+// PyTorch.
+enum { KERNEL_REDUCE = 9, REDUCE_out = 2, REDUCE_x = 3, REDUCE_op = 4, REDUCE_dtype = 5, REDUCE_outer = 6, REDUCE_n = 7,
+  REDUCE_inner = 8, REDUCE_SLOTS = 9 };
 
 // out[0] = sqrt(sum g[i]^2): the norm of the flat gradient. Partial sums are kept in float64.
 enum { KERNEL_GLOBAL_NORM = 10, GLOBAL_NORM_out = 2, GLOBAL_NORM_g = 3, GLOBAL_NORM_n = 4, GLOBAL_NORM_SLOTS = 5 };
 
 // g[i] *= min(1, max_norm / (norm[0] + 1e-6)): torch.nn.utils.clip_grad_norm_'s coefficient.
-enum { KERNEL_CLIP_SCALE = 11, CLIP_SCALE_g = 2, CLIP_SCALE_norm = 3, CLIP_SCALE_n = 4, CLIP_SCALE_max_norm = 5, CLIP_SCALE_SLOTS = 6 };
+enum { KERNEL_CLIP_SCALE = 11, CLIP_SCALE_g = 2, CLIP_SCALE_norm = 3, CLIP_SCALE_n = 4, CLIP_SCALE_max_norm = 5,
+  CLIP_SCALE_SLOTS = 6 };
 
-// For each batch z: v = alpha * op(A_z) op(B_z) + beta * out (out is not read when beta is 0, so NaN in it does not matter), where A_z starts at a + z*sa with row stride lda and op transposes it when ta (A_z is then stored K x M); B likewise (stored N x K when tb, as PyTorch's Linear weight). Then, in this order, for the bits of epilogue: BIAS v += bias[n]; GELU: pre (same layout as out, if given) = v, v = gelu(v) (erf form); GELU_BACKWARD: v *= gelu'(pre); RESIDUAL v += residual (same layout as out; may be out itself). out = v. The result has the same bits as the separate kernels in that order would give. K may be 0 (then the product is 0). GRADIENT is a hint that a holds gradients, which may be small; it does not change the result.
-enum { KERNEL_MATMUL = 12, MATMUL_out = 2, MATMUL_a = 3, MATMUL_b = 4, MATMUL_bias = 5, MATMUL_residual = 6, MATMUL_pre = 7, MATMUL_batch = 8, MATMUL_M = 9, MATMUL_N = 10, MATMUL_K = 11, MATMUL_ta = 12, MATMUL_tb = 13, MATMUL_lda = 14, MATMUL_ldb = 15, MATMUL_ldc = 16, MATMUL_sa = 17, MATMUL_sb = 18, MATMUL_sc = 19, MATMUL_alpha = 20, MATMUL_beta = 21, MATMUL_epilogue = 22, MATMUL_SLOTS = 23 };
+// For each batch z: v = alpha * op(A_z) op(B_z) + beta * out (out is not read when beta is 0, so
+// NaN in it does not matter), where A_z starts at a + z*sa with row stride lda and op transposes it
+// when ta (A_z is then stored K x M); B likewise (stored N x K when tb, as PyTorch's Linear
+// weight). Then, in this order, for the bits of epilogue: BIAS v += bias[n]; GELU: pre (same layout
+// as out, if given) = v, v = gelu(v) (erf form); GELU_BACKWARD: v *= gelu'(pre); RESIDUAL v +=
+// residual (same layout as out; may be out itself). out = v. The result has the same bits as the
+// separate kernels in that order would give. K may be 0 (then the product is 0). GRADIENT is a hint
+// that a holds gradients, which may be small; it does not change the result.
+enum { KERNEL_MATMUL = 12, MATMUL_out = 2, MATMUL_a = 3, MATMUL_b = 4, MATMUL_bias = 5, MATMUL_residual = 6,
+  MATMUL_pre = 7, MATMUL_batch = 8, MATMUL_M = 9, MATMUL_N = 10, MATMUL_K = 11, MATMUL_ta = 12, MATMUL_tb = 13,
+  MATMUL_lda = 14, MATMUL_ldb = 15, MATMUL_ldc = 16, MATMUL_sa = 17, MATMUL_sb = 18, MATMUL_sc = 19, MATMUL_alpha = 20,
+  MATMUL_beta = 21, MATMUL_epilogue = 22, MATMUL_SLOTS = 23 };
 
-// out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear, per-output-channel scales. A single row of x may be rounded to 16 bits, steps of max|x| / 32767 (the CPU does).
-enum { KERNEL_INT8_MATMUL = 13, INT8_MATMUL_out = 2, INT8_MATMUL_x = 3, INT8_MATMUL_w = 4, INT8_MATMUL_scale = 5, INT8_MATMUL_bias = 6, INT8_MATMUL_M = 7, INT8_MATMUL_N = 8, INT8_MATMUL_K = 9, INT8_MATMUL_SLOTS = 10 };
+// out[m, n] = scale[n] * sum_k x[m, k] * w[n, k] + bias[n]: int8 weight-only linear,
+// per-output-channel scales. A single row of x may be rounded to 16 bits, steps of max|x| / 32767
+// (the CPU does).
+enum { KERNEL_INT8_MATMUL = 13, INT8_MATMUL_out = 2, INT8_MATMUL_x = 3, INT8_MATMUL_w = 4, INT8_MATMUL_scale = 5,
+  INT8_MATMUL_bias = 6, INT8_MATMUL_M = 7, INT8_MATMUL_N = 8, INT8_MATMUL_K = 9, INT8_MATMUL_SLOTS = 10 };
 
-// Per row: scale = max|x| / 127 (1 where the row is all zero), w = round_half_even(x / scale) in [-127, 127].
-enum { KERNEL_QUANTIZE_INT8 = 14, QUANTIZE_INT8_w = 2, QUANTIZE_INT8_scale = 3, QUANTIZE_INT8_x = 4, QUANTIZE_INT8_N = 5, QUANTIZE_INT8_K = 6, QUANTIZE_INT8_SLOTS = 7 };
+// Per row: scale = max|x| / 127 (1 where the row is all zero), w = round_half_even(x / scale) in
+// [-127, 127].
+enum { KERNEL_QUANTIZE_INT8 = 14, QUANTIZE_INT8_w = 2, QUANTIZE_INT8_scale = 3, QUANTIZE_INT8_x = 4,
+  QUANTIZE_INT8_N = 5, QUANTIZE_INT8_K = 6, QUANTIZE_INT8_SLOTS = 7 };
 
 // out[n, k] = scale[n] * w[n, k], rounded once.
-enum { KERNEL_DEQUANTIZE_INT8 = 15, DEQUANTIZE_INT8_out = 2, DEQUANTIZE_INT8_w = 3, DEQUANTIZE_INT8_scale = 4, DEQUANTIZE_INT8_N = 5, DEQUANTIZE_INT8_K = 6, DEQUANTIZE_INT8_SLOTS = 7 };
+enum { KERNEL_DEQUANTIZE_INT8 = 15, DEQUANTIZE_INT8_out = 2, DEQUANTIZE_INT8_w = 3, DEQUANTIZE_INT8_scale = 4,
+  DEQUANTIZE_INT8_N = 5, DEQUANTIZE_INT8_K = 6, DEQUANTIZE_INT8_SLOTS = 7 };
 
-// out = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(var + eps), biased variance (Ba et al. 2016), two passes. An absent weight is 1, an absent bias 0.
-enum { KERNEL_LAYER_NORM = 16, LAYER_NORM_out = 2, LAYER_NORM_mean = 3, LAYER_NORM_rstd = 4, LAYER_NORM_x = 5, LAYER_NORM_weight = 6, LAYER_NORM_bias = 7, LAYER_NORM_rows = 8, LAYER_NORM_C = 9, LAYER_NORM_eps = 10, LAYER_NORM_SLOTS = 11 };
+// out = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(var + eps), biased variance (Ba et al.
+// 2016), two passes. An absent weight is 1, an absent bias 0.
+enum { KERNEL_LAYER_NORM = 16, LAYER_NORM_out = 2, LAYER_NORM_mean = 3, LAYER_NORM_rstd = 4, LAYER_NORM_x = 5,
+  LAYER_NORM_weight = 6, LAYER_NORM_bias = 7, LAYER_NORM_rows = 8, LAYER_NORM_C = 9, LAYER_NORM_eps = 10,
+  LAYER_NORM_SLOTS = 11 };
 
 // sum = x + residual, then layer_norm of sum (same bits as the two kernels).
-enum { KERNEL_ADD_LAYER_NORM = 17, ADD_LAYER_NORM_sum = 2, ADD_LAYER_NORM_out = 3, ADD_LAYER_NORM_mean = 4, ADD_LAYER_NORM_rstd = 5, ADD_LAYER_NORM_x = 6, ADD_LAYER_NORM_residual = 7, ADD_LAYER_NORM_weight = 8, ADD_LAYER_NORM_bias = 9, ADD_LAYER_NORM_rows = 10, ADD_LAYER_NORM_C = 11, ADD_LAYER_NORM_eps = 12, ADD_LAYER_NORM_SLOTS = 13 };
+enum { KERNEL_ADD_LAYER_NORM = 17, ADD_LAYER_NORM_sum = 2, ADD_LAYER_NORM_out = 3, ADD_LAYER_NORM_mean = 4,
+  ADD_LAYER_NORM_rstd = 5, ADD_LAYER_NORM_x = 6, ADD_LAYER_NORM_residual = 7, ADD_LAYER_NORM_weight = 8,
+  ADD_LAYER_NORM_bias = 9, ADD_LAYER_NORM_rows = 10, ADD_LAYER_NORM_C = 11, ADD_LAYER_NORM_eps = 12,
+  ADD_LAYER_NORM_SLOTS = 13 };
 
-// With g = dy * weight and xhat = (x - mean) * rstd: dx = rstd * (g - mean_c(g) - xhat * mean_c(g * xhat)), plus add where given (the gradient that reaches x by another way; may be dx). dweight = sum_rows dy * xhat, dbias = sum_rows dy.
-enum { KERNEL_LAYER_NORM_BACKWARD = 18, LAYER_NORM_BACKWARD_dx = 2, LAYER_NORM_BACKWARD_dweight = 3, LAYER_NORM_BACKWARD_dbias = 4, LAYER_NORM_BACKWARD_dy = 5, LAYER_NORM_BACKWARD_x = 6, LAYER_NORM_BACKWARD_weight = 7, LAYER_NORM_BACKWARD_mean = 8, LAYER_NORM_BACKWARD_rstd = 9, LAYER_NORM_BACKWARD_add = 10, LAYER_NORM_BACKWARD_rows = 11, LAYER_NORM_BACKWARD_C = 12, LAYER_NORM_BACKWARD_SLOTS = 13 };
+// With g = dy * weight and xhat = (x - mean) * rstd: dx = rstd * (g - mean_c(g) - xhat * mean_c(g *
+// xhat)), plus add where given (the gradient that reaches x by another way; may be dx). dweight =
+// sum_rows dy * xhat, dbias = sum_rows dy.
+enum { KERNEL_LAYER_NORM_BACKWARD = 18, LAYER_NORM_BACKWARD_dx = 2, LAYER_NORM_BACKWARD_dweight = 3,
+  LAYER_NORM_BACKWARD_dbias = 4, LAYER_NORM_BACKWARD_dy = 5, LAYER_NORM_BACKWARD_x = 6, LAYER_NORM_BACKWARD_weight = 7,
+  LAYER_NORM_BACKWARD_mean = 8, LAYER_NORM_BACKWARD_rstd = 9, LAYER_NORM_BACKWARD_add = 10,
+  LAYER_NORM_BACKWARD_rows = 11, LAYER_NORM_BACKWARD_C = 12, LAYER_NORM_BACKWARD_SLOTS = 13 };
 
 // out = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps) (Zhang and Sennrich 2019).
-enum { KERNEL_RMS_NORM = 19, RMS_NORM_out = 2, RMS_NORM_rstd = 3, RMS_NORM_x = 4, RMS_NORM_weight = 5, RMS_NORM_rows = 6, RMS_NORM_C = 7, RMS_NORM_eps = 8, RMS_NORM_SLOTS = 9 };
+enum { KERNEL_RMS_NORM = 19, RMS_NORM_out = 2, RMS_NORM_rstd = 3, RMS_NORM_x = 4, RMS_NORM_weight = 5,
+  RMS_NORM_rows = 6, RMS_NORM_C = 7, RMS_NORM_eps = 8, RMS_NORM_SLOTS = 9 };
 
-// With g = dy * weight: dx = rstd * (g - x * rstd^2 * mean_c(g * x)), plus add where given; dweight = sum_rows dy * x * rstd.
-enum { KERNEL_RMS_NORM_BACKWARD = 20, RMS_NORM_BACKWARD_dx = 2, RMS_NORM_BACKWARD_dweight = 3, RMS_NORM_BACKWARD_dy = 4, RMS_NORM_BACKWARD_x = 5, RMS_NORM_BACKWARD_weight = 6, RMS_NORM_BACKWARD_rstd = 7, RMS_NORM_BACKWARD_add = 8, RMS_NORM_BACKWARD_rows = 9, RMS_NORM_BACKWARD_C = 10, RMS_NORM_BACKWARD_SLOTS = 11 };
+// With g = dy * weight: dx = rstd * (g - x * rstd^2 * mean_c(g * x)), plus add where given; dweight
+// = sum_rows dy * x * rstd.
+enum { KERNEL_RMS_NORM_BACKWARD = 20, RMS_NORM_BACKWARD_dx = 2, RMS_NORM_BACKWARD_dweight = 3, RMS_NORM_BACKWARD_dy = 4,
+  RMS_NORM_BACKWARD_x = 5, RMS_NORM_BACKWARD_weight = 6, RMS_NORM_BACKWARD_rstd = 7, RMS_NORM_BACKWARD_add = 8,
+  RMS_NORM_BACKWARD_rows = 9, RMS_NORM_BACKWARD_C = 10, RMS_NORM_BACKWARD_SLOTS = 11 };
 
 // Softmax over n, or log-softmax when log; the row maximum is subtracted first. out may be x.
-enum { KERNEL_SOFTMAX = 21, SOFTMAX_out = 2, SOFTMAX_x = 3, SOFTMAX_rows = 4, SOFTMAX_n = 5, SOFTMAX_log = 6, SOFTMAX_SLOTS = 7 };
+enum { KERNEL_SOFTMAX = 21, SOFTMAX_out = 2, SOFTMAX_x = 3, SOFTMAX_rows = 4, SOFTMAX_n = 5, SOFTMAX_log = 6,
+  SOFTMAX_SLOTS = 7 };
 
 // dx = y * (dy - sum(dy * y)), or dy - exp(y) * sum(dy) when log. dx may be dy.
-enum { KERNEL_SOFTMAX_BACKWARD = 22, SOFTMAX_BACKWARD_dx = 2, SOFTMAX_BACKWARD_dy = 3, SOFTMAX_BACKWARD_y = 4, SOFTMAX_BACKWARD_rows = 5, SOFTMAX_BACKWARD_n = 6, SOFTMAX_BACKWARD_log = 7, SOFTMAX_BACKWARD_SLOTS = 8 };
+enum { KERNEL_SOFTMAX_BACKWARD = 22, SOFTMAX_BACKWARD_dx = 2, SOFTMAX_BACKWARD_dy = 3, SOFTMAX_BACKWARD_y = 4,
+  SOFTMAX_BACKWARD_rows = 5, SOFTMAX_BACKWARD_n = 6, SOFTMAX_BACKWARD_log = 7, SOFTMAX_BACKWARD_SLOTS = 8 };
 
-// losses[r] = logsumexp(logits[r]) - logits[r, targets[r]], 0 where targets[r] == ignore. total = mean over the rows not ignored, or the sum, by reduction (REDUCTION; none: total = the sum). dlogits (if given) = d total / d logits for mean and sum, d losses[r] / d logits[r] for none: (softmax - onehot) * scale, 0 for ignored rows. A target outside [0, V) that is not ignore is an error (status 2). dlogits may be logits. No valid row: mean is NaN.
-enum { KERNEL_CROSS_ENTROPY = 23, CROSS_ENTROPY_losses = 2, CROSS_ENTROPY_total = 3, CROSS_ENTROPY_dlogits = 4, CROSS_ENTROPY_logits = 5, CROSS_ENTROPY_targets = 6, CROSS_ENTROPY_rows = 7, CROSS_ENTROPY_V = 8, CROSS_ENTROPY_ignore = 9, CROSS_ENTROPY_reduction = 10, CROSS_ENTROPY_SLOTS = 11 };
+// losses[r] = logsumexp(logits[r]) - logits[r, targets[r]], 0 where targets[r] == ignore. total =
+// mean over the rows not ignored, or the sum, by reduction (REDUCTION; none: total = the sum).
+// dlogits (if given) = d total / d logits for mean and sum, d losses[r] / d logits[r] for none:
+// (softmax - onehot) * scale, 0 for ignored rows. A target outside [0, V) that is not ignore is an
+// error (status 2). dlogits may be logits. No valid row: mean is NaN.
+enum { KERNEL_CROSS_ENTROPY = 23, CROSS_ENTROPY_losses = 2, CROSS_ENTROPY_total = 3, CROSS_ENTROPY_dlogits = 4,
+  CROSS_ENTROPY_logits = 5, CROSS_ENTROPY_targets = 6, CROSS_ENTROPY_rows = 7, CROSS_ENTROPY_V = 8,
+  CROSS_ENTROPY_ignore = 9, CROSS_ENTROPY_reduction = 10, CROSS_ENTROPY_SLOTS = 11 };
 
-// Scaled dot-product attention, T queries over S keys, element (b, t, h, d) of q at b*q_b + t*q_t + h*q_h + d, likewise k v out; query head h reads key head h * G // H. causal: key j is seen by query i when j <= i (PyTorch's top-left mask). lse[b, h, t] = logsumexp of the scaled scores, all that is kept for the backward (Dao 2023, online softmax, no T x T matrix).
-enum { KERNEL_ATTENTION = 24, ATTENTION_out = 2, ATTENTION_lse = 3, ATTENTION_q = 4, ATTENTION_k = 5, ATTENTION_v = 6, ATTENTION_B = 7, ATTENTION_H = 8, ATTENTION_G = 9, ATTENTION_T = 10, ATTENTION_S = 11, ATTENTION_D = 12, ATTENTION_causal = 13, ATTENTION_q_b = 14, ATTENTION_q_t = 15, ATTENTION_q_h = 16, ATTENTION_k_b = 17, ATTENTION_k_t = 18, ATTENTION_k_h = 19, ATTENTION_v_b = 20, ATTENTION_v_t = 21, ATTENTION_v_h = 22, ATTENTION_o_b = 23, ATTENTION_o_t = 24, ATTENTION_o_h = 25, ATTENTION_scale = 26, ATTENTION_SLOTS = 27 };
+// Scaled dot-product attention, T queries over S keys, element (b, t, h, d) of q at b*q_b + t*q_t +
+// h*q_h + d, likewise k v out; query head h reads key head h * G // H. causal: key j is seen by
+// query i when j <= i (PyTorch's top-left mask). lse[b, h, t] = logsumexp of the scaled scores, all
+// that is kept for the backward (Dao 2023, online softmax, no T x T matrix).
+enum { KERNEL_ATTENTION = 24, ATTENTION_out = 2, ATTENTION_lse = 3, ATTENTION_q = 4, ATTENTION_k = 5, ATTENTION_v = 6,
+  ATTENTION_B = 7, ATTENTION_H = 8, ATTENTION_G = 9, ATTENTION_T = 10, ATTENTION_S = 11, ATTENTION_D = 12,
+  ATTENTION_causal = 13, ATTENTION_q_b = 14, ATTENTION_q_t = 15, ATTENTION_q_h = 16, ATTENTION_k_b = 17,
+  ATTENTION_k_t = 18, ATTENTION_k_h = 19, ATTENTION_v_b = 20, ATTENTION_v_t = 21, ATTENTION_v_h = 22,
+  ATTENTION_o_b = 23, ATTENTION_o_t = 24, ATTENTION_o_h = 25, ATTENTION_scale = 26, ATTENTION_SLOTS = 27 };
 
-// Recomputes P = exp(scale * q k^T - lse); dv = P^T dout, dP = dout v^T, dS = P * (dP - rowsum(dout * out)), dq = scale * dS k, dk = scale * dS^T q; dk and dv sum over the H/G query heads that share a key head. dq dk dv are overwritten at every (b, t, h, d) they have.
-enum { KERNEL_ATTENTION_BACKWARD = 25, ATTENTION_BACKWARD_dq = 2, ATTENTION_BACKWARD_dk = 3, ATTENTION_BACKWARD_dv = 4, ATTENTION_BACKWARD_dout = 5, ATTENTION_BACKWARD_q = 6, ATTENTION_BACKWARD_k = 7, ATTENTION_BACKWARD_v = 8, ATTENTION_BACKWARD_out = 9, ATTENTION_BACKWARD_lse = 10, ATTENTION_BACKWARD_B = 11, ATTENTION_BACKWARD_H = 12, ATTENTION_BACKWARD_G = 13, ATTENTION_BACKWARD_T = 14, ATTENTION_BACKWARD_S = 15, ATTENTION_BACKWARD_D = 16, ATTENTION_BACKWARD_causal = 17, ATTENTION_BACKWARD_q_b = 18, ATTENTION_BACKWARD_q_t = 19, ATTENTION_BACKWARD_q_h = 20, ATTENTION_BACKWARD_k_b = 21, ATTENTION_BACKWARD_k_t = 22, ATTENTION_BACKWARD_k_h = 23, ATTENTION_BACKWARD_v_b = 24, ATTENTION_BACKWARD_v_t = 25, ATTENTION_BACKWARD_v_h = 26, ATTENTION_BACKWARD_o_b = 27, ATTENTION_BACKWARD_o_t = 28, ATTENTION_BACKWARD_o_h = 29, ATTENTION_BACKWARD_do_b = 30, ATTENTION_BACKWARD_do_t = 31, ATTENTION_BACKWARD_do_h = 32, ATTENTION_BACKWARD_dq_b = 33, ATTENTION_BACKWARD_dq_t = 34, ATTENTION_BACKWARD_dq_h = 35, ATTENTION_BACKWARD_dk_b = 36, ATTENTION_BACKWARD_dk_t = 37, ATTENTION_BACKWARD_dk_h = 38, ATTENTION_BACKWARD_dv_b = 39, ATTENTION_BACKWARD_dv_t = 40, ATTENTION_BACKWARD_dv_h = 41, ATTENTION_BACKWARD_scale = 42, ATTENTION_BACKWARD_SLOTS = 43 };
+// Recomputes P = exp(scale * q k^T - lse); dv = P^T dout, dP = dout v^T, dS = P * (dP - rowsum(dout
+// * out)), dq = scale * dS k, dk = scale * dS^T q; dk and dv sum over the H/G query heads that
+// share a key head. dq dk dv are overwritten at every (b, t, h, d) they have.
+enum { KERNEL_ATTENTION_BACKWARD = 25, ATTENTION_BACKWARD_dq = 2, ATTENTION_BACKWARD_dk = 3, ATTENTION_BACKWARD_dv = 4,
+  ATTENTION_BACKWARD_dout = 5, ATTENTION_BACKWARD_q = 6, ATTENTION_BACKWARD_k = 7, ATTENTION_BACKWARD_v = 8,
+  ATTENTION_BACKWARD_out = 9, ATTENTION_BACKWARD_lse = 10, ATTENTION_BACKWARD_B = 11, ATTENTION_BACKWARD_H = 12,
+  ATTENTION_BACKWARD_G = 13, ATTENTION_BACKWARD_T = 14, ATTENTION_BACKWARD_S = 15, ATTENTION_BACKWARD_D = 16,
+  ATTENTION_BACKWARD_causal = 17, ATTENTION_BACKWARD_q_b = 18, ATTENTION_BACKWARD_q_t = 19, ATTENTION_BACKWARD_q_h = 20,
+  ATTENTION_BACKWARD_k_b = 21, ATTENTION_BACKWARD_k_t = 22, ATTENTION_BACKWARD_k_h = 23, ATTENTION_BACKWARD_v_b = 24,
+  ATTENTION_BACKWARD_v_t = 25, ATTENTION_BACKWARD_v_h = 26, ATTENTION_BACKWARD_o_b = 27, ATTENTION_BACKWARD_o_t = 28,
+  ATTENTION_BACKWARD_o_h = 29, ATTENTION_BACKWARD_do_b = 30, ATTENTION_BACKWARD_do_t = 31, ATTENTION_BACKWARD_do_h = 32,
+  ATTENTION_BACKWARD_dq_b = 33, ATTENTION_BACKWARD_dq_t = 34, ATTENTION_BACKWARD_dq_h = 35,
+  ATTENTION_BACKWARD_dk_b = 36, ATTENTION_BACKWARD_dk_t = 37, ATTENTION_BACKWARD_dk_h = 38,
+  ATTENTION_BACKWARD_dv_b = 39, ATTENTION_BACKWARD_dv_t = 40, ATTENTION_BACKWARD_dv_h = 41,
+  ATTENTION_BACKWARD_scale = 42, ATTENTION_BACKWARD_SLOTS = 43 };
 
-// One query per sequence over a key/value cache [B, G, S, D]: keys 0..position[0] are seen. q element (b, h, d) at b*q_b + h*D + d; out is dense [B, H, D]. position outside [0, S) is an error (status 2).
-enum { KERNEL_ATTENTION_DECODE = 26, ATTENTION_DECODE_out = 2, ATTENTION_DECODE_q = 3, ATTENTION_DECODE_k_cache = 4, ATTENTION_DECODE_v_cache = 5, ATTENTION_DECODE_position = 6, ATTENTION_DECODE_B = 7, ATTENTION_DECODE_H = 8, ATTENTION_DECODE_G = 9, ATTENTION_DECODE_D = 10, ATTENTION_DECODE_S = 11, ATTENTION_DECODE_q_b = 12, ATTENTION_DECODE_scale = 13, ATTENTION_DECODE_SLOTS = 14 };
+// One query per sequence over a key/value cache [B, G, S, D]: keys 0..position[0] are seen. q
+// element (b, h, d) at b*q_b + h*D + d; out is dense [B, H, D]. position outside [0, S) is an error
+// (status 2).
+enum { KERNEL_ATTENTION_DECODE = 26, ATTENTION_DECODE_out = 2, ATTENTION_DECODE_q = 3, ATTENTION_DECODE_k_cache = 4,
+  ATTENTION_DECODE_v_cache = 5, ATTENTION_DECODE_position = 6, ATTENTION_DECODE_B = 7, ATTENTION_DECODE_H = 8,
+  ATTENTION_DECODE_G = 9, ATTENTION_DECODE_D = 10, ATTENTION_DECODE_S = 11, ATTENTION_DECODE_q_b = 12,
+  ATTENTION_DECODE_scale = 13, ATTENTION_DECODE_SLOTS = 14 };
 
-// cache[b, g, position[0] + t, d] = new[b*k_b + t*k_t + g*D + d] for T new tokens, k and v. position[0] + T > S is an error (status 2).
-enum { KERNEL_KV_APPEND = 27, KV_APPEND_k_cache = 2, KV_APPEND_v_cache = 3, KV_APPEND_k = 4, KV_APPEND_v = 5, KV_APPEND_position = 6, KV_APPEND_B = 7, KV_APPEND_G = 8, KV_APPEND_T = 9, KV_APPEND_D = 10, KV_APPEND_S = 11, KV_APPEND_k_b = 12, KV_APPEND_k_t = 13, KV_APPEND_v_b = 14, KV_APPEND_v_t = 15, KV_APPEND_SLOTS = 16 };
+// cache[b, g, position[0] + t, d] = new[b*k_b + t*k_t + g*D + d] for T new tokens, k and v.
+// position[0] + T > S is an error (status 2).
+enum { KERNEL_KV_APPEND = 27, KV_APPEND_k_cache = 2, KV_APPEND_v_cache = 3, KV_APPEND_k = 4, KV_APPEND_v = 5,
+  KV_APPEND_position = 6, KV_APPEND_B = 7, KV_APPEND_G = 8, KV_APPEND_T = 9, KV_APPEND_D = 10, KV_APPEND_S = 11,
+  KV_APPEND_k_b = 12, KV_APPEND_k_t = 13, KV_APPEND_v_b = 14, KV_APPEND_v_t = 15, KV_APPEND_SLOTS = 16 };
 
-// Rotary position embedding (Su et al. 2021) in the half-split layout: for d < D/2, angle = (t + position[0]) * base^(-2d/D), (x_d, x_{d+D/2}) is rotated by the angle, by minus the angle when inverse (the backward). An absent position is 0. Angles are computed in float64, then rounded. out may be x (same strides).
-enum { KERNEL_ROTARY = 28, ROTARY_out = 2, ROTARY_x = 3, ROTARY_position = 4, ROTARY_B = 5, ROTARY_T = 6, ROTARY_H = 7, ROTARY_D = 8, ROTARY_x_b = 9, ROTARY_x_t = 10, ROTARY_x_h = 11, ROTARY_o_b = 12, ROTARY_o_t = 13, ROTARY_o_h = 14, ROTARY_base = 15, ROTARY_inverse = 16, ROTARY_SLOTS = 17 };
+// Rotary position embedding (Su et al. 2021) in the half-split layout: for d < D/2, angle = (t +
+// position[0]) * base^(-2d/D), (x_d, x_{d+D/2}) is rotated by the angle, by minus the angle when
+// inverse (the backward). An absent position is 0. Angles are computed in float64, then rounded.
+// out may be x (same strides).
+enum { KERNEL_ROTARY = 28, ROTARY_out = 2, ROTARY_x = 3, ROTARY_position = 4, ROTARY_B = 5, ROTARY_T = 6, ROTARY_H = 7,
+  ROTARY_D = 8, ROTARY_x_b = 9, ROTARY_x_t = 10, ROTARY_x_h = 11, ROTARY_o_b = 12, ROTARY_o_t = 13, ROTARY_o_h = 14,
+  ROTARY_base = 15, ROTARY_inverse = 16, ROTARY_SLOTS = 17 };
 
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 29, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5, EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
+enum { KERNEL_EMBEDDING = 29, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+  EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 30, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3, EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7, EMBEDDING_BACKWARD_SLOTS = 8 };
+enum { KERNEL_EMBEDDING_BACKWARD = 30, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+  EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
+  EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 31, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4, RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
+enum { KERNEL_RANDOM_UNIFORM = 31, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+  RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
-// Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r = sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2); likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 32, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4, RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
+// Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
+// sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
+// likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
+enum { KERNEL_RANDOM_NORMAL = 32, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+  RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
-// out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's multiply-shift).
-enum { KERNEL_RANDOM_INT = 33, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5, RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
+// out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
+// multiply-shift).
+enum { KERNEL_RANDOM_INT = 33, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+  RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
-// out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 34, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6, DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
+// out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
+// launch on dy. out may be x.
+enum { KERNEL_DROPOUT = 34, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+  DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
-// Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] + t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 35, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4, BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9, BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
+// Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
+// uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
+// t + 1]. high - low > T.
+enum { KERNEL_BATCH_WINDOWS = 35, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+  BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
+  BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
-// AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps, weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay; m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m / (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 36, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7, ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
+// AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps,
+// weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
+// m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
+// (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
+enum { KERNEL_ADAMW = 36, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+  ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
-// SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d : momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 37, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8, SGD_SLOTS = 9 };
+// SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
+// the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
+// momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
+// norm that is not finite: nothing is changed.
+enum { KERNEL_SGD = 37, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+  SGD_SLOTS = 9 };
 
-// One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on ties). Else z = logits / temperature; top_k > 0 keeps the values not below the k-th largest; then top_p in (0, 1) keeps the smallest set of most probable tokens (ties by lower index first) whose probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base + offset + b).
-enum { KERNEL_SAMPLE = 38, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6, SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };
+// One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
+// ties). Else z = logits / temperature; top_k > 0 keeps the values not below the k-th largest; then
+// top_p in (0, 1) keeps the smallest set of most probable tokens (ties by lower index first) whose
+// probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
+// * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
+// offset + b).
+enum { KERNEL_SAMPLE = 38, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+  SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

@@ -1,17 +1,20 @@
-// Elementwise kernels of one input over dense float32: unary and its backward.
+// Elementwise kernels of one dense float32 input: unary and unary_backward.
 #include "loops.h"
 #include "math.h"
 
-// Unary operations and their derivatives. backward(dy, saved): saved is x or y as the contract says.
 namespace {
 
 vf one_by_x(vf x) { return vdiv(vsplat(1), x); }
-vf vsin(vf x) { return lane_by_lane(x, [](float v) { return (float)sin((double)v); }); }
-vf vcos(vf x) { return lane_by_lane(x, [](float v) { return (float)cos((double)v); }); }
+vf vsin(vf x) {
+  return lane_by_lane(x, [](float v) { return (float)sin((double)v); });
+}
+vf vcos(vf x) {
+  return lane_by_lane(x, [](float v) { return (float)cos((double)v); });
+}
 
 template <class F> INLINE void map(float* out, const float* x, Share s, F f) {
   int64_t i = s.begin;
-  for (; i + 2 * VW <= s.end; i += 2 * VW) {  // two at a time: their chains of dependent operations overlap
+  for (; i + 2 * VW <= s.end; i += 2 * VW) {  // two at a time: their dependency chains overlap
     vf a = f(vload(x + i)), b = f(vload(x + i + VW));
     vstore(out + i, a);
     vstore(out + i + VW, b);
@@ -26,15 +29,22 @@ template <class F> INLINE void map(float* out, const float* a, const float* b, S
     vstore(out + i, u);
     vstore(out + i + VW, v);
   }
-  each_vector(i, s.end, [&](int64_t j, int n) { vstore_tail(out + j, f(vload_tail(a + j, n), vload_tail(b + j, n)), n); });
+  each_vector(i, s.end,
+              [&](int64_t j, int n) { vstore_tail(out + j, f(vload_tail(a + j, n), vload_tail(b + j, n)), n); });
 }
 
-// About how many nanoseconds one element takes (measured in V8, relaxed SIMD).
+// Nanoseconds an element, roughly (measured in V8, relaxed SIMD).
 double unary_cost(int64_t op) {
   switch (op) {
-    case UNARY_SIN: case UNARY_COS: return 25;
-    case UNARY_GELU: case UNARY_GELU_TANH: case UNARY_LOG: return 1.7;
-    case UNARY_EXP: case UNARY_TANH: case UNARY_SIGMOID: case UNARY_SILU: return 1.0;
+    case UNARY_SIN:
+    case UNARY_COS: return 25;
+    case UNARY_GELU:
+    case UNARY_GELU_TANH:
+    case UNARY_LOG: return 1.7;
+    case UNARY_EXP:
+    case UNARY_TANH:
+    case UNARY_SIGMOID:
+    case UNARY_SILU: return 1.0;
     default: return 0.3;
   }
 }
@@ -66,14 +76,15 @@ static void run_unary(const Slot* a, Team& team) {
   }
 }
 
+// saved is x or y, by op, as the contract says.
 static void run_unary_backward(const Slot* a, Team& team) {
   float* dx = buffer<float>(a, UNARY_BACKWARD_dx);
   const float *dy = buffer<const float>(a, UNARY_BACKWARD_dy), *saved = buffer<const float>(a, UNARY_BACKWARD_saved);
   Share s = share(a[UNARY_BACKWARD_n].i, team, CACHE_LINE);
   switch (a[UNARY_BACKWARD_op].i) {
     case UNARY_ABS:
-      return map(dx, dy, saved, s, [](vf d, vf x) {
-        vf sign = vselect(vgt(x, vzero()), vsplat(1), vselect(vlt(x, vzero()), vsplat(-1), vmul(x, vzero())));  // NaN stays
+      return map(dx, dy, saved, s, [](vf d, vf x) {  // 0 at 0 and at NaN
+        vf sign = vselect(vgt(x, vzero()), vsplat(1), vselect(vlt(x, vzero()), vsplat(-1), vzero()));
         return vmul(d, sign);
       });
     case UNARY_SQUARE: return map(dx, dy, saved, s, [](vf d, vf x) { return vmul(d, vadd(x, x)); });
@@ -81,10 +92,12 @@ static void run_unary_backward(const Slot* a, Team& team) {
     case UNARY_EXP: return map(dx, dy, saved, s, [](vf d, vf y) { return vmul(d, y); });
     case UNARY_LOG: return map(dx, dy, saved, s, [](vf d, vf x) { return vdiv(d, x); });
     case UNARY_SQRT: return map(dx, dy, saved, s, [](vf d, vf y) { return vdiv(d, vadd(y, y)); });
-    case UNARY_RSQRT: return map(dx, dy, saved, s, [](vf d, vf y) { return vmul(vmul(vsplat(-0.5f), d), vmul(y, vmul(y, y))); });
+    case UNARY_RSQRT:
+      return map(dx, dy, saved, s, [](vf d, vf y) { return vmul(vmul(vsplat(-0.5f), d), vmul(y, vmul(y, y))); });
     case UNARY_TANH: return map(dx, dy, saved, s, [](vf d, vf y) { return vmul(d, vfnma(y, y, vsplat(1))); });
     case UNARY_SIGMOID: return map(dx, dy, saved, s, [](vf d, vf y) { return vmul(d, vmul(y, vsub(vsplat(1), y))); });
-    case UNARY_RELU: return map(dx, dy, saved, s, [](vf d, vf x) { return vselect(vgt(x, vzero()), d, vzero()); });
+    case UNARY_RELU:  // d at NaN, as in PyTorch
+      return map(dx, dy, saved, s, [](vf d, vf x) { return vselect(vle(x, vzero()), vzero(), d); });
     case UNARY_GELU: return map(dx, dy, saved, s, [](vf d, vf x) { return vmul(d, vgelu_grad(x)); });
     case UNARY_GELU_TANH: return map(dx, dy, saved, s, [](vf d, vf x) { return vmul(d, vgelu_tanh_grad(x)); });
     case UNARY_SILU: return map(dx, dy, saved, s, [](vf d, vf x) { return vmul(d, vsilu_grad(x)); });
@@ -95,4 +108,5 @@ static void run_unary_backward(const Slot* a, Team& team) {
 }
 
 ENTRY(unary, [](const Slot* a) { return 50 + a[UNARY_n].i * unary_cost(a[UNARY_op].i); }, nullptr);
-ENTRY(unary_backward, [](const Slot* a) { return 50 + a[UNARY_BACKWARD_n].i * (0.2 + unary_cost(a[UNARY_BACKWARD_op].i)); }, nullptr);
+ENTRY(unary_backward,
+      [](const Slot* a) { return 50 + a[UNARY_BACKWARD_n].i * (0.2 + unary_cost(a[UNARY_BACKWARD_op].i)); }, nullptr);

@@ -1,4 +1,4 @@
-// Embedding: rows of a table gathered by index, and the scatter-add of their gradient.
+// Embedding: rows of a table [V, C] gathered by index, and the scatter-add of their gradient.
 #include "loops.h"
 
 static void run_embedding(const Slot* a, Team& team) {
@@ -7,11 +7,13 @@ static void run_embedding(const Slot* a, Team& team) {
   Share s = share(a[EMBEDDING_n].i, team);
   for (int64_t i = s.begin; i < s.end; i++) {
     if (index[i] < 0 || index[i] >= V) return team.fail(STATUS_BAD_INDEX);
-    memcpy(buffer<float>(a, EMBEDDING_out) + i * C, buffer<const float>(a, EMBEDDING_table) + index[i] * C, C * sizeof(float));
+    memcpy(buffer<float>(a, EMBEDDING_out) + i * C, buffer<const float>(a, EMBEDDING_table) + index[i] * C,
+           C * sizeof(float));
   }
 }
 
-// Threads divide the columns: each adds its own in the order of i, so no two threads meet and the order of the sums is one.
+// Threads divide the columns, and each adds its own in the order of i: no two threads write the
+// same element, and the order of each sum is fixed.
 static void run_embedding_backward(const Slot* a, Team& team) {
   int64_t n = a[EMBEDDING_BACKWARD_n].i, C = a[EMBEDDING_BACKWARD_C].i, V = a[EMBEDDING_BACKWARD_V].i;
   float* dtable = buffer<float>(a, EMBEDDING_BACKWARD_dtable);
@@ -24,7 +26,8 @@ static void run_embedding_backward(const Slot* a, Team& team) {
     if (index[i] < 0 || index[i] >= V) return team.fail(STATUS_BAD_INDEX);
     float* row = dtable + index[i] * C;
     const float* d = dout + i * C;
-    each_vector(s.begin, s.end, [&](int64_t c, int m) { vstore_tail(row + c, vadd(vload_tail(row + c, m), vload_tail(d + c, m)), m); });
+    each_vector(s.begin, s.end,
+                [&](int64_t c, int m) { vstore_tail(row + c, vadd(vload_tail(row + c, m), vload_tail(d + c, m)), m); });
   }
 }
 

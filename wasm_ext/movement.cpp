@@ -1,10 +1,11 @@
-// Kernels that place numbers without computing on them: fill, arange, copy (strided, casting), tril.
+// Kernels that move or create numbers: fill, arange, copy (strided, with a cast: transpose, slice,
+// expand, cat), tril.
 #include <type_traits>
 #include "loops.h"
 
 namespace {
 
-// Toward zero; what does not fit saturates and NaN is 0, as WebAssembly's trunc_sat.
+// Toward zero; a value out of range saturates and NaN is 0, as in WebAssembly's trunc_sat.
 template <class To> To cast(double v) {
   if (std::is_same<To, float>::value) return (To)v;
   double low = std::is_same<To, int8_t>::value ? -128.0 : -2147483648.0, high = -1.0 - low;
@@ -17,9 +18,10 @@ template <class To, class From> INLINE To convert(From v) {
   else return (To)v;
 }
 
-// ---- copy ----------------------------------------------------------------------------------------------------------------
+// ---- copy ---------------------------------------------------------------------------------------
 
-// The dimensions of a copy in the order of the output's strides, so that it is written as contiguously as it can be.
+// The dimensions of a copy in the order of the output's strides: so it is written as contiguously
+// as possible.
 struct Order {
   Slot n[MAX_RANK], o[MAX_RANK], x[MAX_RANK];
   explicit Order(const Slot* a) {
@@ -35,7 +37,8 @@ template <class To, class From>
 INLINE void copy_run(To* out, int64_t o_step, const From* x, int64_t x_step, int64_t n) {
   if (o_step == 1 && x_step == 1) {
     if constexpr (std::is_same<To, From>::value) memcpy(out, x, n * sizeof(To));
-    else for (int64_t i = 0; i < n; i++) out[i] = convert<To, From>(x[i]);
+    else
+      for (int64_t i = 0; i < n; i++) out[i] = convert<To, From>(x[i]);
   } else if (o_step == 1 && x_step == 0) {
     To v = convert<To, From>(*x);
     for (int64_t i = 0; i < n; i++) out[i] = v;
@@ -44,10 +47,11 @@ INLINE void copy_run(To* out, int64_t o_step, const From* x, int64_t x_step, int
   }
 }
 
-enum { TILE = 16 };  // a side of the square that is transposed at once: 16 floats are a cache line
+enum { TILE = 16 };  // the side of the square that is transposed at once: 16 floats are a cache line
 
-// A transpose: the innermost dimension of the output (R elements) is not the innermost of the input, dimension `d` (Q elements) is.
-// Work is divided into strips of TILE along d for every index of the other dimensions.
+// A transpose: the innermost dimension of the input is dimension `d` of the output (Q elements),
+// not the output's innermost one (R elements). A unit of work is a strip of TILE along d for one
+// index of the other dimensions.
 template <class To, class From>
 void copy_transposed(To* out, const From* x, const Strides<2>& dims, int d, const Team& team) {
   int last = dims.rank - 1;
@@ -107,7 +111,7 @@ static void run_copy(const Slot* a, Team& team) {
   }
 }
 
-// ---- fill, arange --------------------------------------------------------------------------------------------------------
+// ---- fill, arange -------------------------------------------------------------------------------
 
 static void run_fill(const Slot* a, Team& team) {
   Share s = share(a[FILL_n].i, team, CACHE_LINE);
@@ -133,7 +137,7 @@ static void run_arange(const Slot* a, Team& team) {
   }
 }
 
-// ---- tril ----------------------------------------------------------------------------------------------------------------
+// ---- tril ---------------------------------------------------------------------------------------
 
 static void run_tril(const Slot* a, Team& team) {
   int64_t M = a[TRIL_M].i, N = a[TRIL_N].i, diagonal = a[TRIL_diagonal].i;
@@ -160,4 +164,5 @@ ENTRY(copy, [](const Slot* a) {
   double count = (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i;
   return 100 + count * (a[COPY_x5].i == 1 && a[COPY_o5].i == 1 ? 0.3 : 1.2);
 }, nullptr);
-ENTRY(tril, [](const Slot* a) { return 50 + (double)a[TRIL_batch].i * a[TRIL_M].i * (10 + a[TRIL_N].i * 0.3); }, nullptr);
+ENTRY(tril, [](const Slot* a) { return 50 + (double)a[TRIL_batch].i * a[TRIL_M].i * (10 + a[TRIL_N].i * 0.3); },
+      nullptr);

@@ -1,17 +1,18 @@
 // Layer norm and RMS norm over the last dimension of [rows, C], forward and backward.
 //
-// Threads divide the rows. The parameter gradients are sums over rows: each chunk of 32 rows has its partial sums in shared scratch, and
-// the chunks are added in their order, so that the bits do not depend on the number of threads and the summation error stays small.
+// Threads divide the rows. The gradients of the parameters are sums over rows: each chunk of 32
+// rows has its partial sums in shared scratch, and the chunks are added in order. So the bits do
+// not depend on the number of threads, and the summation error stays small.
 #include "loops.h"
 
 namespace {
 
 constexpr int64_t ROWS = 32;  // of a chunk
 
-// ---- layer norm ----------------------------------------------------------------------------------------------------------
+// ---- layer norm ---------------------------------------------------------------------------------
 
-void normalise_row(float* out, float* mean_out, float* rstd_out, const float* x, const float* weight, const float* bias, int64_t C,
-                   double eps) {
+void normalise_row(float* out, float* mean_out, float* rstd_out, const float* x, const float* weight, const float* bias,
+                   int64_t C, double eps) {
   float mean = (float)(sum_vectors(C, [&](int64_t c, int m) { return vload_tail(x + c, m); }) / (double)C);
   vf center = vsplat(mean);
   double squares = sum_vectors(C, [&](int64_t c, int m) {
@@ -30,12 +31,16 @@ void normalise_row(float* out, float* mean_out, float* rstd_out, const float* x,
   *rstd_out = rstd;
 }
 
-// Where chunk `chunk` keeps its partial sums: `kinds` rows of padded(C) floats.
-float* parts_of(const Team& team, int64_t chunk, int64_t C, int kinds) { return (float*)team.scratch + chunk * kinds * padded(C); }
+// The partial sums of chunk `chunk`: `kinds` rows of padded(C) floats.
+float* parts_of(const Team& team, int64_t chunk, int64_t C, int kinds) {
+  return (float*)team.scratch + chunk * kinds * padded(C);
+}
 
-size_t parts_bytes(int64_t rows, int64_t C, int kinds) { return (size_t)(ceil_div(rows, ROWS) * kinds * padded(C)) * sizeof(float); }
+size_t parts_bytes(int64_t rows, int64_t C, int kinds) {
+  return (size_t)(ceil_div(rows, ROWS) * kinds * padded(C)) * sizeof(float);
+}
 
-// dx = v plus what reaches x by another way.
+// dx = v, plus the gradient that reaches x by another path.
 INLINE void store_dx(float* dx, const float* add, vf v, int m) {
   if (add) v = vadd(v, vload_tail(add, m));
   vstore_tail(dx, v, m);
@@ -47,9 +52,10 @@ static void run_layer_norm(const Slot* a, Team& team) {
   int64_t C = a[LAYER_NORM_C].i;
   Share s = share(a[LAYER_NORM_rows].i, team);
   for (int64_t r = s.begin; r < s.end; r++)
-    normalise_row(buffer<float>(a, LAYER_NORM_out) + r * C, buffer<float>(a, LAYER_NORM_mean) + r, buffer<float>(a, LAYER_NORM_rstd) + r,
-                  buffer<const float>(a, LAYER_NORM_x) + r * C, buffer<const float>(a, LAYER_NORM_weight),
-                  buffer<const float>(a, LAYER_NORM_bias), C, a[LAYER_NORM_eps].f);
+    normalise_row(buffer<float>(a, LAYER_NORM_out) + r * C, buffer<float>(a, LAYER_NORM_mean) + r,
+                  buffer<float>(a, LAYER_NORM_rstd) + r, buffer<const float>(a, LAYER_NORM_x) + r * C,
+                  buffer<const float>(a, LAYER_NORM_weight), buffer<const float>(a, LAYER_NORM_bias), C,
+                  a[LAYER_NORM_eps].f);
 }
 
 static void run_add_layer_norm(const Slot* a, Team& team) {
@@ -57,8 +63,11 @@ static void run_add_layer_norm(const Slot* a, Team& team) {
   Share s = share(a[ADD_LAYER_NORM_rows].i, team);
   for (int64_t r = s.begin; r < s.end; r++) {
     float* sum = buffer<float>(a, ADD_LAYER_NORM_sum) + r * C;
-    const float *x = buffer<const float>(a, ADD_LAYER_NORM_x) + r * C, *residual = buffer<const float>(a, ADD_LAYER_NORM_residual) + r * C;
-    each_vector(0, C, [&](int64_t c, int m) { vstore_tail(sum + c, vadd(vload_tail(x + c, m), vload_tail(residual + c, m)), m); });
+    const float *x = buffer<const float>(a, ADD_LAYER_NORM_x) + r * C,
+                *residual = buffer<const float>(a, ADD_LAYER_NORM_residual) + r * C;
+    each_vector(0, C, [&](int64_t c, int m) {
+      vstore_tail(sum + c, vadd(vload_tail(x + c, m), vload_tail(residual + c, m)), m);
+    });
     normalise_row(buffer<float>(a, ADD_LAYER_NORM_out) + r * C, buffer<float>(a, ADD_LAYER_NORM_mean) + r,
                   buffer<float>(a, ADD_LAYER_NORM_rstd) + r, sum, buffer<const float>(a, ADD_LAYER_NORM_weight),
                   buffer<const float>(a, ADD_LAYER_NORM_bias), C, a[ADD_LAYER_NORM_eps].f);
@@ -66,12 +75,15 @@ static void run_add_layer_norm(const Slot* a, Team& team) {
 }
 
 static void run_layer_norm_backward(const Slot* a, Team& team) {
-  int64_t rows = a[LAYER_NORM_BACKWARD_rows].i, C = a[LAYER_NORM_BACKWARD_C].i, chunks = ceil_div(rows, ROWS), stride = padded(C);
+  int64_t rows = a[LAYER_NORM_BACKWARD_rows].i, C = a[LAYER_NORM_BACKWARD_C].i, chunks = ceil_div(rows, ROWS),
+          stride = padded(C);
   float *dx = buffer<float>(a, LAYER_NORM_BACKWARD_dx), *dweight = buffer<float>(a, LAYER_NORM_BACKWARD_dweight),
         *dbias = buffer<float>(a, LAYER_NORM_BACKWARD_dbias);
   const float *dy = buffer<const float>(a, LAYER_NORM_BACKWARD_dy), *x = buffer<const float>(a, LAYER_NORM_BACKWARD_x),
-              *weight = buffer<const float>(a, LAYER_NORM_BACKWARD_weight), *mean = buffer<const float>(a, LAYER_NORM_BACKWARD_mean),
-              *rstd = buffer<const float>(a, LAYER_NORM_BACKWARD_rstd), *add = buffer<const float>(a, LAYER_NORM_BACKWARD_add);
+              *weight = buffer<const float>(a, LAYER_NORM_BACKWARD_weight),
+              *mean = buffer<const float>(a, LAYER_NORM_BACKWARD_mean),
+              *rstd = buffer<const float>(a, LAYER_NORM_BACKWARD_rstd),
+              *add = buffer<const float>(a, LAYER_NORM_BACKWARD_add);
   bool parameters = dweight || dbias;
   Share s = share(chunks, team);
   for (int64_t chunk = s.begin; chunk < s.end; chunk++) {
@@ -95,18 +107,19 @@ static void run_layer_norm_backward(const Slot* a, Team& team) {
       each_vector(0, C, [&](int64_t c, int m) {
         vf d = vload_tail(dyr + c, m), xhat = vmul(vsub(vload_tail(xr + c, m), center), scale);
         vf g = weight ? vmul(d, vload_tail(weight + c, m)) : d;
-        store_dx(dx + r * C + c, add ? add + r * C + c : nullptr, vmul(scale, vfnma(xhat, gx_mean, vsub(g, g_mean))), m);
+        store_dx(dx + r * C + c, add ? add + r * C + c : nullptr, vmul(scale, vfnma(xhat, gx_mean, vsub(g, g_mean))),
+                 m);
       });
     }
   }
   if (!parameters) return;
   team.barrier();
   Share columns = share(C, team, CACHE_LINE);
-  if (dweight) add_chunks(dweight, parts_of(team, 0, C, 2), chunks, 2 * stride, columns);
-  if (dbias) add_chunks(dbias, parts_of(team, 0, C, 2) + stride, chunks, 2 * stride, columns);
+  if (dweight) sum_chunks(dweight, parts_of(team, 0, C, 2), chunks, 2 * stride, columns);
+  if (dbias) sum_chunks(dbias, parts_of(team, 0, C, 2) + stride, chunks, 2 * stride, columns);
 }
 
-// ---- RMS norm ------------------------------------------------------------------------------------------------------------
+// ---- RMS norm -----------------------------------------------------------------------------------
 
 static void run_rms_norm(const Slot* a, Team& team) {
   int64_t C = a[RMS_NORM_C].i;
@@ -130,10 +143,12 @@ static void run_rms_norm(const Slot* a, Team& team) {
 }
 
 static void run_rms_norm_backward(const Slot* a, Team& team) {
-  int64_t rows = a[RMS_NORM_BACKWARD_rows].i, C = a[RMS_NORM_BACKWARD_C].i, chunks = ceil_div(rows, ROWS), stride = padded(C);
+  int64_t rows = a[RMS_NORM_BACKWARD_rows].i, C = a[RMS_NORM_BACKWARD_C].i, chunks = ceil_div(rows, ROWS),
+          stride = padded(C);
   float *dx = buffer<float>(a, RMS_NORM_BACKWARD_dx), *dweight = buffer<float>(a, RMS_NORM_BACKWARD_dweight);
   const float *dy = buffer<const float>(a, RMS_NORM_BACKWARD_dy), *x = buffer<const float>(a, RMS_NORM_BACKWARD_x),
-              *weight = buffer<const float>(a, RMS_NORM_BACKWARD_weight), *rstd = buffer<const float>(a, RMS_NORM_BACKWARD_rstd),
+              *weight = buffer<const float>(a, RMS_NORM_BACKWARD_weight),
+              *rstd = buffer<const float>(a, RMS_NORM_BACKWARD_rstd),
               *add = buffer<const float>(a, RMS_NORM_BACKWARD_add);
   Share s = share(chunks, team);
   for (int64_t chunk = s.begin; chunk < s.end; chunk++) {
@@ -158,15 +173,18 @@ static void run_rms_norm_backward(const Slot* a, Team& team) {
   }
   if (!dweight) return;
   team.barrier();
-  add_chunks(dweight, parts_of(team, 0, C, 1), chunks, stride, share(C, team, CACHE_LINE));
+  sum_chunks(dweight, parts_of(team, 0, C, 1), chunks, stride, share(C, team, CACHE_LINE));
 }
 
 static double elements(const Slot* a, int rows, int C) { return (double)a[rows].i * (20 + a[C].i); }
 
 ENTRY(layer_norm, [](const Slot* a) { return 50 + elements(a, LAYER_NORM_rows, LAYER_NORM_C) * 0.45; }, nullptr);
-ENTRY(add_layer_norm, [](const Slot* a) { return 50 + elements(a, ADD_LAYER_NORM_rows, ADD_LAYER_NORM_C) * 0.6; }, nullptr);
-ENTRY(layer_norm_backward, [](const Slot* a) { return 100 + elements(a, LAYER_NORM_BACKWARD_rows, LAYER_NORM_BACKWARD_C) * 0.6; },
-      [](const Slot* a) { return parts_bytes(a[LAYER_NORM_BACKWARD_rows].i, a[LAYER_NORM_BACKWARD_C].i, 2); });
+ENTRY(add_layer_norm, [](const Slot* a) { return 50 + elements(a, ADD_LAYER_NORM_rows, ADD_LAYER_NORM_C) * 0.6; },
+      nullptr);
+ENTRY(layer_norm_backward, [](const Slot* a) {
+  return 100 + elements(a, LAYER_NORM_BACKWARD_rows, LAYER_NORM_BACKWARD_C) * 0.6;
+}, [](const Slot* a) { return parts_bytes(a[LAYER_NORM_BACKWARD_rows].i, a[LAYER_NORM_BACKWARD_C].i, 2); });
 ENTRY(rms_norm, [](const Slot* a) { return 50 + elements(a, RMS_NORM_rows, RMS_NORM_C) * 0.35; }, nullptr);
-ENTRY(rms_norm_backward, [](const Slot* a) { return 100 + elements(a, RMS_NORM_BACKWARD_rows, RMS_NORM_BACKWARD_C) * 0.5; },
-      [](const Slot* a) { return parts_bytes(a[RMS_NORM_BACKWARD_rows].i, a[RMS_NORM_BACKWARD_C].i, 1); });
+ENTRY(rms_norm_backward, [](const Slot* a) {
+  return 100 + elements(a, RMS_NORM_BACKWARD_rows, RMS_NORM_BACKWARD_C) * 0.5;
+}, [](const Slot* a) { return parts_bytes(a[RMS_NORM_BACKWARD_rows].i, a[RMS_NORM_BACKWARD_C].i, 1); });

@@ -1,16 +1,19 @@
-// Counter-based random numbers, Philox 4x32-10 (Salmon et al. 2011): block j of a stream is a function of (seed, base + offset + j)
-// alone, so threads and devices agree on every number. The streams and the use of the words are in the contract (kernels.py).
+// Counter-based random numbers, Philox 4x32-10 (Salmon et al. 2011).
+//
+// Block j of a stream is a function of (seed, base + offset + j) alone: so threads and devices
+// agree on every number. The contract (kernels.py) defines the streams and the use of the words.
 #pragma once
 #include "simd.h"
 
 struct Philox {
   static const int ROUNDS = 10;
-  int32_t key[2][ROUNDS];  // of every round
+  int32_t key[2][ROUNDS];  // of each round
   int32_t multiplier[2] = {(int32_t)0xD2511F53u, (int32_t)0xCD9E8D57u}, lane[8] = {0, 1, 2, 3, 4, 5, 6, 7};
   uint64_t base;  // counter of the launch's block 0
 
   // rng: int32[4], seed low, seed high, base low, base high.
-  Philox(const int32_t* rng, int64_t offset) : base(((uint64_t)(uint32_t)rng[3] << 32 | (uint32_t)rng[2]) + (uint64_t)offset) {
+  Philox(const int32_t* rng, int64_t offset)
+      : base(((uint64_t)(uint32_t)rng[3] << 32 | (uint32_t)rng[2]) + (uint64_t)offset) {
     const uint32_t weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
     for (uint32_t i = 0; i < 2; i++)
       for (uint32_t round = 0; round < ROUNDS; round++) key[i][round] = (int32_t)((uint32_t)rng[i] + round * weyl[i]);
@@ -38,7 +41,8 @@ struct Philox {
     if ((uint32_t)first <= 0xffffffffu - VW) {
       c0 = viadd(visplat((int32_t)(uint32_t)first), viload(k.lane)), c1 = visplat((int32_t)(uint32_t)(first >> 32));
     } else {  // the low word of the counter overflows within these blocks
-      for (int l = 0; l < VW; l++) low[l] = (int32_t)(uint32_t)(first + l), high[l] = (int32_t)(uint32_t)((first + l) >> 32);
+      for (int l = 0; l < VW; l++)
+        low[l] = (int32_t)(uint32_t)(first + l), high[l] = (int32_t)(uint32_t)((first + l) >> 32);
       c0 = viload(low), c1 = viload(high);
     }
     for (int round = 0; round < ROUNDS; round++) {

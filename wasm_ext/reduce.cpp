@@ -1,12 +1,14 @@
 // Reductions of [outer, n, inner] over n, the norm of the flat gradient and its clipping.
 //
-// Float sums are split into fixed chunks of n, whose partial sums lie in shared scratch and are added in their order, in float64: the
-// chunks depend on the sizes alone, so the number of threads cannot show in the bits.
+// A float sum is split into fixed chunks of n. Their partial sums are in shared scratch and are
+// added in order, in float64. The chunks depend on the sizes alone: so the bits do not depend on
+// the number of threads.
 #include "loops.h"
 
 namespace {
 
-// Elements of a row, rows of a column sum, columns that one thread takes at once; elements of the flat gradient.
+// Elements of a row's chunk, rows of a column sum's chunk, columns that a thread sums at once;
+// elements of a chunk of the gradient.
 constexpr int64_t ROW_CHUNK = 8192, COLUMN_CHUNK = 64, COLUMNS = 64, NORM_CHUNK = 16384;
 
 struct Shape {
@@ -16,37 +18,40 @@ struct Shape {
   int64_t chunks() const { return ceil_div(n, chunk()); }
 };
 
-// How two values combine. NaN wins in max and min, as in PyTorch.
+// How two values combine (apply), the identity, and the sum or extreme of a vector's lanes (fold).
+// NaN wins in max and min, as in PyTorch.
 struct Sum {
   static vf apply(vf a, vf b) { return vadd(a, b); }
-  static float start() { return 0; }
+  static float identity() { return 0; }
   static float fold(vf v) { return vsum(v); }
 };
 template <bool largest> struct Extreme {
   static vf apply(vf a, vf b) { return vselect(mask_or(largest ? vgt(a, b) : vlt(a, b), vne(a, a)), a, b); }
-  static float start() { return largest ? -INFINITY : INFINITY; }
+  static float identity() { return largest ? -INFINITY : INFINITY; }
   static float fold(vf v) { return any(vne(v, v)) ? NAN : largest ? vhmax(v) : vhmin(v); }
 };
 
-// One row of contiguous values.
-template <class Op> float along(const float* x, int64_t n) {
-  const vf start = vsplat(Op::start());
-  vf s[4] = {start, start, start, start};
+// The sum or extreme of one contiguous row.
+template <class Op> float reduce_row(const float* x, int64_t n) {
+  const vf identity = vsplat(Op::identity());
+  vf s[4] = {identity, identity, identity, identity};
   int64_t i = 0;
   for (; i + 4 * VW <= n; i += 4 * VW)
     for (int k = 0; k < 4; k++) s[k] = Op::apply(s[k], vload(x + i + k * VW));
-  each_vector(i, n, [&](int64_t j, int m) { s[0] = Op::apply(s[0], vselect(vhead(m), vload_tail(x + j, m), start)); });
+  each_vector(i, n,
+              [&](int64_t j, int m) { s[0] = Op::apply(s[0], vselect(vhead(m), vload_tail(x + j, m), identity)); });
   return Op::fold(Op::apply(Op::apply(s[0], s[1]), Op::apply(s[2], s[3])));
 }
 
-// Up to COLUMNS columns of `rows` rows `stride` apart, into out. A cache line's worth of columns at a time: where the stride is a power of
-// two the rows fall into the same few places of the first-level cache, and a line would be gone before its second vector is read.
-template <class Op> void down(float* out, const float* x, int64_t rows, int64_t stride, int64_t columns) {
+// The sums or extremes of at most COLUMNS columns of `rows` rows, `stride` apart, into out. One
+// cache line of columns at a time: where the stride is a power of two, the rows map to the same few
+// sets of the first-level cache, and a line would be evicted before its second vector is read.
+template <class Op> void reduce_columns(float* out, const float* x, int64_t rows, int64_t stride, int64_t columns) {
   enum { LINE = 16 / VW };
   int64_t c = 0;
   for (; c + LINE * VW <= columns; c += LINE * VW) {
     vf even[LINE], odd[LINE];
-    for (int l = 0; l < LINE; l++) even[l] = odd[l] = vsplat(Op::start());
+    for (int l = 0; l < LINE; l++) even[l] = odd[l] = vsplat(Op::identity());
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2)
       for (int l = 0; l < LINE; l++) {
@@ -59,7 +64,7 @@ template <class Op> void down(float* out, const float* x, int64_t rows, int64_t 
     }
   }
   each_vector(c, columns, [&](int64_t at, int m) {
-    vf even = vsplat(Op::start()), odd = even;
+    vf even = vsplat(Op::identity()), odd = even;
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2) {
       even = Op::apply(even, vload_tail(x + r * stride + at, m));
@@ -81,7 +86,7 @@ void reduce_sum(const Slot* a, Team& team, double scale) {
     Share s = share(shape.outer * chunks, team);
     for (int64_t u = s.begin; u < s.end; u++) {
       int64_t row = u / chunks, begin = u % chunks * chunk;
-      parts[u] = along<Sum>(x + row * n + begin, n - begin < chunk ? n - begin : chunk);
+      parts[u] = reduce_row<Sum>(x + row * n + begin, n - begin < chunk ? n - begin : chunk);
     }
     team.barrier();
     Share rows = share(shape.outer, team, CACHE_LINE);
@@ -97,14 +102,15 @@ void reduce_sum(const Slot* a, Team& team, double scale) {
   for (int64_t u = s.begin; u < s.end; u++) {
     int64_t column = u % blocks * COLUMNS, at = u / blocks, begin = at % chunks * chunk, row = at / chunks;
     int64_t columns = inner - column < COLUMNS ? inner - column : COLUMNS;
-    down<Sum>(parts + at * stride + column, x + (row * n + begin) * inner + column, n - begin < chunk ? n - begin : chunk, inner, columns);
+    reduce_columns<Sum>(parts + at * stride + column, x + (row * n + begin) * inner + column,
+                        n - begin < chunk ? n - begin : chunk, inner, columns);
     for (int64_t c = column + columns; column + COLUMNS > inner && c < stride; c++) parts[at * stride + c] = 0;
   }
   team.barrier();
   Share units = share(shape.outer * blocks, team);
   for (int64_t u = units.begin; u < units.end; u++) {
     int64_t row = u / blocks, column = u % blocks * COLUMNS, end = column + COLUMNS < inner ? column + COLUMNS : inner;
-    add_chunks(out + row * inner, parts + row * chunks * stride, chunks, stride, {column, end}, scale);
+    sum_chunks(out + row * inner, parts + row * chunks * stride, chunks, stride, {column, end}, scale);
   }
 }
 
@@ -115,9 +121,10 @@ template <class Op> void reduce_extreme(const Slot* a, Team& team) {
   int64_t n = shape.n, inner = shape.inner, blocks = ceil_div(inner, COLUMNS);
   Share s = share(shape.outer * blocks, team);
   for (int64_t u = s.begin; u < s.end; u++) {
-    int64_t row = u / blocks, column = u % blocks * COLUMNS, columns = inner - column < COLUMNS ? inner - column : COLUMNS;
-    if (inner == 1) out[row] = along<Op>(x + row * n, n);
-    else down<Op>(out + row * inner + column, x + row * n * inner + column, n, inner, columns);
+    int64_t row = u / blocks, column = u % blocks * COLUMNS,
+            columns = inner - column < COLUMNS ? inner - column : COLUMNS;
+    if (inner == 1) out[row] = reduce_row<Op>(x + row * n, n);
+    else reduce_columns<Op>(out + row * inner + column, x + row * n * inner + column, n, inner, columns);
   }
 }
 
@@ -128,7 +135,8 @@ template <class T, class F> void each_column(const Slot* a, Team& team, F f) {
   Shape shape(a);
   Share s = share(shape.outer * shape.inner, team, CACHE_LINE);
   for (int64_t u = s.begin; u < s.end; u++)
-    f(u, buffer<const T>(a, REDUCE_x) + u / shape.inner * shape.n * shape.inner + u % shape.inner, shape.n, shape.inner);
+    f(u, buffer<const T>(a, REDUCE_x) + u / shape.inner * shape.n * shape.inner + u % shape.inner, shape.n,
+      shape.inner);
 }
 
 // The first index of the extreme value; the first NaN where there is one.
@@ -153,7 +161,9 @@ void reduce_int(const Slot* a, Team& team) {
     int32_t value = x[0];
     for (int64_t i = 1; i < n; i++) {
       int32_t v = x[i * stride];
-      value = op == REDUCE_SUM ? (int32_t)((uint32_t)value + (uint32_t)v) : (op == REDUCE_MAX ? v > value : v < value) ? v : value;
+      value = op == REDUCE_SUM                             ? (int32_t)((uint32_t)value + (uint32_t)v)
+              : (op == REDUCE_MAX ? v > value : v < value) ? v
+                                                           : value;
     }
     out[u] = value;
   });
@@ -164,7 +174,8 @@ void reduce_int(const Slot* a, Team& team) {
 static void run_reduce(const Slot* a, Team& team) {
   bool is_float = a[REDUCE_dtype].i == DTYPE_FLOAT32;
   switch (a[REDUCE_op].i) {
-    case REDUCE_ARGMAX: case REDUCE_ARGMIN: return is_float ? reduce_index<float>(a, team) : reduce_index<int32_t>(a, team);
+    case REDUCE_ARGMAX:
+    case REDUCE_ARGMIN: return is_float ? reduce_index<float>(a, team) : reduce_index<int32_t>(a, team);
     case REDUCE_SUM: return is_float ? reduce_sum(a, team, 1) : reduce_int(a, team);
     case REDUCE_MAX: return is_float ? reduce_extreme<Extreme<true>>(a, team) : reduce_int(a, team);
     case REDUCE_MIN: return is_float ? reduce_extreme<Extreme<false>>(a, team) : reduce_int(a, team);
@@ -173,7 +184,7 @@ static void run_reduce(const Slot* a, Team& team) {
   }
 }
 
-// ---- the gradient's norm and clipping ------------------------------------------------------------------------------------
+// ---- the gradient's norm and clipping -----------------------------------------------------------
 
 static void run_global_norm(const Slot* a, Team& team) {
   const float* g = buffer<const float>(a, GLOBAL_NORM_g);
@@ -189,7 +200,7 @@ static void run_global_norm(const Slot* a, Team& team) {
     parts[c] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])) + rest;
   }
   team.barrier();
-  if (team.t) return;
+  if (team.rank) return;
   double total = 0;
   for (int64_t c = 0; c < chunks; c++) total += parts[c];
   buffer<float>(a, GLOBAL_NORM_out)[0] = (float)sqrt(total);
@@ -198,9 +209,10 @@ static void run_global_norm(const Slot* a, Team& team) {
 static void run_clip_scale(const Slot* a, Team& team) {
   float* g = buffer<float>(a, CLIP_SCALE_g);
   float norm = buffer<const float>(a, CLIP_SCALE_norm)[0], scale = (float)a[CLIP_SCALE_max_norm].f / (norm + 1e-6f);
-  if (scale >= 1) return;  // a NaN norm goes on and shows in every gradient, as in PyTorch
+  if (scale >= 1) return;  // a NaN norm makes every gradient NaN, as in PyTorch
   Share s = share(a[CLIP_SCALE_n].i, team, CACHE_LINE);
-  each_vector(s.begin, s.end, [&](int64_t i, int m) { vstore_tail(g + i, vmul(vload_tail(g + i, m), vsplat(scale)), m); });
+  each_vector(s.begin, s.end,
+              [&](int64_t i, int m) { vstore_tail(g + i, vmul(vload_tail(g + i, m), vsplat(scale)), m); });
 }
 
 ENTRY(reduce, [](const Slot* a) {
@@ -210,7 +222,9 @@ ENTRY(reduce, [](const Slot* a) {
   return 100 + elements * (vectors ? 0.25 : 1.5);
 }, [](const Slot* a) {
   Shape shape(a);
-  return (size_t)(shape.inner == 1 ? shape.outer * shape.chunks() : shape.outer * shape.chunks() * padded(shape.inner)) * sizeof(float);
+  return (size_t)(shape.inner == 1 ? shape.outer * shape.chunks()
+                                   : shape.outer * shape.chunks() * padded(shape.inner)) *
+         sizeof(float);
 });
 ENTRY(global_norm, [](const Slot* a) { return 50 + a[GLOBAL_NORM_n].i * 0.3; },
       [](const Slot* a) { return (size_t)ceil_div(a[GLOBAL_NORM_n].i, NORM_CHUNK) * sizeof(double); });

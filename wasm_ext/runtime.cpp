@@ -1,9 +1,10 @@
 // The C interface: memory, the thread pool, and the walker that runs encoded launches.
 //
-// All threads walk a Program together. A launch's threads follow from its work: small ones run on thread 0 alone, because a
-// barrier would cost more than it saves. Two launches are separated by a barrier unless both are serial. Everything before the
-// first parallel launch and after the last runs before the pool is called and after it has left, so one eager operation on a
-// small tensor never touches the pool.
+// All threads walk a Program together. The work of a launch decides the size of its team: a small
+// launch runs on thread 0 alone, because a barrier would cost more than it saves. A barrier
+// separates two launches unless both are serial. The launches before the first parallel one run
+// before the pool is woken, and those after the last parallel one run after the pool has finished:
+// an eager operation on a small tensor never touches the pool.
 #include "runtime.h"
 #include <cstdlib>
 #include <cstring>
@@ -19,12 +20,12 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-// ---- memory ----------------------------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 enum { ALIGNMENT = 64 };
 static int64_t in_use = 0;
 
-// The block's size stands in the 64 bytes before it.
+// The 64 bytes before a block hold its size.
 EXPORT void* tg_alloc(size_t n) {
   if (n > SIZE_MAX - 2 * ALIGNMENT) return nullptr;
   void* block = nullptr;
@@ -45,12 +46,12 @@ EXPORT void tg_free(void* p) {
 
 EXPORT int64_t tg_in_use() { return in_use; }
 
-// ---- the run in progress -----------------------------------------------------------------------------------------------------
+// ---- the run in progress ------------------------------------------------------------------------
 
 struct Run {
   const Slot *begin, *end;  // the launches the pool walks
   int64_t first;            // index of the launch at begin
-  int T;
+  int threads;
   char* scratch;
 };
 
@@ -62,14 +63,15 @@ static std::atomic<int64_t> failed_at{-1};
 static std::atomic<int> failed_status{STATUS_OK};
 static Barrier between, inside;  // between launches: the whole pool; inside a launch: its team
 
-void Team::barrier() { inside.wait(T); }
+void Team::barrier() { inside.wait(size); }
 
 void Team::fail(Status status) {
   failed_status.store(status, std::memory_order_relaxed);
   failed_at.store(launch, std::memory_order_release);
 }
 
-// Did a launch before `index` fail? Safe to ask while later launches run: only earlier indices count.
+// Whether a launch before `index` failed. Safe while later launches run: only earlier indices
+// count.
 static bool failed_before(int64_t index) {
   int64_t at = failed_at.load(std::memory_order_acquire);
   return at >= 0 && at < index;
@@ -77,40 +79,42 @@ static bool failed_before(int64_t index) {
 
 static const Entry& entry_of(const Slot* launch) { return *KERNEL_TABLE[launch[0].i]; }
 
-// A thread that joins should have this much to do; two barriers cost about 1 us for 2 threads, 3 us for 8.
+// Minimum work of a thread that joins a launch: two barriers cost about 1 us for 2 threads, 3 us
+// for 8.
 static const double NANOSECONDS_PER_THREAD = 4000;
 
-// And a run that wakes the pool should have this much to share: a thread that sleeps needs about 50 us to come, and a page has other uses
-// for a core. Decoding a token of the shipped model in int8 has 450 us by this count: in the page 180 to 306 tokens a second came of two
-// threads, beside which the browser draws, and 322 to 429 of one (2 cores).
+// Minimum parallel work of a run that wakes the pool: a sleeping thread needs about 50 us to wake,
+// and a page has other uses for a core. One decoded token of the shipped int8 model is 450 us by
+// this count. Measured in the page, where the browser draws beside Python (2 cores): 180 to 306
+// tokens a second with two threads, 322 to 429 with one.
 static const double NANOSECONDS_PER_RUN = 600000;
 
-static int team_size(const Slot* launch, int T) {
-  if (T == 1) return 1;
-  double wanted = entry_of(launch).work(launch) / NANOSECONDS_PER_THREAD;
-  return wanted >= T ? T : wanted < 2 ? 1 : (int)wanted;
+static int team_size(const Slot* launch, int threads) {
+  if (threads == 1) return 1;
+  double useful = entry_of(launch).work(launch) / NANOSECONDS_PER_THREAD;
+  return useful >= threads ? threads : useful < 2 ? 1 : (int)useful;
 }
 
-// Thread t's walk over the run. Every thread decides the same from the same slots, and nobody leaves (the next run may reset what
-// is read here) before all have passed the last barrier.
+// Thread t's walk over the run. Every thread decides the same from the same slots. No thread leaves
+// before all have passed the last barrier, because the next run resets the state that is read here.
 static void walk(const Run& r, int t) {
   bool previous_parallel = false;
   int64_t index = r.first;
   for (const Slot* launch = r.begin; launch < r.end; launch += launch[1].i, index++) {
-    Team team = {t, team_size(launch, r.T), r.scratch, index};
-    bool parallel = team.T > 1;
+    Team team = {t, team_size(launch, r.threads), r.scratch, index};
+    bool parallel = team.size > 1;
     if ((parallel || previous_parallel) && launch != r.begin) {
-      between.wait(r.T);
+      between.wait(r.threads);
       if (failed_before(index)) break;
     }
-    if (t < team.T && !(t == 0 && failed_before(index))) entry_of(launch).run(launch, team);
+    if (t < team.size && !(t == 0 && failed_before(index))) entry_of(launch).run(launch, team);
     previous_parallel = parallel;
   }
-  between.wait(r.T);
+  between.wait(r.threads);
 }
 
 #if THREADS
-static Signal call[MAX_THREADS];  // call[t] changes when thread t has to join a run
+static Signal call[MAX_THREADS];  // call[t] advances when thread t has to join a run
 static std::atomic<int> alive{1};
 static int created = 1;
 
@@ -142,7 +146,7 @@ EXPORT int tg_start(int n) {
 
 EXPORT int tg_threads() { return threads; }
 
-// ---- running -------------------------------------------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
 static int stop(int64_t index, int status) {
   failed_at.store(index, std::memory_order_relaxed);
@@ -162,13 +166,15 @@ static bool reserve_scratch(size_t bytes) {
 }
 
 EXPORT int tg_run(const Slot* slots, int64_t n) {
-  // Check the whole encoding and reserve scratch before anything runs; find the part that the pool walks.
+  // Check the complete encoding and reserve scratch before anything runs; find the part that the
+  // pool walks.
   const Slot *end = slots + n, *begin_parallel = end, *end_parallel = end;
   int64_t index = 0, first_parallel = 0;
   double shared_work = 0;
   for (const Slot* launch = slots; launch < end; launch += launch[1].i, index++) {
     int64_t id = launch[0].i;
-    if (id < 0 || id >= KERNEL_COUNT || end - launch < 2 || launch[1].i != KERNEL_SLOTS[id] || launch[1].i > end - launch)
+    if (id < 0 || id >= KERNEL_COUNT || end - launch < 2 || launch[1].i != KERNEL_SLOTS[id] ||
+        launch[1].i > end - launch)
       return stop(index, STATUS_UNKNOWN_KERNEL);
     const Entry& entry = entry_of(launch);
     if (entry.scratch && !reserve_scratch(entry.scratch(launch))) return stop(index, STATUS_NO_MEMORY);
@@ -234,19 +240,23 @@ EXPORT const char* tg_build() {
 #endif
 }
 
-// ---- for JavaScript: addresses and sizes as doubles, exact to 2^53, so that the 32-bit and the 64-bit build need no BigInt --------
+// ---- for JavaScript -----------------------------------------------------------------------------
+// Addresses and sizes are doubles, exact to 2^53: the 32-bit and the 64-bit build need no BigInt.
 
 #if defined(__EMSCRIPTEN__)
-static const double MOST = (double)(SIZE_MAX - 2 * ALIGNMENT);
+static const double MAX_BYTES = (double)(SIZE_MAX - 2 * ALIGNMENT);
 
-EXPORT double tg_alloc_js(double n) { return n < MOST ? (double)(uintptr_t)tg_alloc((size_t)n) : 0; }
+EXPORT double tg_alloc_js(double n) { return n < MAX_BYTES ? (double)(uintptr_t)tg_alloc((size_t)n) : 0; }
 EXPORT void tg_free_js(double p) { tg_free((void*)(uintptr_t)p); }
 EXPORT int tg_run_js(double slots, int n) { return tg_run((const Slot*)(uintptr_t)slots, n); }
 EXPORT double tg_in_use_js() { return (double)in_use; }
 EXPORT int tg_failed_at_js() { return (int)tg_failed_at(); }
 
-// Makes the whole memory at least n bytes large, so that allocations up to there do not grow it; 0 where that cannot be.
-EXPORT int tg_reserve_js(double n) { return n <= (double)emscripten_get_heap_size() || (n < MOST && emscripten_resize_heap((size_t)n)); }
+// Grows the memory to at least n bytes: allocations up to that size then do not grow it. 0 on
+// failure.
+EXPORT int tg_reserve_js(double n) {
+  return n <= (double)emscripten_get_heap_size() || (n < MAX_BYTES && emscripten_resize_heap((size_t)n));
+}
 #if THREADS
 EXPORT int tg_alive() { return alive.load(); }  // threads that have started, the caller included
 #endif

@@ -1,9 +1,11 @@
-// The frame every kernel runs in: the launch's slots, the team of threads, shared scratch.
+// The frame that every kernel runs in: the slots of its launch, the team of threads, shared scratch
+// memory; and the C interface.
 //
-// A kernel is SPMD: all threads of the team enter `run` with the same slots, take their static share
-// of the work by (team.t, team.T), and meet at team.barrier() between phases. The walker orders launches.
-// Results must not depend on T: partial sums go over chunks whose bounds depend only on
-// the sizes, and are combined in chunk order.
+// A kernel is SPMD: all threads of the team enter `run` with the same slots `a` (the launch's
+// arguments), take their static share of the work by (team.rank, team.size), and meet at
+// team.barrier() between phases. The walker (runtime.cpp) orders the launches. A result must not
+// depend on the size of the team: partial sums go over chunks whose bounds depend on the sizes
+// alone, and the chunks are combined in their order.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,33 +18,36 @@ union Slot {
 
 enum Status { STATUS_OK = 0, STATUS_UNKNOWN_KERNEL = 1, STATUS_BAD_INDEX = 2, STATUS_NO_MEMORY = 3 };
 
-enum { MAX_THREADS = 16 };  // scratch is sized for all of them, so that changing the number of threads never allocates
+enum { MAX_THREADS = 16 };  // scratch is sized for all of them: another number of threads never allocates
 
 struct Team {
-  int t, T;        // this thread, threads in the team
-  char* scratch;   // shared by the team, at least Entry::scratch bytes, 64-byte aligned, contents undefined
-  int64_t launch;  // index of this launch in the run
-  void barrier();  // all T threads; a no-op when T is 1
-  void fail(Status status);  // reported by tg_run; the kernel must still reach its barriers and return
+  int rank, size;            // this thread's number, the number of threads in the team
+  char* scratch;             // shared, at least Entry::scratch bytes, 64-byte aligned, contents undefined
+  int64_t launch;            // index of this launch in the run
+  void barrier();            // of all threads; no operation in a team of one
+  void fail(Status status);  // tg_run reports it; the kernel must still reach its barriers and return
 };
 
 template <class T> static inline T* buffer(const Slot* a, int slot) { return (T*)(uintptr_t)a[slot].i; }
 
 struct Share { int64_t begin, end; };
-// The t-th of T nearly equal parts of n items, in multiples of `grain`.
+// This thread's part of n items in team.size nearly equal parts, in multiples of `grain`.
 static inline Share share(int64_t n, const Team& team, int64_t grain = 1) {
-  int64_t units = (n + grain - 1) / grain, b = units * team.t / team.T * grain, e = units * (team.t + 1) / team.T * grain;
+  int64_t units = (n + grain - 1) / grain;
+  int64_t b = units * team.rank / team.size * grain, e = units * (team.rank + 1) / team.size * grain;
   return {b < n ? b : n, e < n ? e : n};
 }
 
-// One row of the kernel table: each kernel family defines its entries with ENTRY.
+// One row of the kernel table. Each kernel family defines its entries with ENTRY.
 struct Entry {
-  void (*run)(const Slot*, Team&);
-  double (*work)(const Slot*);      // about how many nanoseconds one thread needs: decides how many threads join
-  size_t (*scratch)(const Slot*);   // shared scratch bytes, null for none; a function of the sizes only
+  void (*run)(const Slot* a, Team& team);
+  double (*work)(const Slot* a);     // nanoseconds one thread needs, roughly: decides how many threads join
+  size_t (*scratch)(const Slot* a);  // bytes of shared scratch, null for none; a function of the sizes alone
 };
-extern const Entry* const KERNEL_TABLE[KERNEL_COUNT];  // table.cpp, in id order
-#define ENTRY(name, work, scratch) extern const Entry entry_##name; const Entry entry_##name = {run_##name, work, scratch}
+extern const Entry* const KERNEL_TABLE[KERNEL_COUNT];  // table.cpp, in the order of ids
+#define ENTRY(name, work, scratch) \
+  extern const Entry entry_##name; \
+  const Entry entry_##name = {run_##name, work, scratch}
 
 // The C interface (docs/architecture.md).
 extern "C" {

@@ -1,8 +1,10 @@
-// Drawing the next token from logits [B, V]: temperature, top-k, top-p (Holtzman et al. 2020); one row is one thread's.
+// Sampling of the next token from logits [B, V]: temperature, top-k, top-p (Holtzman et al. 2020).
+// Threads divide the rows.
 //
-// Order among tokens is decided on the logits themselves (dividing by a temperature keeps it), so ties are exact; probabilities are
-// float32 exponentials summed in float64. Top-k is a selection and top-p takes tokens off a heap until their probability suffices:
-// nothing is sorted, so a vocabulary of 50,000 costs about as much as its exponentials.
+// The logits themselves decide the order of tokens (a division by the temperature keeps it): so
+// ties are exact. Probabilities are float32 exponentials, summed in float64. Top-k is a selection,
+// and top-p pops tokens off a heap until their probability suffices: nothing is sorted, and a
+// vocabulary of 50,000 costs about as much as its exponentials.
 #include <algorithm>
 #include "loops.h"
 #include "math.h"
@@ -29,9 +31,9 @@ int32_t argmax(const float* logits, int64_t V) {
 struct Row {
   const float* logits;
   int64_t V;
-  float* weights;   // [V] exp((logit - max) / temperature), 0 for a token that is not kept
-  float* work;      // [V]
-  int32_t* heap;    // [V]
+  float* weights;  // [V] exp((logit - max) / temperature), 0 for a token that is not kept
+  float* work;     // [V]
+  int32_t* heap;   // [V]
 
   // The k-th largest logit, k < V.
   float kth_largest(int64_t k) const {
@@ -40,29 +42,32 @@ struct Row {
     return work[k - 1];
   }
 
-  // Keeps the smallest set of most probable tokens that reaches top_p of `total`, ties by the lower index.
+  // Keeps the smallest set of most probable tokens whose weight reaches top_p of `total`, ties by
+  // the lower index.
   void keep_nucleus(float top_p, double total) const {
     int64_t n = 0;
     for (int64_t i = 0; i < V; i++)
       if (weights[i] > 0) heap[n++] = (int32_t)i;
-    auto less_probable = [this](int32_t a, int32_t b) { return logits[a] < logits[b] || (logits[a] == logits[b] && a > b); };
+    auto less_probable = [this](int32_t a, int32_t b) {
+      return logits[a] < logits[b] || (logits[a] == logits[b] && a > b);
+    };
     std::make_heap(heap, heap + n, less_probable);
     memcpy(work, weights, V * sizeof(float));
     memset(weights, 0, V * sizeof(float));
-    double reached = 0, enough = (double)top_p * total;
+    double cumulative = 0, threshold = (double)top_p * total;
     while (n > 0) {
       int32_t best = heap[0];
       std::pop_heap(heap, heap + n--, less_probable);
       weights[best] = work[best];
-      reached += work[best];
-      if (reached >= enough) break;
+      cumulative += work[best];
+      if (cumulative >= threshold) break;
     }
   }
 
   int32_t draw(float u, float temperature, int64_t top_k, float top_p) const {
     int32_t best = argmax(logits, V);
     float max = logits[best];
-    if (!(max - max == 0)) return best;  // a NaN or an infinity leaves nothing to weigh
+    if (!(max - max == 0)) return best;  // NaN or an infinity: there is no distribution
     float least = top_k > 0 && top_k < V ? kth_largest(top_k) : -INFINITY;
     vf floor = vsplat(least), top = vsplat(max), t = vsplat(temperature);
     double total = sum_vectors(V, [&](int64_t i, int m) {
@@ -100,7 +105,7 @@ static void run_sample(const Slot* a, Team& team) {
       out[b] = argmax(logits, V);
       continue;
     }
-    float* scratch = (float*)team.scratch + team.t * 3 * V;
+    float* scratch = (float*)team.scratch + team.rank * 3 * V;
     uint32_t words[4];
     stream.block(b, words);
     float k = settings[1];

@@ -1,6 +1,9 @@
-// Checks of the extension through its C interface, for the plain build and the sanitizers: matmul and the attention family at odd
-// shapes against plain loops in float64, the same bits for 1 to 4 threads, fused epilogues against the separate kernels, and how
-// the walker treats bad encodings and failing launches. Prints one line per group; exits 1 at the first group that fails.
+// Checks of the extension through its C interface, for the plain build and the sanitizers.
+//
+// Matmul and the attention family at odd shapes against plain loops in float64; bit-identical
+// results for 1 to 4 threads; fused epilogues against the separate kernels; how the walker treats
+// bad encodings and failing launches. Prints one line per group; exits with 1 at the first group
+// that fails.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,14 +15,14 @@
 typedef std::vector<float> Floats;
 static int failures = 0;
 
-#define EXPECT(condition, ...)                 \
-  do {                                         \
-    if (!(condition)) {                        \
-      printf("FAILED %s: ", #condition);       \
-      printf(__VA_ARGS__);                     \
-      printf("\n");                            \
-      if (++failures > 20) exit(1);            \
-    }                                          \
+#define EXPECT(condition, ...)           \
+  do {                                   \
+    if (!(condition)) {                  \
+      printf("FAILED %s: ", #condition); \
+      printf(__VA_ARGS__);               \
+      printf("\n");                      \
+      if (++failures > 20) exit(1);      \
+    }                                    \
   } while (0)
 
 static uint32_t seed = 1;
@@ -40,9 +43,18 @@ struct Launch {
     slots[1].i = KERNEL_SLOTS[id];
     for (size_t i = 2; i < slots.size(); i++) slots[i].i = 0;
   }
-  Launch& at(int slot, const void* p) { slots[slot].i = (int64_t)(uintptr_t)p; return *this; }
-  Launch& i(int slot, int64_t v) { slots[slot].i = v; return *this; }
-  Launch& f(int slot, double v) { slots[slot].f = v; return *this; }
+  Launch& at(int slot, const void* p) {
+    slots[slot].i = (int64_t)(uintptr_t)p;
+    return *this;
+  }
+  Launch& i(int slot, int64_t v) {
+    slots[slot].i = v;
+    return *this;
+  }
+  Launch& f(int slot, double v) {
+    slots[slot].f = v;
+    return *this;
+  }
 };
 
 static int run(const std::vector<Launch>& launches) {
@@ -53,7 +65,8 @@ static int run(const std::vector<Launch>& launches) {
 
 static bool same(const Floats& a, const Floats& b) { return memcmp(a.data(), b.data(), a.size() * 4) == 0; }
 
-// Runs `launch` with 1 to 4 threads on fresh copies of the outputs; they must agree to the bit. Leaves the result in the outputs.
+// Runs `launch` with 1 to 4 threads on fresh copies of the outputs, which must be bit-identical.
+// Leaves the result in the outputs.
 static void threads_agree(const char* what, std::vector<Floats*> outputs, const std::function<int()>& launch) {
   std::vector<Floats> before, first;
   for (Floats* o : outputs) before.push_back(*o);
@@ -79,11 +92,12 @@ static void close(const char* what, const Floats& got, const std::vector<double>
   EXPECT(worst <= tolerance, "%s: element %zu is %g, not %g", what, at, got[at], want[at]);
 }
 
-// ---- matmul --------------------------------------------------------------------------------------------------------------------
+// ---- matmul -------------------------------------------------------------------------------------
 
 struct Shape { int64_t batch, M, N, K; };
 
-static Launch matmul(const Shape& s, bool ta, bool tb, int64_t pad, const Floats& a, const Floats& b, Floats& out, bool one_b = false) {
+static Launch matmul(const Shape& s, bool ta, bool tb, int64_t pad, const Floats& a, const Floats& b, Floats& out,
+                     bool one_b = false) {
   const int64_t lda = (ta ? s.M : s.K) + pad, ldb = (tb ? s.K : s.N) + pad, ldc = s.N + pad;
   Launch l(KERNEL_MATMUL);
   l.at(MATMUL_out, out.data()).at(MATMUL_a, a.data()).at(MATMUL_b, b.data());
@@ -95,10 +109,12 @@ static Launch matmul(const Shape& s, bool ta, bool tb, int64_t pad, const Floats
 
 static void check_matmul(const Shape& s, bool ta, bool tb, int64_t pad, bool one_b = false) {
   char what[120];
-  snprintf(what, sizeof what, "matmul %dx %d %d %d ta %d tb %d pad %d one_b %d", (int)s.batch, (int)s.M, (int)s.N, (int)s.K, ta, tb, (int)pad, one_b);
+  snprintf(what, sizeof what, "matmul %dx %d %d %d ta %d tb %d pad %d one_b %d", (int)s.batch, (int)s.M, (int)s.N,
+           (int)s.K, ta, tb, (int)pad, one_b);
   const int64_t lda = (ta ? s.M : s.K) + pad, ldb = (tb ? s.K : s.N) + pad, ldc = s.N + pad;
   const int64_t sa = lda * (ta ? s.K : s.M), sb = one_b ? 0 : ldb * (tb ? s.N : s.K), sc = ldc * s.M;
-  Floats a = random_floats(s.batch * sa), b = random_floats((one_b ? 1 : s.batch) * ldb * (tb ? s.N : s.K)), out(s.batch * sc + 1, NAN);
+  Floats a = random_floats(s.batch * sa), b = random_floats((one_b ? 1 : s.batch) * ldb * (tb ? s.N : s.K)),
+         out(s.batch * sc + 1, NAN);
   std::vector<double> want(out.size());
   threads_agree(what, {&out}, [&] { return run({matmul(s, ta, tb, pad, a, b, out, one_b)}); });
   for (int64_t z = 0; z < s.batch; z++)
@@ -111,7 +127,8 @@ static void check_matmul(const Shape& s, bool ta, bool tb, int64_t pad, bool one
           continue;
         }
         for (int64_t k = 0; k < s.K; k++)
-          want[at] += (double)a[z * sa + (ta ? k * lda + m : m * lda + k)] * b[z * sb + (tb ? n * ldb + k : k * ldb + n)];
+          want[at] +=
+              (double)a[z * sa + (ta ? k * lda + m : m * lda + k)] * b[z * sb + (tb ? n * ldb + k : k * ldb + n)];
       }
   EXPECT(std::isnan(out.back()), "%s: wrote beyond the matrix", what);
   out.back() = 0;
@@ -120,20 +137,33 @@ static void check_matmul(const Shape& s, bool ta, bool tb, int64_t pad, bool one
 
 static Launch binary(int op, Floats& out, const Floats& a, const Floats& b, int64_t rows, int64_t n, bool broadcast_b) {
   Launch l(KERNEL_BINARY);
-  l.at(BINARY_out, out.data()).at(BINARY_a, a.data()).at(BINARY_b, b.data()).i(BINARY_op, op).i(BINARY_dtype, DTYPE_FLOAT32);
+  l.at(BINARY_out, out.data())
+      .at(BINARY_a, a.data())
+      .at(BINARY_b, b.data())
+      .i(BINARY_op, op)
+      .i(BINARY_dtype, DTYPE_FLOAT32);
   for (int d = 0; d < 4; d++) l.i(BINARY_n0 + d, 1);
-  return l.i(BINARY_n4, rows).i(BINARY_n5, n).i(BINARY_a4, n).i(BINARY_a5, 1).i(BINARY_b4, broadcast_b ? 0 : n).i(BINARY_b5, 1);
+  return l.i(BINARY_n4, rows)
+      .i(BINARY_n5, n)
+      .i(BINARY_a4, n)
+      .i(BINARY_a5, 1)
+      .i(BINARY_b4, broadcast_b ? 0 : n)
+      .i(BINARY_b5, 1);
 }
 static Launch scalar(int op, Floats& out, const Floats& a, double value) {
   Launch l(KERNEL_BINARY_SCALAR);
-  l.at(BINARY_SCALAR_out, out.data()).at(BINARY_SCALAR_a, a.data()).i(BINARY_SCALAR_op, op).i(BINARY_SCALAR_dtype, DTYPE_FLOAT32);
+  l.at(BINARY_SCALAR_out, out.data())
+      .at(BINARY_SCALAR_a, a.data())
+      .i(BINARY_SCALAR_op, op)
+      .i(BINARY_SCALAR_dtype, DTYPE_FLOAT32);
   return l.i(BINARY_SCALAR_n, (int64_t)out.size()).f(BINARY_SCALAR_scalar, value);
 }
 
 // Every epilogue, with alpha and beta, has the bits of the separate kernels.
 static void check_epilogues(const Shape& s) {
   const int64_t n = s.M * s.N;
-  Floats a = random_floats(s.M * s.K), b = random_floats(s.N * s.K), bias = random_floats(s.N), residual = random_floats(n), old = random_floats(n);
+  Floats a = random_floats(s.M * s.K), b = random_floats(s.N * s.K), bias = random_floats(s.N),
+         residual = random_floats(n), old = random_floats(n);
   Floats sum(n), saved = random_floats(n);
   for (float& v : saved) v *= 3;
   tg_start(2);
@@ -143,20 +173,28 @@ static void check_epilogues(const Shape& s) {
       if ((epilogue & EPILOGUE_GELU) && (epilogue & EPILOGUE_GELU_BACKWARD)) continue;
       const double alpha = scaling & 1 ? 0.37 : 1, beta = scaling & 2 ? 1 : 0;
       char what[120];
-      snprintf(what, sizeof what, "epilogue %d alpha %g beta %g at %d %d %d", epilogue, alpha, beta, (int)s.M, (int)s.N, (int)s.K);
+      snprintf(what, sizeof what, "epilogue %d alpha %g beta %g at %d %d %d", epilogue, alpha, beta, (int)s.M, (int)s.N,
+               (int)s.K);
       Floats want = sum, pre = saved, want_pre = saved, out = beta != 0 ? old : Floats(n, NAN);
       if (scaling & 1) run({scalar(BINARY_MUL, want, want, alpha)});
       if (scaling & 2) run({binary(BINARY_ADD, want, old, want, s.M, s.N, false)});
       if (epilogue & EPILOGUE_BIAS) run({binary(BINARY_ADD, want, want, bias, s.M, s.N, true)});
       Launch unary(KERNEL_UNARY), backward(KERNEL_UNARY_BACKWARD);
       unary.at(UNARY_out, want.data()).at(UNARY_x, want.data()).i(UNARY_op, UNARY_GELU).i(UNARY_n, n);
-      backward.at(UNARY_BACKWARD_dx, want.data()).at(UNARY_BACKWARD_dy, want.data()).at(UNARY_BACKWARD_saved, saved.data());
+      backward.at(UNARY_BACKWARD_dx, want.data())
+          .at(UNARY_BACKWARD_dy, want.data())
+          .at(UNARY_BACKWARD_saved, saved.data());
       backward.i(UNARY_BACKWARD_op, UNARY_GELU).i(UNARY_BACKWARD_n, n);
       if (epilogue & EPILOGUE_GELU) want_pre = want, run({unary});
       if (epilogue & EPILOGUE_GELU_BACKWARD) run({backward});
-      if (epilogue & EPILOGUE_RESIDUAL) run({binary(BINARY_ADD, want, want, beta != 0 ? old : residual, s.M, s.N, false)});
+      if (epilogue & EPILOGUE_RESIDUAL)
+        run({binary(BINARY_ADD, want, want, beta != 0 ? old : residual, s.M, s.N, false)});
       Launch fused = matmul(s, false, true, 0, a, b, out);
-      fused.f(MATMUL_alpha, alpha).f(MATMUL_beta, beta).i(MATMUL_epilogue, epilogue).at(MATMUL_bias, bias.data()).at(MATMUL_pre, pre.data());
+      fused.f(MATMUL_alpha, alpha)
+          .f(MATMUL_beta, beta)
+          .i(MATMUL_epilogue, epilogue)
+          .at(MATMUL_bias, bias.data())
+          .at(MATMUL_pre, pre.data());
       fused.at(MATMUL_residual, beta != 0 ? out.data() : residual.data());  // the residual may be out itself
       EXPECT(run({fused}) == 0, "%s", what);
       EXPECT(same(out, want), "%s: not the bits of the separate kernels", what);
@@ -164,15 +202,20 @@ static void check_epilogues(const Shape& s) {
     }
 }
 
-// ---- attention -----------------------------------------------------------------------------------------------------------------
+// ---- attention ----------------------------------------------------------------------------------
 
-struct Problem { int64_t B, H, G, T, S, D; bool causal; };
+struct Problem {
+  int64_t B, H, G, T, S, D;
+  bool causal;
+};
 
 static void check_attention(const Problem& p) {
   char what[120];
-  snprintf(what, sizeof what, "attention B %d H %d G %d T %d S %d D %d causal %d", (int)p.B, (int)p.H, (int)p.G, (int)p.T, (int)p.S, (int)p.D, p.causal);
+  snprintf(what, sizeof what, "attention B %d H %d G %d T %d S %d D %d causal %d", (int)p.B, (int)p.H, (int)p.G,
+           (int)p.T, (int)p.S, (int)p.D, p.causal);
   const double scale = 1 / std::sqrt((double)p.D);
-  // Token rows hold all heads and 3 spare floats; q, out and dout share one layout, k and v another.
+  // Token rows hold all heads and 3 spare floats; q, out and dout share one layout, k and v
+  // another.
   const int64_t q_t = p.H * p.D + 3, k_t = p.G * p.D + 3, qn = p.B * p.T * q_t, kn = p.B * p.S * k_t;
   Floats q = random_floats(qn), k = random_floats(kn), v = random_floats(kn), dout = random_floats(qn);
   for (float& x : q) x *= 3;
@@ -187,12 +230,14 @@ static void check_attention(const Problem& p) {
   for (int64_t b = 0; b < p.B; b++)
     for (int64_t h = 0; h < p.H; h++)
       for (int64_t i = 0; i < p.T; i++) {
-        const int64_t g = h * p.G / p.H, keys = p.causal && i + 1 < p.S ? i + 1 : p.S, qi = (b * p.T + i) * q_t + h * p.D;
+        const int64_t g = h * p.G / p.H, keys = p.causal && i + 1 < p.S ? i + 1 : p.S,
+                      qi = (b * p.T + i) * q_t + h * p.D;
         std::vector<double> w(keys), dp(keys);
         double top = -INFINITY, sum = 0, delta = 0;
         auto row = [&](int64_t j) { return (b * p.S + j) * k_t + g * p.D; };
         for (int64_t j = 0; j < keys; j++) {
-          for (int64_t d = 0; d < p.D; d++) w[j] += scale * q[qi + d] * k[row(j) + d], dp[j] += (double)dout[qi + d] * v[row(j) + d];
+          for (int64_t d = 0; d < p.D; d++)
+            w[j] += scale * q[qi + d] * k[row(j) + d], dp[j] += (double)dout[qi + d] * v[row(j) + d];
           top = std::max(top, w[j]);
         }
         for (double& x : w) sum += std::exp(x - top);
@@ -209,7 +254,8 @@ static void check_attention(const Problem& p) {
           }
       }
   auto sizes = [&](Launch& l, int B) {
-    const int64_t values[] = {p.B, p.H, p.G, p.T, p.S, p.D, p.causal, p.T * q_t, q_t, p.D, p.S * k_t, k_t, p.D, p.S * k_t, k_t, p.D, p.T * q_t, q_t, p.D};
+    const int64_t values[] = {p.B,       p.H, p.G, p.T,       p.S, p.D, p.causal,  p.T * q_t, q_t, p.D,
+                              p.S * k_t, k_t, p.D, p.S * k_t, k_t, p.D, p.T * q_t, q_t,       p.D};
     for (int x = 0; x < 19; x++) l.i(B + x, values[x]);
   };
   Launch forward(KERNEL_ATTENTION), backward(KERNEL_ATTENTION_BACKWARD);
@@ -218,27 +264,37 @@ static void check_attention(const Problem& p) {
   const int64_t more[] = {p.T * q_t, q_t, p.D, p.T * q_t, q_t, p.D, p.S * k_t, k_t, p.D, p.S * k_t, k_t, p.D};
   for (int x = 0; x < 12; x++) backward.i(ATTENTION_BACKWARD_do_b + x, more[x]);
   threads_agree(what, {&out, &lse}, [&] {
-    forward.at(ATTENTION_out, out.data()).at(ATTENTION_lse, lse.data()).at(ATTENTION_q, q.data()).at(ATTENTION_k, k.data());
+    forward.at(ATTENTION_out, out.data())
+        .at(ATTENTION_lse, lse.data())
+        .at(ATTENTION_q, q.data())
+        .at(ATTENTION_k, k.data());
     return run({forward.at(ATTENTION_v, v.data()).f(ATTENTION_scale, scale)});
   });
   threads_agree(what, {&dq, &dk, &dv}, [&] {
-    backward.at(ATTENTION_BACKWARD_dq, dq.data()).at(ATTENTION_BACKWARD_dk, dk.data()).at(ATTENTION_BACKWARD_dv, dv.data());
-    backward.at(ATTENTION_BACKWARD_dout, dout.data()).at(ATTENTION_BACKWARD_q, q.data()).at(ATTENTION_BACKWARD_k, k.data());
-    backward.at(ATTENTION_BACKWARD_v, v.data()).at(ATTENTION_BACKWARD_out, out.data()).at(ATTENTION_BACKWARD_lse, lse.data());
+    backward.at(ATTENTION_BACKWARD_dq, dq.data())
+        .at(ATTENTION_BACKWARD_dk, dk.data())
+        .at(ATTENTION_BACKWARD_dv, dv.data());
+    backward.at(ATTENTION_BACKWARD_dout, dout.data())
+        .at(ATTENTION_BACKWARD_q, q.data())
+        .at(ATTENTION_BACKWARD_k, k.data());
+    backward.at(ATTENTION_BACKWARD_v, v.data())
+        .at(ATTENTION_BACKWARD_out, out.data())
+        .at(ATTENTION_BACKWARD_lse, lse.data());
     return run({backward.f(ATTENTION_BACKWARD_scale, scale)});
   });
-  // What lies between and behind the heads is untouched (7) in the wanted values too.
+  // The elements between and behind the heads stay as they are (7), in the expected values too.
   close(what, out, w_out, 2e-6), close(what, lse, w_lse, 1e-6);
   close(what, dq, w_dq, 5e-6), close(what, dk, w_dk, 5e-6), close(what, dv, w_dv, 5e-6);
 }
 
 static void check_decode(int64_t B, int64_t H, int64_t G, int64_t D, int64_t S, int32_t position) {
   char what[120];
-  snprintf(what, sizeof what, "decode B %d H %d G %d D %d S %d position %d", (int)B, (int)H, (int)G, (int)D, (int)S, (int)position);
+  snprintf(what, sizeof what, "decode B %d H %d G %d D %d S %d position %d", (int)B, (int)H, (int)G, (int)D, (int)S,
+           (int)position);
   Floats q = random_floats(B * (H * D + 2)), out(B * H * D + 1, 7), k_cache(B * G * S * D), v_cache = k_cache;
   std::vector<double> want(out.size(), 0);
   want.back() = 7;
-  // The cache is filled in two appends, all but the last token and the last.
+  // Two appends fill the cache: all tokens but the last, then the last.
   Floats k = random_floats(B * S * G * D), v = random_floats(B * S * G * D);
   threads_agree(what, {&out, &k_cache, &v_cache}, [&] {
     int status = 0;
@@ -246,13 +302,25 @@ static void check_decode(int64_t B, int64_t H, int64_t G, int64_t D, int64_t S, 
       int32_t from = part ? position : 0;
       Launch l(KERNEL_KV_APPEND);
       l.at(KV_APPEND_k_cache, k_cache.data()).at(KV_APPEND_v_cache, v_cache.data()).at(KV_APPEND_position, &from);
-      l.at(KV_APPEND_k, k.data() + from * G * D).at(KV_APPEND_v, v.data() + from * G * D).i(KV_APPEND_B, B).i(KV_APPEND_G, G);
-      l.i(KV_APPEND_T, part ? 1 : position).i(KV_APPEND_D, D).i(KV_APPEND_S, S).i(KV_APPEND_k_b, S * G * D).i(KV_APPEND_k_t, G * D);
+      l.at(KV_APPEND_k, k.data() + from * G * D)
+          .at(KV_APPEND_v, v.data() + from * G * D)
+          .i(KV_APPEND_B, B)
+          .i(KV_APPEND_G, G);
+      l.i(KV_APPEND_T, part ? 1 : position)
+          .i(KV_APPEND_D, D)
+          .i(KV_APPEND_S, S)
+          .i(KV_APPEND_k_b, S * G * D)
+          .i(KV_APPEND_k_t, G * D);
       status |= run({l.i(KV_APPEND_v_b, S * G * D).i(KV_APPEND_v_t, G * D)});
     }
     Launch l(KERNEL_ATTENTION_DECODE);
-    l.at(ATTENTION_DECODE_out, out.data()).at(ATTENTION_DECODE_q, q.data()).at(ATTENTION_DECODE_k_cache, k_cache.data());
-    l.at(ATTENTION_DECODE_v_cache, v_cache.data()).at(ATTENTION_DECODE_position, &position).i(ATTENTION_DECODE_B, B).i(ATTENTION_DECODE_H, H);
+    l.at(ATTENTION_DECODE_out, out.data())
+        .at(ATTENTION_DECODE_q, q.data())
+        .at(ATTENTION_DECODE_k_cache, k_cache.data());
+    l.at(ATTENTION_DECODE_v_cache, v_cache.data())
+        .at(ATTENTION_DECODE_position, &position)
+        .i(ATTENTION_DECODE_B, B)
+        .i(ATTENTION_DECODE_H, H);
     l.i(ATTENTION_DECODE_G, G).i(ATTENTION_DECODE_D, D).i(ATTENTION_DECODE_S, S).i(ATTENTION_DECODE_q_b, H * D + 2);
     return status | run({l.f(ATTENTION_DECODE_scale, 0.3)});
   });
@@ -261,16 +329,18 @@ static void check_decode(int64_t B, int64_t H, int64_t G, int64_t D, int64_t S, 
       std::vector<double> w(position + 1);
       double sum = 0;
       for (int64_t j = 0; j <= position; j++) {
-        for (int64_t d = 0; d < D; d++) w[j] += 0.3 * q[b * (H * D + 2) + h * D + d] * k[(b * S + j) * G * D + h * G / H * D + d];
+        for (int64_t d = 0; d < D; d++)
+          w[j] += 0.3 * q[b * (H * D + 2) + h * D + d] * k[(b * S + j) * G * D + h * G / H * D + d];
         sum += std::exp(w[j]);
       }
       for (int64_t j = 0; j <= position; j++)
-        for (int64_t d = 0; d < D; d++) want[(b * H + h) * D + d] += std::exp(w[j]) / sum * v[(b * S + j) * G * D + h * G / H * D + d];
+        for (int64_t d = 0; d < D; d++)
+          want[(b * H + h) * D + d] += std::exp(w[j]) / sum * v[(b * S + j) * G * D + h * G / H * D + d];
     }
   close(what, out, want, 2e-6);
 }
 
-// ---- the walker ------------------------------------------------------------------------------------------------------------------
+// ---- the walker ---------------------------------------------------------------------------------
 
 static Launch fill(Floats& x, double value) {
   Launch l(KERNEL_FILL);
@@ -282,11 +352,20 @@ static void check_walker() {
   int32_t bad = 9;
   Floats cache(8), row(8);
   Launch failing(KERNEL_KV_APPEND);
-  failing.at(KV_APPEND_k_cache, cache.data()).at(KV_APPEND_v_cache, cache.data()).at(KV_APPEND_k, row.data()).at(KV_APPEND_v, row.data());
-  failing.at(KV_APPEND_position, &bad).i(KV_APPEND_B, 1).i(KV_APPEND_G, 1).i(KV_APPEND_T, 1).i(KV_APPEND_D, 4).i(KV_APPEND_S, 2);
+  failing.at(KV_APPEND_k_cache, cache.data())
+      .at(KV_APPEND_v_cache, cache.data())
+      .at(KV_APPEND_k, row.data())
+      .at(KV_APPEND_v, row.data());
+  failing.at(KV_APPEND_position, &bad)
+      .i(KV_APPEND_B, 1)
+      .i(KV_APPEND_G, 1)
+      .i(KV_APPEND_T, 1)
+      .i(KV_APPEND_D, 4)
+      .i(KV_APPEND_S, 2);
   for (int T = 1; T <= 4; T++) {
     EXPECT(tg_start(T) == T && tg_threads() == T, "start %d", T);
-    // Serial and parallel launches in every order, a failure among them: what stands behind it does not run.
+    // Serial and parallel launches in every order, a failure among them: the launches after it do
+    // not run.
     for (int pattern = 0; pattern < 64; pattern++)
       for (int fail_at = 0; fail_at <= 6; fail_at++) {
         std::vector<Launch> launches;
@@ -299,9 +378,11 @@ static void check_walker() {
         const int status = run(launches);
         float want_small = -1, want_large = -1;
         for (int l = 0; l < fail_at && l < 6; l++) (pattern >> l & 1 ? want_large : want_small) = pattern * 8 + l;
-        EXPECT(status == (fail_at < 6 ? STATUS_BAD_INDEX : STATUS_OK), "pattern %d fail %d: status %d", pattern, fail_at, status);
+        EXPECT(status == (fail_at < 6 ? STATUS_BAD_INDEX : STATUS_OK), "pattern %d fail %d: status %d", pattern,
+               fail_at, status);
         EXPECT(tg_failed_at() == (fail_at < 6 ? fail_at : -1), "failed at %d, not %d", (int)tg_failed_at(), fail_at);
-        EXPECT(small[0] == want_small && large[0] == want_large && large.back() == want_large, "pattern %d fail %d threads %d", pattern, fail_at, T);
+        EXPECT(small[0] == want_small && large[0] == want_large && large.back() == want_large,
+               "pattern %d fail %d threads %d", pattern, fail_at, T);
       }
     for (int wrong = 0; wrong < 4; wrong++) {
       Launch l = fill(small, 5);
@@ -350,7 +431,8 @@ int main() {
     check_matmul({6, 20, 300, 300}, t & 1, t & 2, 1, true);
   }
   group("matmul");
-  for (Shape s : {Shape{1, 1, 1, 1}, Shape{1, 3, 70, 33}, Shape{1, 29, 3, 33}, Shape{1, 29, 37, 0}, Shape{1, 29, 37, 65}, Shape{1, 70, 90, 1030}})
+  for (Shape s : {Shape{1, 1, 1, 1}, Shape{1, 3, 70, 33}, Shape{1, 29, 3, 33}, Shape{1, 29, 37, 0},
+                  Shape{1, 29, 37, 65}, Shape{1, 70, 90, 1030}})
     check_epilogues(s);
   group("matmul epilogues");
   for (bool causal : {false, true}) {

@@ -1,7 +1,9 @@
-// Every kernel but matmul and attention against its plain version (test_plain.cpp), with 1, 2, 3 and 4 threads whose bits must agree.
+// Every kernel but matmul and attention against its plain version (test_plain.cpp), with 1, 2, 3
+// and 4 threads whose bits must agree.
 //
-// Buffers are exact in size and scratch is filled with NaN, so that under ASan and UBSan an access out of bounds shows, under TSan
-// a race, and anywhere a read of what was not written. Teams are forced: the walker's choice of threads plays no part here.
+// Buffers are exact in size and scratch is filled with NaN: ASan and UBSan then report an access
+// out of bounds, TSan a race, and a read of unwritten scratch gives NaN. The sizes of teams are
+// given: the walker's choice plays no part here.
 #include <pthread.h>
 #include <atomic>
 #include <cmath>
@@ -13,27 +15,55 @@
 #include <vector>
 #include "test_plain.h"
 
-// ---- a team of the test's own ----------------------------------------------------------------------------------------------
+// ---- the test's own team ------------------------------------------------------------------------
 
 static pthread_barrier_t meeting;
 static std::atomic<int> failure{STATUS_OK};
-void Team::barrier() { if (T > 1) pthread_barrier_wait(&meeting); }
+void Team::barrier() {
+  if (size > 1) pthread_barrier_wait(&meeting);
+}
 void Team::fail(Status status) { failure = status; }
 
 #define DECLARE(name) extern const Entry entry_##name;
 FOR_EACH_KERNEL(DECLARE)
 static const Entry* entry_of(int64_t id) {
-#define CASE(name, NAME) case KERNEL_##NAME: return &entry_##name;
+#define CASE(name, NAME) \
+  case KERNEL_##NAME: return &entry_##name;
   switch (id) {
-    CASE(fill, FILL) CASE(arange, ARANGE) CASE(copy, COPY) CASE(unary, UNARY) CASE(unary_backward, UNARY_BACKWARD) CASE(binary, BINARY)
-    CASE(binary_scalar, BINARY_SCALAR) CASE(where, WHERE) CASE(tril, TRIL) CASE(reduce, REDUCE) CASE(global_norm, GLOBAL_NORM)
-    CASE(clip_scale, CLIP_SCALE) CASE(int8_matmul, INT8_MATMUL) CASE(quantize_int8, QUANTIZE_INT8) CASE(dequantize_int8, DEQUANTIZE_INT8)
+    CASE(fill, FILL)
+    CASE(arange, ARANGE)
+    CASE(copy, COPY)
+    CASE(unary, UNARY)
+    CASE(unary_backward, UNARY_BACKWARD)
+    CASE(binary, BINARY)
+    CASE(binary_scalar, BINARY_SCALAR)
+    CASE(where, WHERE)
+    CASE(tril, TRIL)
+    CASE(reduce, REDUCE)
+    CASE(global_norm, GLOBAL_NORM)
+    CASE(clip_scale, CLIP_SCALE)
+    CASE(int8_matmul, INT8_MATMUL)
+    CASE(quantize_int8, QUANTIZE_INT8)
+    CASE(dequantize_int8, DEQUANTIZE_INT8)
     CASE(layer_norm, LAYER_NORM)
-    CASE(add_layer_norm, ADD_LAYER_NORM) CASE(layer_norm_backward, LAYER_NORM_BACKWARD) CASE(rms_norm, RMS_NORM)
-    CASE(rms_norm_backward, RMS_NORM_BACKWARD) CASE(softmax, SOFTMAX) CASE(softmax_backward, SOFTMAX_BACKWARD)
-    CASE(cross_entropy, CROSS_ENTROPY) CASE(embedding, EMBEDDING) CASE(embedding_backward, EMBEDDING_BACKWARD) CASE(rotary, ROTARY)
-    CASE(random_uniform, RANDOM_UNIFORM) CASE(random_normal, RANDOM_NORMAL) CASE(random_int, RANDOM_INT) CASE(dropout, DROPOUT)
-    CASE(batch_windows, BATCH_WINDOWS) CASE(adamw, ADAMW) CASE(sgd, SGD) CASE(sample, SAMPLE)
+    CASE(add_layer_norm, ADD_LAYER_NORM)
+    CASE(layer_norm_backward, LAYER_NORM_BACKWARD)
+    CASE(rms_norm, RMS_NORM)
+    CASE(rms_norm_backward, RMS_NORM_BACKWARD)
+    CASE(softmax, SOFTMAX)
+    CASE(softmax_backward, SOFTMAX_BACKWARD)
+    CASE(cross_entropy, CROSS_ENTROPY)
+    CASE(embedding, EMBEDDING)
+    CASE(embedding_backward, EMBEDDING_BACKWARD)
+    CASE(rotary, ROTARY)
+    CASE(random_uniform, RANDOM_UNIFORM)
+    CASE(random_normal, RANDOM_NORMAL)
+    CASE(random_int, RANDOM_INT)
+    CASE(dropout, DROPOUT)
+    CASE(batch_windows, BATCH_WINDOWS)
+    CASE(adamw, ADAMW)
+    CASE(sgd, SGD)
+    CASE(sample, SAMPLE)
     default: return nullptr;
   }
 }
@@ -60,23 +90,32 @@ static Status run_team(const std::vector<Slot>& slots, int T) {
   return (Status)failure.load();
 }
 
-// ---- launches --------------------------------------------------------------------------------------------------------------
+// ---- launches -----------------------------------------------------------------------------------
 
 static uint32_t state = 1;
-static float number() { state = state * 1664525u + 1013904223u; return (float)(int32_t)state * 0x1p-31f; }  // in [-1, 1)
+static float number() {  // in [-1, 1)
+  state = state * 1664525u + 1013904223u;
+  return (float)(int32_t)state * 0x1p-31f;
+}
 
-struct Data {  // one buffer: its bytes and what they are; absent when it is not given
+struct Data {  // one buffer: its bytes and their type; type 0: absent
   std::vector<char> bytes;
   char type = 0;
 };
 static Data floats(int64_t n, float scale = 1, float shift = 0) {
   Data d{std::vector<char>(n * 4), 'f'};
-  for (int64_t i = 0; i < n; i++) { float v = number() * scale + shift; memcpy(&d.bytes[i * 4], &v, 4); }
+  for (int64_t i = 0; i < n; i++) {
+    float v = number() * scale + shift;
+    memcpy(&d.bytes[i * 4], &v, 4);
+  }
   return d;
 }
 static Data ints(int64_t n, int low, int high) {
   Data d{std::vector<char>(n * 4), 'i'};
-  for (int64_t i = 0; i < n; i++) { int32_t v = low + (int32_t)((number() + 1) / 2 * (float)(high - low)); memcpy(&d.bytes[i * 4], &v, 4); }
+  for (int64_t i = 0; i < n; i++) {
+    int32_t v = low + (int32_t)((number() + 1) / 2 * (float)(high - low));
+    memcpy(&d.bytes[i * 4], &v, 4);
+  }
   return d;
 }
 template <class T> static Data values(char type, std::vector<T> v) {
@@ -84,12 +123,22 @@ template <class T> static Data values(char type, std::vector<T> v) {
   memcpy(d.bytes.data(), v.data(), d.bytes.size());
   return d;
 }
-static Data bytes(int64_t n) { Data d{std::vector<char>(n), 'b'}; for (char& c : d.bytes) c = (char)(int)(number() * 127); return d; }
+static Data bytes(int64_t n) {
+  Data d{std::vector<char>(n), 'b'};
+  for (char& c : d.bytes) c = (char)(int)(number() * 127);
+  return d;
+}
 static Data out_f(int64_t n) { return {std::vector<char>(n * 4, (char)0xff), 'f'}; }
 static Data out_i(int64_t n) { return {std::vector<char>(n * 4, (char)0x7b), 'i'}; }
 static const Data none;
 
-struct Number { Slot s; Number(double v) { s.f = v; } Number(int64_t v) { s.i = v; } Number(int v) { s.i = v; } Number(bool v) { s.i = v; } };
+struct Number {
+  Slot s;
+  Number(double v) { s.f = v; }
+  Number(int64_t v) { s.i = v; }
+  Number(int v) { s.i = v; }
+  Number(bool v) { s.i = v; }
+};
 typedef std::vector<Number> Numbers;
 
 static int checks = 0, failures = 0;
@@ -100,8 +149,10 @@ static void expect(bool ok, const std::string& what) {
   printf("FAILED: %s\n", what.c_str());
 }
 
-// One run on copies of the buffers; alias[i] = j makes buffer i live in buffer j's memory.
-static std::vector<Data> run(int64_t id, std::vector<Data> data, const Numbers& params, int T, int alias, int alias_of, Status* status) {
+// One run on copies of the buffers; alias >= 0: buffer `alias` shares the memory of buffer
+// `alias_of`. T 0: the plain version.
+static std::vector<Data> run(int64_t id, std::vector<Data> data, const Numbers& params, int T, int alias, int alias_of,
+                             Status* status) {
   std::vector<Slot> slots(2 + data.size() + params.size());
   slots[0].i = id;
   slots[1].i = (int64_t)slots.size();
@@ -114,7 +165,8 @@ static std::vector<Data> run(int64_t id, std::vector<Data> data, const Numbers& 
   return data;
 }
 
-// The error of two numbers, relative to 1 and to their size, must stay under `tolerance`; integers must be equal.
+// The error of two numbers, relative to 1 and to their size, must stay under `tolerance`; integers
+// must be equal.
 static bool close(const Data& got, const Data& want, double tolerance, std::string* where) {
   if (got.type != 'f') {
     if (got.bytes == want.bytes) return true;
@@ -133,9 +185,9 @@ static bool close(const Data& got, const Data& want, double tolerance, std::stri
   return true;
 }
 
-// Compares with the plain version and across threads. `outputs` buffers stand first; alias: output `alias` shares the memory of `alias_of`.
-static void check(const std::string& name, int64_t id, int outputs, const std::vector<Data>& data, const Numbers& params, double tolerance,
-                  int alias = -1, int alias_of = -1) {
+// Compares with the plain version and across threads. The first `outputs` buffers are outputs.
+static void check(const std::string& name, int64_t id, int outputs, const std::vector<Data>& data,
+                  const Numbers& params, double tolerance, int alias = -1, int alias_of = -1) {
   Status status = STATUS_OK;
   std::vector<Data> want = run(id, data, params, 0, -1, -1, &status), first;
   for (int T = 1; T <= 4; T++) {

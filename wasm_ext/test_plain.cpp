@@ -1,4 +1,5 @@
-// See test_plain.h. Written for reading, not for speed: one loop nest a kernel, outputs rounded once.
+// The plain kernels of test_plain.h, but for random numbers and optimizers: one loop nest each,
+// outputs rounded once. Written for reading, not for speed.
 #include "test_plain.h"
 #include <algorithm>
 #include <cmath>
@@ -25,7 +26,7 @@ I offset(const Slot* n, const Slot* stride, I index) {
 }
 I count(const Slot* n) { return n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i; }
 
-// ---- elementwise -----------------------------------------------------------------------------------------------------------
+// ---- elementwise --------------------------------------------------------------------------------
 
 double unary_of(I op, double x) {
   const double s = std::sqrt(2 / M_PI);
@@ -60,7 +61,7 @@ double slope_of(I op, double v) {
     case UNARY_RSQRT: return -0.5 * v * v * v;
     case UNARY_TANH: return 1 - v * v;
     case UNARY_SIGMOID: return v * (1 - v);
-    case UNARY_RELU: return v > 0;
+    case UNARY_RELU: return !(v <= 0);
     case UNARY_GELU: return cdf(v) + v * phi(v);
     case UNARY_GELU_TANH: return 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * s * (1 + 3 * 0.044715 * v * v);
     case UNARY_SILU: return g * (1 + v * (1 - g));
@@ -122,20 +123,21 @@ void unary(const Slot* a) {
   for (I i = 0; i < a[UNARY_n].i; i++) F(a, UNARY_out)[i] = (float)unary_of(a[UNARY_op].i, F(a, UNARY_x)[i]);
 }
 void unary_backward(const Slot* a) {
-  for (I i = 0; i < a[UNARY_BACKWARD_n].i; i++)
-    F(a, UNARY_BACKWARD_dx)[i] = (float)(F(a, UNARY_BACKWARD_dy)[i] * slope_of(a[UNARY_BACKWARD_op].i, F(a, UNARY_BACKWARD_saved)[i]));
+  for (I i = 0; i < a[UNARY_BACKWARD_n].i; i++) F(a, UNARY_BACKWARD_dx)
+  [i] = (float)(F(a, UNARY_BACKWARD_dy)[i] * slope_of(a[UNARY_BACKWARD_op].i, F(a, UNARY_BACKWARD_saved)[i]));
 }
 void binary(const Slot* a) {
   for (I i = 0; i < count(a + BINARY_n0); i++)
-    apply_binary(a, BINARY_out, BINARY_a, BINARY_b, i, a[BINARY_op].i, a[BINARY_dtype].i, offset(a + BINARY_n0, a + BINARY_a0, i),
-                 offset(a + BINARY_n0, a + BINARY_b0, i));
+    apply_binary(a, BINARY_out, BINARY_a, BINARY_b, i, a[BINARY_op].i, a[BINARY_dtype].i,
+                 offset(a + BINARY_n0, a + BINARY_a0, i), offset(a + BINARY_n0, a + BINARY_b0, i));
 }
 void binary_scalar(const Slot* a) {
   bool is_float = a[BINARY_SCALAR_dtype].i == DTYPE_FLOAT32;
   I op = a[BINARY_SCALAR_op].i;
   double s = is_float ? (double)(float)a[BINARY_SCALAR_scalar].f : (double)to_int(a[BINARY_SCALAR_scalar].f);
   for (I i = 0; i < a[BINARY_SCALAR_n].i; i++) {
-    double x = load(a, BINARY_SCALAR_a, a[BINARY_SCALAR_dtype].i, i), v = a[BINARY_SCALAR_reverse].i ? binary_of(op, s, x) : binary_of(op, x, s);
+    double x = load(a, BINARY_SCALAR_a, a[BINARY_SCALAR_dtype].i, i),
+           v = a[BINARY_SCALAR_reverse].i ? binary_of(op, s, x) : binary_of(op, x, s);
     if (is_float && !is_test(op)) F(a, BINARY_SCALAR_out)[i] = (float)v;
     else N(a, BINARY_SCALAR_out)[i] = to_int(v);
   }
@@ -143,7 +145,9 @@ void binary_scalar(const Slot* a) {
 void where(const Slot* a) {
   for (I i = 0; i < count(a + WHERE_n0); i++) {
     bool yes = N(a, WHERE_cond)[offset(a + WHERE_n0, a + WHERE_c0, i)] != 0;
-    N(a, WHERE_out)[i] = yes ? N(a, WHERE_a)[offset(a + WHERE_n0, a + WHERE_a0, i)] : N(a, WHERE_b)[offset(a + WHERE_n0, a + WHERE_b0, i)];
+    N(a, WHERE_out)
+    [i] = yes ? N(a, WHERE_a)[offset(a + WHERE_n0, a + WHERE_a0, i)]
+              : N(a, WHERE_b)[offset(a + WHERE_n0, a + WHERE_b0, i)];
   }
 }
 void tril(const Slot* a) {
@@ -154,7 +158,7 @@ void tril(const Slot* a) {
   }
 }
 
-// ---- reductions ------------------------------------------------------------------------------------------------------------
+// ---- reductions ---------------------------------------------------------------------------------
 
 void reduce(const Slot* a) {
   I n = a[REDUCE_n].i, inner = a[REDUCE_inner].i, op = a[REDUCE_op].i, dtype = a[REDUCE_dtype].i;
@@ -164,7 +168,8 @@ void reduce(const Slot* a) {
     for (I i = 0; i < n; i++) {
       double x = load(a, REDUCE_x, dtype, (u / inner * n + i) * inner + u % inner);
       if (op == REDUCE_SUM || op == REDUCE_MEAN) v += x;
-      else if (i == 0 || (v == v && (x != x || (op == REDUCE_MAX || op == REDUCE_ARGMAX ? x > v : x < v)))) v = x, best = i;
+      else if (i == 0 || (v == v && (x != x || (op == REDUCE_MAX || op == REDUCE_ARGMAX ? x > v : x < v))))
+        v = x, best = i;
     }
     if (op == REDUCE_MEAN) v /= (double)n;
     if (op == REDUCE_ARGMAX || op == REDUCE_ARGMIN) N(a, REDUCE_out)[u] = (int32_t)best;
@@ -178,18 +183,20 @@ void global_norm(const Slot* a) {
   F(a, GLOBAL_NORM_out)[0] = (float)std::sqrt(sum);
 }
 void clip_scale(const Slot* a) {
-  double norm = F(a, CLIP_SCALE_norm)[0], c = norm != norm ? norm : std::min(1.0, a[CLIP_SCALE_max_norm].f / (norm + 1e-6));
+  double norm = F(a, CLIP_SCALE_norm)[0],
+         c = norm != norm ? norm : std::min(1.0, a[CLIP_SCALE_max_norm].f / (norm + 1e-6));
   for (I i = 0; i < a[CLIP_SCALE_n].i; i++) F(a, CLIP_SCALE_g)[i] = (float)(F(a, CLIP_SCALE_g)[i] * c);
 }
 
-// ---- int8 ------------------------------------------------------------------------------------------------------------------
+// ---- int8 ---------------------------------------------------------------------------------------
 
 void int8_matmul(const Slot* a) {
   I M = a[INT8_MATMUL_M].i, K = a[INT8_MATMUL_K].i, width = a[INT8_MATMUL_N].i;
   for (I m = 0; m < M; m++)
     for (I n = 0; n < width; n++) {
       double v = 0;
-      for (I k = 0; k < K; k++) v += (double)F(a, INT8_MATMUL_x)[m * K + k] * buffer<int8_t>(a, INT8_MATMUL_w)[n * K + k];
+      for (I k = 0; k < K; k++)
+        v += (double)F(a, INT8_MATMUL_x)[m * K + k] * buffer<int8_t>(a, INT8_MATMUL_w)[n * K + k];
       v *= F(a, INT8_MATMUL_scale)[n];
       F(a, INT8_MATMUL_out)[m * width + n] = (float)(F(a, INT8_MATMUL_bias) ? v + F(a, INT8_MATMUL_bias)[n] : v);
     }
@@ -203,7 +210,8 @@ void quantize_int8(const Slot* a) {
     float scale = largest == 0 ? 1 : largest / 127;
     F(a, QUANTIZE_INT8_scale)[n] = scale;
     for (I k = 0; k < K; k++)
-      buffer<int8_t>(a, QUANTIZE_INT8_w)[n * K + k] = (int8_t)std::max(-127.0f, std::min(127.0f, std::nearbyint(x[k] / scale)));
+      buffer<int8_t>(a, QUANTIZE_INT8_w)[n * K + k] =
+          (int8_t)std::max(-127.0f, std::min(127.0f, std::nearbyint(x[k] / scale)));
   }
 }
 void dequantize_int8(const Slot* a) {
@@ -212,10 +220,10 @@ void dequantize_int8(const Slot* a) {
     F(a, DEQUANTIZE_INT8_out)[i] = F(a, DEQUANTIZE_INT8_scale)[i / K] * buffer<int8_t>(a, DEQUANTIZE_INT8_w)[i];
 }
 
-// ---- normalisation ---------------------------------------------------------------------------------------------------------
+// ---- normalisation ------------------------------------------------------------------------------
 
-void norm_rows(const float* x, const float* residual, float* sum, float* out, float* mean, float* rstd, const float* weight,
-               const float* bias, I rows, I C, double eps) {
+void norm_rows(const float* x, const float* residual, float* sum, float* out, float* mean, float* rstd,
+               const float* weight, const float* bias, I rows, I C, double eps) {
   for (I r = 0; r < rows; r++) {
     Row v(C);
     double m = 0, var = 0;
@@ -226,22 +234,24 @@ void norm_rows(const float* x, const float* residual, float* sum, float* out, fl
     }
     for (double e : v) var += (e - m) * (e - m) / (double)C;
     double s = 1 / std::sqrt(var + eps);
-    for (I c = 0; c < C; c++) out[r * C + c] = (float)((v[c] - m) * s * (weight ? weight[c] : 1) + (bias ? bias[c] : 0));
+    for (I c = 0; c < C; c++)
+      out[r * C + c] = (float)((v[c] - m) * s * (weight ? weight[c] : 1) + (bias ? bias[c] : 0));
     mean[r] = (float)m, rstd[r] = (float)s;
   }
 }
 void layer_norm(const Slot* a) {
   norm_rows(F(a, LAYER_NORM_x), nullptr, nullptr, F(a, LAYER_NORM_out), F(a, LAYER_NORM_mean), F(a, LAYER_NORM_rstd),
-            F(a, LAYER_NORM_weight), F(a, LAYER_NORM_bias), a[LAYER_NORM_rows].i, a[LAYER_NORM_C].i, a[LAYER_NORM_eps].f);
+            F(a, LAYER_NORM_weight), F(a, LAYER_NORM_bias), a[LAYER_NORM_rows].i, a[LAYER_NORM_C].i,
+            a[LAYER_NORM_eps].f);
 }
 void add_layer_norm(const Slot* a) {
   norm_rows(F(a, ADD_LAYER_NORM_x), F(a, ADD_LAYER_NORM_residual), F(a, ADD_LAYER_NORM_sum), F(a, ADD_LAYER_NORM_out),
-            F(a, ADD_LAYER_NORM_mean), F(a, ADD_LAYER_NORM_rstd), F(a, ADD_LAYER_NORM_weight), F(a, ADD_LAYER_NORM_bias),
-            a[ADD_LAYER_NORM_rows].i, a[ADD_LAYER_NORM_C].i, a[ADD_LAYER_NORM_eps].f);
+            F(a, ADD_LAYER_NORM_mean), F(a, ADD_LAYER_NORM_rstd), F(a, ADD_LAYER_NORM_weight),
+            F(a, ADD_LAYER_NORM_bias), a[ADD_LAYER_NORM_rows].i, a[ADD_LAYER_NORM_C].i, a[ADD_LAYER_NORM_eps].f);
 }
 // Layer norm's backward; RMS norm's where there is no mean.
-void norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x, const float* weight, const float* mean,
-                   const float* rstd, const float* add, I rows, I C) {
+void norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* x, const float* weight,
+                   const float* mean, const float* rstd, const float* add, I rows, I C) {
   Row dw(C), db(C);
   for (I r = 0; r < rows; r++) {
     double g_mean = 0, gx_mean = 0;
@@ -254,7 +264,8 @@ void norm_backward(float* dx, float* dweight, float* dbias, const float* dy, con
       dw[c] += dy[r * C + c] * xhat[c];
       db[c] += dy[r * C + c];
     }
-    for (I c = 0; c < C; c++) dx[r * C + c] = (float)(rstd[r] * (g[c] - g_mean - xhat[c] * gx_mean) + (add ? add[r * C + c] : 0));
+    for (I c = 0; c < C; c++)
+      dx[r * C + c] = (float)(rstd[r] * (g[c] - g_mean - xhat[c] * gx_mean) + (add ? add[r * C + c] : 0));
   }
   for (I c = 0; c < C; c++) {
     if (dweight) dweight[c] = (float)dw[c];
@@ -262,9 +273,10 @@ void norm_backward(float* dx, float* dweight, float* dbias, const float* dy, con
   }
 }
 void layer_norm_backward(const Slot* a) {
-  norm_backward(F(a, LAYER_NORM_BACKWARD_dx), F(a, LAYER_NORM_BACKWARD_dweight), F(a, LAYER_NORM_BACKWARD_dbias), F(a, LAYER_NORM_BACKWARD_dy),
-                F(a, LAYER_NORM_BACKWARD_x), F(a, LAYER_NORM_BACKWARD_weight), F(a, LAYER_NORM_BACKWARD_mean), F(a, LAYER_NORM_BACKWARD_rstd),
-                F(a, LAYER_NORM_BACKWARD_add), a[LAYER_NORM_BACKWARD_rows].i, a[LAYER_NORM_BACKWARD_C].i);
+  norm_backward(F(a, LAYER_NORM_BACKWARD_dx), F(a, LAYER_NORM_BACKWARD_dweight), F(a, LAYER_NORM_BACKWARD_dbias),
+                F(a, LAYER_NORM_BACKWARD_dy), F(a, LAYER_NORM_BACKWARD_x), F(a, LAYER_NORM_BACKWARD_weight),
+                F(a, LAYER_NORM_BACKWARD_mean), F(a, LAYER_NORM_BACKWARD_rstd), F(a, LAYER_NORM_BACKWARD_add),
+                a[LAYER_NORM_BACKWARD_rows].i, a[LAYER_NORM_BACKWARD_C].i);
 }
 void rms_norm(const Slot* a) {
   I C = a[RMS_NORM_C].i;
@@ -278,12 +290,12 @@ void rms_norm(const Slot* a) {
   }
 }
 void rms_norm_backward(const Slot* a) {
-  norm_backward(F(a, RMS_NORM_BACKWARD_dx), F(a, RMS_NORM_BACKWARD_dweight), nullptr, F(a, RMS_NORM_BACKWARD_dy), F(a, RMS_NORM_BACKWARD_x),
-                F(a, RMS_NORM_BACKWARD_weight), nullptr, F(a, RMS_NORM_BACKWARD_rstd), F(a, RMS_NORM_BACKWARD_add),
-                a[RMS_NORM_BACKWARD_rows].i, a[RMS_NORM_BACKWARD_C].i);
+  norm_backward(F(a, RMS_NORM_BACKWARD_dx), F(a, RMS_NORM_BACKWARD_dweight), nullptr, F(a, RMS_NORM_BACKWARD_dy),
+                F(a, RMS_NORM_BACKWARD_x), F(a, RMS_NORM_BACKWARD_weight), nullptr, F(a, RMS_NORM_BACKWARD_rstd),
+                F(a, RMS_NORM_BACKWARD_add), a[RMS_NORM_BACKWARD_rows].i, a[RMS_NORM_BACKWARD_C].i);
 }
 
-// ---- softmax and cross-entropy ---------------------------------------------------------------------------------------------
+// ---- softmax and cross-entropy ------------------------------------------------------------------
 
 Row log_softmax(const float* x, I n) {
   double max = x[0], sum = 0;
@@ -307,7 +319,8 @@ void softmax_backward(const Slot* a) {
     const float *dy = F(a, SOFTMAX_BACKWARD_dy) + r * n, *y = F(a, SOFTMAX_BACKWARD_y) + r * n;
     double sum = 0;
     for (I i = 0; i < n; i++) sum += log ? dy[i] : (double)dy[i] * y[i];
-    for (I i = 0; i < n; i++) F(a, SOFTMAX_BACKWARD_dx)[r * n + i] = (float)(log ? dy[i] - std::exp((double)y[i]) * sum : y[i] * (dy[i] - sum));
+    for (I i = 0; i < n; i++)
+      F(a, SOFTMAX_BACKWARD_dx)[r * n + i] = (float)(log ? dy[i] - std::exp((double)y[i]) * sum : y[i] * (dy[i] - sum));
   }
 }
 void cross_entropy(const Slot* a) {
@@ -321,17 +334,18 @@ void cross_entropy(const Slot* a) {
     double loss = ignored ? 0 : -log_p[targets[r]];
     F(a, CROSS_ENTROPY_losses)[r] = (float)loss;
     total += loss;
-    for (I v = 0; F(a, CROSS_ENTROPY_dlogits) && v < V; v++)
-      F(a, CROSS_ENTROPY_dlogits)[r * V + v] = (float)(ignored ? 0 : (std::exp(log_p[v]) - (v == targets[r])) / divisor);
+    for (I v = 0; F(a, CROSS_ENTROPY_dlogits) && v < V; v++) F(a, CROSS_ENTROPY_dlogits)
+    [r * V + v] = (float)(ignored ? 0 : (std::exp(log_p[v]) - (v == targets[r])) / divisor);
   }
   F(a, CROSS_ENTROPY_total)[0] = (float)(total / divisor);
 }
 
-// ---- embedding, rotary -----------------------------------------------------------------------------------------------------
+// ---- embedding, rotary --------------------------------------------------------------------------
 
 void embedding(const Slot* a) {
   I C = a[EMBEDDING_C].i;
-  for (I i = 0; i < a[EMBEDDING_n].i * C; i++) F(a, EMBEDDING_out)[i] = F(a, EMBEDDING_table)[N(a, EMBEDDING_index)[i / C] * C + i % C];
+  for (I i = 0; i < a[EMBEDDING_n].i * C; i++)
+    F(a, EMBEDDING_out)[i] = F(a, EMBEDDING_table)[N(a, EMBEDDING_index)[i / C] * C + i % C];
 }
 void embedding_backward(const Slot* a) {
   I C = a[EMBEDDING_BACKWARD_C].i;
@@ -345,7 +359,8 @@ void rotary(const Slot* a) {
   const int32_t* position = N(a, ROTARY_position);
   for (I i = 0; i < a[ROTARY_B].i * T * H * (D / 2); i++) {
     I d = i % (D / 2), h = i / (D / 2) % H, t = i / (D / 2) / H % T, b = i / (D / 2) / H / T;
-    double angle = (double)(t + (position ? position[0] : 0)) * std::pow(a[ROTARY_base].f, -2.0 * (double)d / (double)D);
+    double angle =
+        (double)(t + (position ? position[0] : 0)) * std::pow(a[ROTARY_base].f, -2.0 * (double)d / (double)D);
     double c = std::cos(angle), s = std::sin(a[ROTARY_inverse].i ? -angle : angle);
     const float* x = F(a, ROTARY_x) + b * a[ROTARY_x_b].i + t * a[ROTARY_x_t].i + h * a[ROTARY_x_h].i + d;
     float* out = F(a, ROTARY_out) + b * a[ROTARY_o_b].i + t * a[ROTARY_o_t].i + h * a[ROTARY_o_h].i + d;
@@ -357,18 +372,37 @@ void rotary(const Slot* a) {
 
 }  // namespace
 
-#define PLAIN_OF(name, NAME) case KERNEL_##NAME: return name;
+#define PLAIN_OF(name, NAME) \
+  case KERNEL_##NAME: return name;
 Plain* plain_random_kernel(int64_t id);  // test_plain_random.cpp
 Plain* plain_kernel(int64_t id) {
   switch (id) {
-    PLAIN_OF(fill, FILL) PLAIN_OF(arange, ARANGE) PLAIN_OF(copy, COPY) PLAIN_OF(unary, UNARY) PLAIN_OF(unary_backward, UNARY_BACKWARD)
-    PLAIN_OF(binary, BINARY) PLAIN_OF(binary_scalar, BINARY_SCALAR) PLAIN_OF(where, WHERE) PLAIN_OF(tril, TRIL) PLAIN_OF(reduce, REDUCE)
-    PLAIN_OF(global_norm, GLOBAL_NORM) PLAIN_OF(clip_scale, CLIP_SCALE) PLAIN_OF(int8_matmul, INT8_MATMUL)
-    PLAIN_OF(quantize_int8, QUANTIZE_INT8) PLAIN_OF(dequantize_int8, DEQUANTIZE_INT8)
-    PLAIN_OF(layer_norm, LAYER_NORM) PLAIN_OF(add_layer_norm, ADD_LAYER_NORM)
-    PLAIN_OF(layer_norm_backward, LAYER_NORM_BACKWARD) PLAIN_OF(rms_norm, RMS_NORM) PLAIN_OF(rms_norm_backward, RMS_NORM_BACKWARD)
-    PLAIN_OF(softmax, SOFTMAX) PLAIN_OF(softmax_backward, SOFTMAX_BACKWARD) PLAIN_OF(cross_entropy, CROSS_ENTROPY)
-    PLAIN_OF(embedding, EMBEDDING) PLAIN_OF(embedding_backward, EMBEDDING_BACKWARD) PLAIN_OF(rotary, ROTARY)
+    PLAIN_OF(fill, FILL)
+    PLAIN_OF(arange, ARANGE)
+    PLAIN_OF(copy, COPY)
+    PLAIN_OF(unary, UNARY)
+    PLAIN_OF(unary_backward, UNARY_BACKWARD)
+    PLAIN_OF(binary, BINARY)
+    PLAIN_OF(binary_scalar, BINARY_SCALAR)
+    PLAIN_OF(where, WHERE)
+    PLAIN_OF(tril, TRIL)
+    PLAIN_OF(reduce, REDUCE)
+    PLAIN_OF(global_norm, GLOBAL_NORM)
+    PLAIN_OF(clip_scale, CLIP_SCALE)
+    PLAIN_OF(int8_matmul, INT8_MATMUL)
+    PLAIN_OF(quantize_int8, QUANTIZE_INT8)
+    PLAIN_OF(dequantize_int8, DEQUANTIZE_INT8)
+    PLAIN_OF(layer_norm, LAYER_NORM)
+    PLAIN_OF(add_layer_norm, ADD_LAYER_NORM)
+    PLAIN_OF(layer_norm_backward, LAYER_NORM_BACKWARD)
+    PLAIN_OF(rms_norm, RMS_NORM)
+    PLAIN_OF(rms_norm_backward, RMS_NORM_BACKWARD)
+    PLAIN_OF(softmax, SOFTMAX)
+    PLAIN_OF(softmax_backward, SOFTMAX_BACKWARD)
+    PLAIN_OF(cross_entropy, CROSS_ENTROPY)
+    PLAIN_OF(embedding, EMBEDDING)
+    PLAIN_OF(embedding_backward, EMBEDDING_BACKWARD)
+    PLAIN_OF(rotary, ROTARY)
     default: return plain_random_kernel(id);
   }
 }

@@ -1,4 +1,5 @@
-// One thread of the peak measurement (peak.js). In: {kind, bytes, relaxed}. Out: {rate}, or {error}.
+// One thread of the peak measurement (peak.js). In: {kind, bytes, relaxed}. Out: {rate}, or
+// {error}.
 import { makeProbe } from "./probe.js";
 
 const port = globalThis.postMessage ? globalThis : (await import("node:worker_threads")).parentPort;

@@ -1,4 +1,5 @@
-// TinyGPT for a PyScript page: `js_modules.worker` makes this module importable from Python as `pyscript.js_modules.<name>`.
+// TinyGPT for a PyScript page: `js_modules.worker` makes this module importable from Python as
+// `pyscript.js_modules.<name>`.
 //
 //   await <name>.install(pyodide_js)     then `import tinygpt` works, on the C++ extension
 

@@ -1,18 +1,36 @@
-// Python in an editor: colours, indentation, brackets, and the Tab key. The code editor and the console's entry share it.
+// Python in an editor: colours, indentation, brackets, and the Tab key. The code editor and the
+// console's entry share it.
 
 import {
-  EditorState, EditorView, acceptCompletion, bracketMatching, classHighlighter, closeBrackets, drawSelection, highlightSpecialChars, history,
-  indentOnInput, indentService, indentUnit, indentWithTab, python, syntaxHighlighting, syntaxTree,
+  acceptCompletion,
+  bracketMatching,
+  classHighlighter,
+  closeBrackets,
+  drawSelection,
+  EditorState,
+  EditorView,
+  highlightSpecialChars,
+  history,
+  indentOnInput,
+  indentService,
+  indentUnit,
+  indentWithTab,
+  python,
+  syntaxHighlighting,
+  syntaxTree,
 } from "../../public/vendor/editor.js";
 
 const ENDS = new Set(["ReturnStatement", "PassStatement", "BreakStatement", "ContinueStatement", "RaiseStatement"]);
-// Characters that turn the direction of text, besides the ones that are shown anyway: code would read other than it runs.
+// Characters that turn the direction of text, besides the ones that are shown anyway: code would
+// read other than it runs.
 const DIRECTION = /[\u202a-\u202c\u2068]/g;
 const BLOCK = /^(Script|Body|\w+Statement|\w+Definition)$/;
 
-// After a statement that ends its block, a new line belongs to the block around it. (What follows ":" is indented by the language itself.)
+// After a statement that ends its block, a new line belongs to the block around it. (What follows
+// ":" is indented by the language itself.)
 const dedentAfterEnd = indentService.of((context, position) => {
-  if (context.options.simulateBreak !== position) return undefined; // only for a new line, never for lines that are there
+  // only for a new line, never for lines that are there
+  if (context.options.simulateBreak !== position) return undefined;
   const { state } = context;
   const tree = syntaxTree(state);
   const line = state.doc.lineAt(position);
@@ -29,20 +47,34 @@ const dedentAfterEnd = indentService.of((context, position) => {
   if (!node || node.to > end) return undefined;
   const first = state.doc.lineAt(node.from);
   const indent = /^\s*/.exec(first.text)[0].length;
-  // `if done: return` stands on the line of its own block; only a statement that begins its line leaves one.
+  // `if done: return` stands on the line of its own block; only a statement that begins its line
+  // leaves one.
   return node.from === first.from + indent ? Math.max(0, indent - context.unit) : indent;
 });
 
 export const pythonLanguage = () => [
-  python(), indentUnit.of("    "), EditorState.tabSize.of(4), syntaxHighlighting(classHighlighter), indentOnInput(), dedentAfterEnd,
-  bracketMatching(), closeBrackets(), history(), highlightSpecialChars({ addSpecialChars: DIRECTION }), drawSelection(),
+  python(),
+  indentUnit.of("    "),
+  EditorState.tabSize.of(4),
+  syntaxHighlighting(classHighlighter),
+  indentOnInput(),
+  dedentAfterEnd,
+  bracketMatching(),
+  closeBrackets(),
+  history(),
+  highlightSpecialChars({ addSpecialChars: DIRECTION }),
+  drawSelection(),
 ];
 
-// Tab takes the chosen completion, else indents; Shift+Tab dedents. CodeMirror itself gives Tab back to the page after Escape.
+// Tab takes the chosen completion, else indents; Shift+Tab dedents. CodeMirror itself gives Tab
+// back to the page after Escape.
 export const tabKeys = [{ key: "Tab", run: acceptCompletion }, indentWithTab];
 
 export const label = (name) =>
-  EditorView.contentAttributes.of({ "aria-label": `${name}, Python code. Tab indents. To leave the editor, press Escape, then Tab.`, tabindex: "0" });
+  EditorView.contentAttributes.of({
+    "aria-label": `${name}, Python code. Tab indents. To leave the editor, press Escape, then Tab.`,
+    tabindex: "0",
+  });
 
 // Whether a position is in a comment or in the text of a string.
 export function inText(state, position) {

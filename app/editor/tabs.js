@@ -1,6 +1,8 @@
-// The files as a tablist: arrow keys, Home and End move between them; a dot says that a file differs from the code that runs.
+// The files as a tablist: arrow keys, Home and End move between them; a dot says that a file
+// differs from the code that runs.
 
-import { moveByKeys } from "../tab_keys.js";
+import { element } from "../ui/dom.js";
+import { moveByKeys } from "../ui/tab_keys.js";
 
 export class Tabs {
   // panel: the element that the tabs control. choose(name) is called for a tab that the user takes.
@@ -8,10 +10,7 @@ export class Tabs {
     this.panel = panel;
     this.choose = choose;
     this.tabs = new Map();
-    this.list = parent.appendChild(document.createElement("div"));
-    this.list.className = "tabs";
-    this.list.setAttribute("role", "tablist");
-    this.list.setAttribute("aria-label", "Files");
+    this.list = parent.appendChild(element("div", { class: "tabs", role: "tablist", "aria-label": "Files" }));
     moveByKeys(this.list, (tab) => this.choose(tab.dataset.file, { keepFocus: true }));
     panel.setAttribute("role", "tabpanel");
     panel.id ||= "editor-file";
@@ -25,17 +24,16 @@ export class Tabs {
   }
 
   add(name) {
-    const tab = this.list.appendChild(document.createElement("button"));
-    tab.type = "button";
-    tab.id = "tab-" + name.replace(/\W/g, "-");
-    tab.dataset.file = name;
-    tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-controls", this.panel.id);
-    tab.append(name, document.createElement("i"));
-    const words = tab.appendChild(document.createElement("span"));
-    words.className = "hidden-words";
+    const id = "tab-" + name.replace(/\W/g, "-");
+    const tab = element(
+      "button",
+      { type: "button", id, data: { file: name }, role: "tab", "aria-controls": this.panel.id },
+      name,
+      element("i"),
+      element("span", { class: "hidden-words" }),
+    );
     tab.addEventListener("click", () => this.choose(name));
-    return tab;
+    return this.list.appendChild(tab);
   }
 
   select(name) {
@@ -50,7 +48,7 @@ export class Tabs {
     const tab = this.tabs.get(name);
     if (!tab || tab.classList.contains("changed") === changed) return;
     tab.classList.toggle("changed", changed);
-    tab.title = changed ? `${name}: edited, not the code that runs` : "";
+    tab.title = changed ? `${name}: edited, differs from the running code` : "";
     tab.querySelector(".hidden-words").textContent = changed ? ", edited" : "";
   }
 }

@@ -1,11 +1,13 @@
-// *Measure on this machine*: the bench's measurement in this tab, in a session of its own (app/session.js). The devices take turns of a few
-// steps, as in `make bench`; rows have the form of public/speed.json.
+// *Measure on this machine*: the bench's measurement in this tab, in a session of its own
+// (app/worker/session.js). The devices take turns of a few steps, as in `make bench`; rows have the
+// form of public/speed.json.
 
 import { measurePeaks } from "../bridges/peak.js";
-import { Session } from "../session.js";
-import { pairs } from "../words.js";
+import { pairs } from "../ui/format.js";
+import { Session } from "../worker/session.js";
 
-const TURNS = 5, STEPS = 3; // as in tests/bench
+const TURNS = 5,
+  STEPS = 3; // as in tests/bench
 const STOPPED = "The measurement was stopped.";
 export const MACHINE = "This machine";
 
@@ -23,15 +25,25 @@ export class Measuring {
     return this.session.ready;
   }
 
-  /** The devices of this tab: {choice, device, threads}; the GPU where it is a real one that Python can wait for. */
+  /**
+   * The devices of this tab: {choice, device, threads}; the GPU where it is a real one that Python
+   * can wait for.
+   */
   async devices() {
     const { device } = await this.open();
     if (device.missing) throw new Error(device.missing);
     const gpu = await this.session?.graphics;
     if (!this.session) throw new Error(STOPPED);
     return [
-      ...[...new Set([device.maxThreads, 1])].map((threads) => ({ choice: "wasm", device: "wasm", threads, build: device.build })),
-      ...(gpu.missing || gpu.fallback || !gpu.canWait ? [] : [{ choice: "webgpu:f32", device: "webgpu", threads: null, build: gpu.name }]),
+      ...[...new Set([device.threads, 1])].map((threads) => ({
+        choice: "wasm",
+        device: "wasm",
+        threads,
+        build: device.build,
+      })),
+      ...(gpu.missing || gpu.fallback || !gpu.canWait
+        ? []
+        : [{ choice: "webgpu:f32", device: "webgpu", threads: null, build: gpu.name }]),
     ];
   }
 
@@ -39,14 +51,18 @@ export class Measuring {
   async steps(presets, row) {
     const devices = await this.devices();
     for (const preset of presets) {
-      const ms = devices.map(() => []), cold = [], about = [];
+      const ms = devices.map(() => []),
+        cold = [],
+        about = [];
       for (const [i, device] of devices.entries()) {
         this.say(`${preset}: a new model on ${named(device)}`);
         cold[i] = await this.ask("cold", { preset }, device);
       }
       for (let turn = 0; turn < TURNS; turn++) {
         for (const [i, device] of devices.entries()) {
-          this.say(`${preset}: ${named(device)}, ${turn ? `steps ${turn * STEPS + 1} to ${(turn + 1) * STEPS} of ${TURNS * STEPS}` : "warming up"}`);
+          this.say(
+            `${preset}: ${named(device)}, ${turn ? `steps ${turn * STEPS + 1} to ${(turn + 1) * STEPS} of ${TURNS * STEPS}` : "warming up"}`,
+          );
           about[i] = await this.ask("steps", { preset, steps: STEPS }, device);
           ms[i].push(...about[i].ms);
         }
@@ -57,26 +73,47 @@ export class Measuring {
   }
 
   row(preset, { device, build }, ms, about) {
-    const { model, train } = this.defaults.presets[preset], sorted = [...ms].sort((a, b) => a - b), median = sorted[ms.length >> 1];
+    const { model, train } = this.defaults.presets[preset],
+      sorted = [...ms].sort((a, b) => a - b),
+      median = sorted[ms.length >> 1];
     return {
-      preset, implementation: "TinyGPT", device, host: "this tab", threads: device === "wasm" ? about.threads : null, precision: "f32",
-      flags: pairs(build) ? "future" : null, build: about.build, machine: MACHINE, steps: ms.length, median_ms: median, min_ms: sorted[0], max_ms: sorted.at(-1),
-      tokens_per_s: (train.batch_size * model.context * 1000) / median, first_step_s: about.first_step_s, peak_bytes: null,
-      generation_tokens_per_s: about.generation_tokens_per_s, first_token_ms: about.first_token_ms, losses: about.losses,
+      preset,
+      implementation: "TinyGPT",
+      device,
+      host: "this tab",
+      threads: device === "wasm" ? about.threads : null,
+      precision: "f32",
+      flags: pairs(build) ? "future" : device === "wasm" && !/relaxed/.test(build) ? "plain" : null,
+      build: about.build,
+      machine: MACHINE,
+      steps: ms.length,
+      median_ms: median,
+      min_ms: sorted[0],
+      max_ms: sorted.at(-1),
+      tokens_per_s: (train.batch_size * model.context * 1000) / median,
+      first_step_s: about.first_step_s,
+      peak_bytes: null,
+      generation_tokens_per_s: about.generation_tokens_per_s,
+      first_token_ms: about.first_token_ms,
+      losses: about.losses,
     };
   }
 
-  /** The rooflines of a preset's step on the processor: {rows, peaks, threads, build, preset, step_ms}, as tests/bench/kernels has them. */
+  /**
+   * The rooflines of a preset's step on the processor: {rows, peaks, threads, build, preset,
+   * step_ms}, as tests/bench/kernels has them.
+   */
   async kernels(preset) {
     const [{ threads }] = await this.devices();
-    this.say(`Measuring what ${threads === 1 ? "one thread" : `${threads} threads`} can do at most`);
+    this.say(`Measuring the peak of ${threads === 1 ? "one thread" : `${threads} threads`}`);
     const peaks = await measurePeaks({ threads });
     this.say(`Timing each kernel of a step of ${preset}`);
     const measured = await this.ask("kernels", { preset, threads });
     return { ...measured, peaks, rows: await this.ask("roofline", { rows: measured.rows, peaks }) };
   }
 
-  // An answer of app/session/measuring.py, with a device of `devices` in force.
+  // An answer of py/tinygpt_session/features/speed_measurement.py, with a device of `devices` in
+  // force.
   async ask(what, args = {}, { choice, threads } = {}) {
     if (!this.session) throw new Error(STOPPED);
     return this.session.request(`measure ${what}`, { ...(choice && { device: choice, threads }), ...args });
@@ -89,4 +126,5 @@ export class Measuring {
   }
 }
 
-const named = ({ device, threads }) => (device === "webgpu" ? "the GPU" : threads === 1 ? "1 thread" : `${threads} threads`);
+const named = ({ device, threads }) =>
+  device === "webgpu" ? "the GPU" : threads === 1 ? "1 thread" : `${threads} threads`;

@@ -1,14 +1,30 @@
-// A run as a file on the user's disk, in three kinds; of the run that is on the page, or of a saved one.
+// @ts-check
+// A run as a file on the user's disk, in three kinds; of the run that is on the page, or of a saved
+// one.
+
+import { element } from "../ui/dom.js";
 
 export const KINDS = {
-  whole: { label: "To train on: with optimizer state (.tinygpt)", ending: ".tinygpt" },
-  weights: { label: "To write with: weights only (.tinygpt)", ending: ".tinygpt" },
+  whole: { label: "To continue training (.tinygpt)", ending: ".tinygpt" },
+  weights: { label: "To generate text (.tinygpt)", ending: ".tinygpt" },
   pytorch: { label: "For PyTorch: a state_dict (.safetensors)", ending: ".safetensors" },
 };
 
-// saved: the SavedRuns. entry: the saved run; without one, the model that is in Python now.
+/**
+ * Downloads a run. entry: the saved run; without one, the model that is in Python now.
+ *
+ * @param {object} options
+ * @param {import("../worker/session.js").Session} options.session
+ * @param {import("./saved_runs.js").SavedRuns} options.saved
+ * @param {string} options.name
+ * @param {number} options.step
+ * @param {keyof typeof KINDS} options.kind
+ * @param {import("./saved_runs.js").Entry | null} [options.entry]
+ */
 export async function download({ session, saved, name, step, kind, entry = null }) {
+  /** @type {import("../worker/protocol.js").ExportArgs} */
   const about = { optimizer: kind === "whole", kind: kind === "pytorch" ? "safetensors" : "tinygpt" };
+  /** @type {any} a Blob or bytes */
   let content;
   if (!entry) content = await session.request("export", about);
   else {
@@ -23,8 +39,7 @@ export async function download({ session, saved, name, step, kind, entry = null 
       }
     }
   }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+  const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: "application/octet-stream" })) });
   link.download = `${name.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-step-${step}${KINDS[kind].ending}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it meanwhile

@@ -1,135 +1,224 @@
-// Puts a saved run, or the file of one, back on the page: files, settings, curve, model. A saved run then goes on where it was saved.
+// @ts-check
+// Puts a saved run, or the file of one, back on the page: files, settings, curve, model. A saved
+// run then resumes from the step that was saved.
 
-import { choiceOf } from "../device_choice.js";
-import { bytes, compact } from "../words.js";
+import { MOST_BYTES } from "../run/model_file.js";
+import { bytes, compact, sentence, withoutEnd } from "../ui/format.js";
+import { choiceOf } from "../worker/devices.js";
 
-const MOST_BYTES = 1.5e9; // of a file: the tab's Python has at most 4 GB, and holds it more than once
+/** @typedef {import("./slots.js").SavedRun} SavedRun */
+/** @typedef {import("../worker/protocol.js").ImportAnswer} ImportAnswer */
 
 export class Resume {
-  // settings(): the Settings; defaults(): of config.py. status(text, kind): the status line.
+  /**
+   * @param {import("./persist.js").PageParts & {
+   *   saved: import("./saved_runs.js").SavedRuns,
+   *   autosave: import("./autosave.js").Autosave,
+   * }} parts
+   */
   constructor({ session, controls, training, editor, settings, choice, saved, autosave, status }) {
-    Object.assign(this, { session, controls, training, editor, settings, choice, saved, autosave, status });
+    this.session = session;
+    this.controls = controls;
+    this.training = training;
+    this.editor = editor;
+    this.settings = settings;
+    this.choice = choice;
+    this.saved = saved;
+    this.autosave = autosave;
+    this.status = status;
   }
 
-  // ---- a run saved in this browser: resolves to a sentence when it is back and goes on ----
+  // ---- a run saved in this browser: resolves to a sentence when it is restored ----
 
+  /** @param {import("./saved_runs.js").Entry} entry */
   async run(entry) {
-    const { controls, training, autosave, saved, session } = this;
+    const { autosave, saved } = this;
     this.refuseWhileActive();
     this.status(`Reading ${entry.name}: ${bytes(entry.bytes / entry.names.length)}`);
+    const held = await saved.claim(entry.id); // nobody writes it while it is read
+    try {
+      return await this.restore(entry, held);
+    } catch (error) {
+      if (held && autosave.id !== entry.id) saved.release(entry.id);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {import("./saved_runs.js").Entry} entry
+   * @param {boolean} held
+   */
+  async restore(entry, held) {
+    const { controls, training, autosave, saved, session } = this;
     const { about, sequence, file, problems } = await saved.open(entry.id);
     await session.graphics;
-    const notes = problems.length ? [`the newest of its two saves was damaged (${problems[0]})`] : [];
+    const notes = problems.length
+      ? [`the newest of its two saves was damaged (${problems[0]}), so the one before it was used`]
+      : [];
     for (const [name, text] of Object.entries(about.files)) this.putBack(name, text);
     controls.take(); // what a link brought is not in the editor any more
     this.chooseDevice(about, notes);
     await controls.importModel(file, { own: true, files: about.files });
-    notes.push(...this.settings().adopt(about.settings).map((name) => `the ${name} ${short(about.settings[name])} is not here`));
-    this.show(about, entry.name);
-    const mine = await autosave.adopt({ id: entry.id, sequence, step: about.step });
+    notes.push(
+      ...this.settings
+        .adopt(about.settings)
+        .map((/** @type {string} */ name) => `the ${name} ${short(about.settings[name])} is not available here`),
+    );
+    training.restore(about, entry.name);
+    const mine = held && (await autosave.adopt({ id: entry.id, sequence, step: about.step }));
     if (!mine) {
-      notes.push("it is open in another tab, which goes on saving it; here it goes on as a copy");
-      training.runs.rename(training.runs.current, `${entry.name} (copy)`);
+      notes.push("Also open in another tab. This tab continues as a copy");
+      training.rename(`${entry.name} (copy)`);
     }
-    const saying = [`${entry.name} is back at step ${about.step.toLocaleString("en")}`, ...notes].join("; ");
-    if (notes.length) training.note(saying + ".");
+    const restored = `${entry.name} restored at step ${about.step.toLocaleString("en")}`;
+    const saying = [restored, ...notes].map(sentence).join(" ");
+    if (notes.length) training.note(saying);
     this.status(saying, "good");
     if (!about.finished) controls.resume({ saying }); // to its end, which nobody waits for here
     if (about.edited) for (const [name, text] of Object.entries(about.edited)) this.putBack(name, text);
-    return saying + ".";
+    return saying;
   }
 
-  // Also for an edit that was not applied: it is not part of the run, but it is in the editor again.
+  /**
+   * Also for an edit that was not applied: it is not part of the run, but it is in the editor
+   * again.
+   *
+   * @param {string} name
+   * @param {string} text
+   */
   putBack(name, text) {
     const { editor } = this;
     if (!(name in editor.files) || editor.files[name] === text) return;
     editor.dispatch(name, { changes: { from: 0, to: editor.state(name).doc.length, insert: text } });
   }
 
+  /**
+   * @param {SavedRun} about
+   * @param {string[]} notes
+   */
   chooseDevice({ device, precision, chosen }, notes) {
-    const wanted = choiceOf({ device, precision }), { choice, session } = this;
-    if (!chosen || wanted === choiceOf(choice.current)) return;
+    const saved = choiceOf({ device, precision }),
+      { choice, session } = this;
+    if (!chosen || saved === choiceOf(choice.current)) return;
     if (device === "webgpu" && (!choice.gpu || choice.gpu.missing || !choice.gpu.canWait)) {
-      notes.push("it was trained on the GPU, which cannot be used here now");
+      notes.push("it was trained on the GPU, which is not available here");
       return;
     }
     if (device === "wasm64" && choice.noWide) {
-      notes.push("it was trained in 64-bit memory, which this browser does not have");
+      notes.push("it was trained in 64-bit memory, which this browser does not support");
       return;
     }
     choice.touched = true;
-    session.chooseDevice(wanted);
-  }
-
-  // The numbers and the curve.
-  show({ run, facts, curve, marks, elapsed, samples }, name) {
-    const { training } = this;
-    training.chart.reset(facts.vocab_size ?? 0, { ...facts, run: name });
-    Object.assign(training.runs.current, curve, { marks });
-    training.run = { ...run, times: (curve.ms ?? []).slice(-20).filter((ms) => ms !== null) };
-    training.clock = { ran: elapsed ?? 0, since: null };
-    if (samples) document.getElementById("sample-text").textContent = samples;
-    training.runs.changed();
-    training.chart.draw();
-    training.showSoon();
+    session.chooseDevice(saved);
   }
 
   // ---- a file ----
 
+  /** @param {File} file */
   async file(file) {
-    const { controls, training } = this;
+    const { controls } = this;
     this.refuseWhileActive();
     if (!file.size) throw new Error(`${file.name} is empty (0 bytes): save or download it again.`);
-    if (file.size > MOST_BYTES) throw new Error(`${file.name} has ${bytes(file.size)}: a tab can take at most ${bytes(MOST_BYTES)}.`);
+    if (file.size > MOST_BYTES)
+      throw new Error(`${file.name} has ${bytes(file.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
     this.status(`Reading ${file.name}: ${bytes(file.size)}`);
+    /** @type {ImportAnswer} */
     let about;
     try {
       about = await controls.importModel(file, { history: true });
     } catch (error) {
-      throw new Error(`${file.name} was not taken: ${error.message}.`.replace(/\.+$/, "."));
+      throw new Error(
+        `${withoutEnd(`${file.name} could not be imported: ${/** @type {Error} */ (error).message}`, ".")}.`,
+      );
     }
     const { step, optimizer, parameters, config, train } = about;
-    const settings = this.settings(), preset = presetOf(settings.defaults, config);
+    const { settings } = this,
+      preset = presetOf(settings.defaults, config);
     const values = Object.fromEntries(Object.entries(train ?? {}).filter(([name]) => name !== "preset"));
     const missing = settings.adopt({ ...values, ...(preset && { preset }) });
-    const steps = train?.steps ?? step, name = file.name.replace(/\.tinygpt$/i, "");
-    const logged = about.history.filter((entry) => entry.length === 2 && numbers(entry)), evaluated = about.history.filter((entry) => entry.length === 3 && numbers([entry[0], entry[2]]));
+    const steps = train?.steps ?? step,
+      name = file.name.replace(/\.tinygpt$/i, "");
+    const history = about.history ?? [],
+      logged = history.filter((entry) => entry.length === 2 && numbers(entry)),
+      evaluated = history.filter((entry) => entry.length === 3 && numbers([entry[0], entry[2]]));
     const none = () => logged.map(() => null);
-    this.show({
-      run: {
-        type: "start", name, preset: preset ?? "imported", parameters, steps, batch_tokens: (train?.batch_size ?? 1) * config.context,
-        vocab_size: config.vocab_size, step, done: step, loss: logged.at(-1)?.[1] ?? null, lr: null, val: evaluated.at(-1)?.[2] ?? null,
-        valStep: evaluated.at(-1)?.[0] ?? null, planned: 0, spent: 0, counted: 0, reason: null, paused: false, corpus: train?.corpus ?? null,
-        device: this.choice.current.device, precision: this.choice.current.precision, threads: 0,
+    this.training.restore(
+      {
+        run: {
+          type: "start",
+          name,
+          preset: preset ?? "imported",
+          parameters,
+          steps,
+          batch_tokens: (train?.batch_size ?? 1) * config.context,
+          vocab_size: config.vocab_size,
+          step,
+          done: step,
+          loss: logged.at(-1)?.[1] ?? null,
+          lr: null,
+          val: evaluated.at(-1)?.[2] ?? null,
+          valStep: evaluated.at(-1)?.[0] ?? null,
+          planned: 0,
+          spent: 0,
+          counted: 0,
+          reason: null,
+          paused: false,
+          corpus: train?.corpus ?? null,
+          device: this.choice.current.device,
+          precision: this.choice.current.precision,
+          threads: 0,
+        },
+        facts: { preset: preset ?? "imported", vocab_size: config.vocab_size },
+        curve: {
+          steps: logged.map(([at]) => at),
+          losses: logged.map(([, loss]) => loss),
+          lrs: none(),
+          norms: none(),
+          ms: none(),
+          evalSteps: evaluated.map(([at]) => at),
+          evalLosses: evaluated.map(([, , loss]) => loss),
+        },
+        marks: [],
+        elapsed: 0,
+        samples: "",
       },
-      facts: { preset: preset ?? "imported", vocab_size: config.vocab_size },
-      curve: {
-        steps: logged.map(([at]) => at), losses: logged.map(([, loss]) => loss), lrs: none(), norms: none(), ms: none(),
-        evalSteps: evaluated.map(([at]) => at), evalLosses: evaluated.map(([, , loss]) => loss),
-      },
-      marks: [], elapsed: 0, samples: "",
-    }, name);
-    const told = [
-      `${file.name} is loaded: ${compact(parameters)} parameters, step ${step.toLocaleString("en")}, ${optimizer ? "with" : "without"} optimizer state`,
-      ...(preset ? [] : ["its shape is that of no preset"]),
-      ...missing.map((field) => `its ${field} ${short(values[field])} is not here, choose another`),
+      name,
+    );
+    const sentences = [
+      `${file.name} loaded: ${compact(parameters)} parameters, step ${step.toLocaleString("en")}, ${optimizer ? "with" : "without"} optimizer state`,
+      ...(preset ? [] : ["its shape matches no preset"]),
+      ...missing.map(
+        (/** @type {string} */ field) => `its ${field} ${short(values[field])} is not available here, choose another`,
+      ),
     ];
-    this.status(`${told.join("; ")}. Write with it under Generate, or press Resume to train it on${step >= steps ? " after raising Steps" : ""}.`, "good");
+    this.status(
+      `${sentences.join("; ")}. Use it under Generate, or press Resume to continue training${step >= steps ? " after raising Steps" : ""}.`,
+      "good",
+    );
     return about;
   }
 
   refuseWhileActive() {
-    if (this.controls.active) throw new Error("A run is under way: stop it first, so that what is loaded does not take its place.");
+    if (this.controls.active)
+      throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
   }
 }
 
+/** @param {unknown} value */
 const short = (value) => String(value).slice(0, 60);
+/** @param {unknown[]} entry */
 const numbers = (entry) => entry.every((value) => typeof value === "number");
 
 const WAYS = ["dropout", "recompute"]; // of training, not of shape
 
-// The preset with this shape, or null.
+/**
+ * The preset with this shape, or null.
+ *
+ * @param {{ presets: Record<string, any> }} defaults
+ * @param {Record<string, any>} config
+ */
 function presetOf({ presets }, config) {
+  /** @param {Record<string, any>} model */
   const same = (model) => Object.keys(config).every((name) => WAYS.includes(name) || model[name] === config[name]);
   return Object.keys(presets).find((name) => same(presets[name].model)) ?? null;
 }

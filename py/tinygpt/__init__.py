@@ -1,56 +1,78 @@
-"""TinyGPT: train a GPT in a browser tab, with PyTorch's names. The same package runs in Pyodide and in CPython.
+"""TinyGPT: train a GPT in a browser tab, with PyTorch's names. The same package runs in Pyodide and
+in CPython.
 
 import tinygpt
 from tinygpt import nn, functional as F, optim
 """
 
-from . import config, functional, kernels, nn, ops, optim, program, schedule  # noqa: F401
-from .compiled import compile
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):  # before what an older Python cannot import
+    sys.exit("TinyGPT needs Python 3.11 or newer, and this is Python %d.%d" % sys.version_info[:2])
+
+from typing import TYPE_CHECKING, Any
+
+from . import config, functional, kernels, nn, ops, optim, schedule  # noqa: F401
 from .config import PRESETS, ModelConfig, TrainConfig
-from .creation import empty, full, shape_of, tensor
-from .functional import cross_entropy, log_softmax, softmax
+from .core import autograd, copying, printing, refused_names  # noqa: F401
+from .core.compile import compile
+from .core.current_device import get_device, set_device
+from .core.factory import empty, full, shape_of, tensor
+from .core.generator import Generator, default_generator, manual_seed
+from .core.state import enable_grad, is_grad_enabled, no_grad
+from .core.tensor import Tensor, bool_, float32, int32
+from .graph import program  # noqa: F401
 from .model import GPT
 from .ops.elementwise import maximum, minimum, where
 from .ops.matmul import matmul
 from .ops.movement import arange, cat, split, stack, tril, triu
-from .ops.random import Generator, default_generator, manual_seed, multinomial, rand, randint, randn
+from .ops.random import multinomial, rand, randint, randn
+from .ops.softmax_xent import cross_entropy, log_softmax, softmax
 from .optim import clip_grad_norm_
-from .profile import profile
-from .state import enable_grad, get_device, is_grad_enabled, no_grad, set_device
-from .tensor import Tensor, bool_, float32, int32
+from .tools.profile import profile
+
+if TYPE_CHECKING:
+    import builtins
 
 
-def zeros(*shape, dtype=float32, device=None, requires_grad=False):
+def zeros(*shape: Any, dtype: Any = float32, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
     """A tensor of zeros."""
     return full(shape_of(shape), 0, dtype, device, requires_grad)
 
 
-def ones(*shape, dtype=float32, device=None, requires_grad=False):
+def ones(*shape: Any, dtype: Any = float32, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
     """A tensor of ones."""
     return full(shape_of(shape), 1, dtype, device, requires_grad)
 
 
-def zeros_like(x):
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros with x's shape, dtype and device."""
     return full(x.shape, 0, x.dtype, x.device)
 
 
-def ones_like(x):
+def ones_like(x: Tensor) -> Tensor:
+    """Ones with x's shape, dtype and device."""
     return full(x.shape, 1, x.dtype, x.device)
 
 
-def full_like(x, value):
+def full_like(x: Tensor, value: float) -> Tensor:
+    """`value` everywhere, with x's shape, dtype and device."""
     return full(x.shape, value, x.dtype, x.device)
 
 
-def rand_like(x):
+def rand_like(x: Tensor) -> Tensor:
+    """Uniform numbers in [0, 1) with x's shape and device, float32."""
     return rand(x.shape, device=x.device)
 
 
-def randn_like(x):
+def randn_like(x: Tensor) -> Tensor:
+    """Standard normal numbers with x's shape and device, float32."""
     return randn(x.shape, device=x.device)
 
 
-def eye(n, device=None):
+def eye(n: int, device: Any = None) -> Tensor:
     """The n x n identity matrix, float32."""
     row = arange(n, device=device)
     return (row.unsqueeze(1) == row).float()
@@ -70,7 +92,6 @@ for _name in (
     "eq ne lt le gt ge logical_not logical_and logical_or"
 ).split():
     globals()[_name] = _function(_name)
-program.compile = compile  # the name it has in the design
 bool = bool_  # noqa: A001  PyTorch's name for the dtype
 
 __version__ = "0.1.0"
@@ -130,3 +151,19 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+_missing = refused_names.of_module(__name__)
+
+
+def __getattr__(name):
+    """`tinygpt.inspect`, and `tinygpt.saving` (a run as a file, and back): loaded at first use."""
+    if name == "inspect":
+        from .tools import inspect  # start-up does not wait for it
+
+        return inspect
+    if name == "saving":
+        from .training import run_checkpoint  # start-up does not wait for it
+
+        return run_checkpoint
+    return _missing(name)

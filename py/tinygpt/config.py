@@ -1,12 +1,18 @@
 """Every default in one place: the model's shape, the training run's settings, the presets.
 
-The page's inputs, `reference/`'s argument parser and `train.py` all read these; a test compares them.
+The page's inputs, `reference/`'s argument parser and `train.py` all read these; a test compares
+them.
 """
 
+from __future__ import annotations
+
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from operator import index
+from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # slots: a guard reads a field in one look
 class ModelConfig:
     """Shape and options of a GPT. Sizes count elements; `d_model` is C, `heads` H, `kv_heads` G."""
 
@@ -23,45 +29,93 @@ class ModelConfig:
     bias: bool = True  # in Linear layers and LayerNorm
     tie_embeddings: bool = True  # the LM head is the token embedding (Press and Wolf 2017)
     dropout: float = 0.0
-    recompute: bool = False  # blocks keep their input alone and run again in the backward: less memory, longer steps (Chen et al. 2016)
+    # blocks keep their input alone and run again in the backward: less memory, longer steps (Chen
+    # et al. 2016)
+    recompute: bool = False
 
-    def __post_init__(self):
-        for name in ("vocab_size", "context", "layers", "d_model", "heads", "mlp_ratio"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError("ModelConfig.%s is %r; give a whole number of at least 1" % (name, value))
+    def __post_init__(self) -> None:
+        _check(self)
         if self.kv_heads == 0:
             object.__setattr__(self, "kv_heads", self.heads)
         if self.d_model % self.heads:
-            raise ValueError("d_model %d is not a multiple of heads %d; choose sizes that divide" % (self.d_model, self.heads))
-        if self.kv_heads < 0 or self.heads % self.kv_heads:
-            raise ValueError("heads %d is not a multiple of kv_heads %d; choose sizes that divide" % (self.heads, self.kv_heads))
+            raise ValueError(
+                "d_model %d is not a multiple of heads %d; choose sizes that divide" % (self.d_model, self.heads)
+            )
+        if self.heads % self.kv_heads:
+            raise ValueError(
+                "heads %d is not a multiple of kv_heads %d; choose sizes that divide" % (self.heads, self.kv_heads)
+            )
         if self.positions == "rotary" and self.head_size % 2:
             raise ValueError("rotary positions need an even head size, not %d" % self.head_size)
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError("ModelConfig.%s is %r; choose one of %s" % (name, getattr(self, name), ", ".join(choices)))
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError("dropout is %r; give a probability of at least 0 and below 1" % (self.dropout,))
+        if self.weight_bytes > MOST_WEIGHTS:
+            raise ValueError(
+                "a model of %d layers, d_model %d, context %d and vocab_size %d has %s GB of weights, and "
+                "training takes four times that; choose a smaller model"
+                % (self.layers, self.d_model, self.context, self.vocab_size, format(self.weight_bytes // 10**9, ","))
+            )
 
     @property
-    def head_size(self):
+    def head_size(self) -> int:
+        """D, the channels of one attention head."""
         return self.d_model // self.heads
 
-    def to_dict(self):
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all parameters in float32, by arithmetic: no list of them is made."""
+        C, hidden, bias = self.d_model, self.mlp_ratio * self.d_model, int(self.bias)
+        norm = C * (2 if self.bias and self.norm == "layer" else 1)
+        qkv, widened = (self.heads + 2 * self.kv_heads) * self.head_size, 2 if self.mlp == "swiglu" else 1
+        block = 2 * norm + (qkv + C + widened * hidden) * (C + bias) + C * (hidden + bias)
+        tables = self.vocab_size * (1 if self.tie_embeddings else 2) + self.context * (self.positions == "learned")
+        return 4 * (self.layers * block + norm + C * tables)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON can hold them."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Any) -> ModelConfig:
         """From untrusted JSON: unknown names and wrong types are refused with a sentence."""
         return _from_dict(cls, values)
 
 
-WAYS = ("dropout", "recompute")  # fields that say how a model is trained and not what it is: files and presets may differ in them
-CHOICES = {"positions": ("learned", "rotary"), "norm": ("layer", "rms"), "mlp": ("gelu", "swiglu")}
+WAYS = (
+    "dropout",
+    "recompute",
+)  # fields that say how a model is trained and not what it is: files and presets may differ in them
+CHOICES = {
+    "positions": ("learned", "rotary"),
+    "norm": ("layer", "rms"),
+    "mlp": ("gelu", "swiglu"),
+    "schedule": ("constant", "cosine", "linear"),
+}
+MOST_WEIGHTS = 1 << 38  # bytes of a model: with gradients and two moments, 1 TiB
+MOST_NAME = 4096  # characters of a corpus, which may be a path
+MOST = (1 << 31) - 1  # of a count: sizes are int32 on a device
+FLOAT32 = 3.4028234663852886e38  # the largest: a setting becomes a float32 where it is used
+BELOW_1 = math.nextafter(1.0, 0.0)
+
+# Of each number: the least and the most. Each limit is a comparison that NaN fails.
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        ("vocab_size", "context", "d_model", "heads", "mlp_ratio", "batch_size", "eval_batches"), (1, MOST)
+    ),
+    **dict.fromkeys(("kv_heads", "steps", "warmup_steps", "eval_interval", "sample_interval"), (0, MOST)),
+    **dict.fromkeys(("sample_tokens", "top_k"), (0, MOST)),
+    "layers": (1, 10_000),  # each is 20 kB of Python's objects, and 6 ms of recording
+    "seed": (-(1 << 63), (1 << 64) - 1),  # PyTorch's range
+    **dict.fromkeys(("lr", "min_lr", "eps", "weight_decay", "grad_clip", "temperature"), (0.0, FLOAT32)),
+    **dict.fromkeys(("beta1", "beta2", "dropout"), (0.0, BELOW_1)),
+    "top_p": (math.ulp(0.0), 1.0),
+}
+LIMIT_WORDS = {
+    BELOW_1: "of at least 0 and below 1",
+    1.0: "above 0 and at most 1",
+    FLOAT32: "of at least 0 that a float32 can hold",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # slots: a guard reads a field in one look
 class TrainConfig:
     """Settings of a training run. Intervals count steps; 0 turns the thing off."""
 
@@ -86,17 +140,16 @@ class TrainConfig:
     top_p: float = 1.0  # 1: off
     corpus: str = "shakespeare"
 
-    def __post_init__(self):
-        if self.schedule not in ("constant", "cosine", "linear"):
-            raise ValueError("TrainConfig.schedule is %r; choose constant, cosine or linear" % (self.schedule,))
-        if self.batch_size < 1 or self.steps < 0:
-            raise ValueError("batch_size %r and steps %r: give at least 1 and 0" % (self.batch_size, self.steps))
+    def __post_init__(self) -> None:
+        _check(self)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON can hold them."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Any) -> TrainConfig:
+        """From untrusted JSON: unknown names and wrong types are refused with a sentence."""
         return _from_dict(cls, values)
 
 
@@ -109,25 +162,72 @@ class Preset:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-def _from_dict(cls, values):
+def _check(config: ModelConfig | TrainConfig) -> None:
+    """Each setting as Python's own value, which a checkpoint can hold, and in its limits: checked
+    where it is set, not at the save. ValueError, a sentence with the value.
+    """
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if value is f.default:
+            continue  # the presets take 15 ms less of the page's start
+        plain, wanted = _plain(f.name, str(f.type), value)
+        if plain is None:
+            from .core.quoting import quoted  # here: serve.py executes this file alone
+
+            raise ValueError("%s.%s is %s; give %s" % (type(config).__name__, f.name, quoted(value), wanted))
+        object.__setattr__(config, f.name, plain)
+
+
+def _plain(name: str, kind: str, value: Any) -> tuple[Any, str]:
+    """(the value as its kind of plain Python value, or None where it is none or is outside of its
+    limits; what to give). NumPy's scalars and one-element arrays are taken.
+    """
+    if name in CHOICES:
+        words = CHOICES[name]
+        return (str(value) if isinstance(value, str) and value in words else None), "one of " + ", ".join(words)
+    if kind == "str":
+        fits = isinstance(value, str) and 0 < len(value) <= MOST_NAME
+        return (str(value) if fits else None), "a name of at most %d characters" % MOST_NAME
+    is_flag = isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")  # NumPy's has either name
+    if kind == "bool":
+        return (bool(value) if is_flag else None), "True or False"
+    least, most = LIMITS[name]
+    wanted = "a whole number from %d to %d" % (least, most) if kind == "int" else "a number " + LIMIT_WORDS[most]
+    if is_flag or isinstance(value, (str, bytes)):
+        return None, wanted
+    try:
+        number = int(index(value)) if kind == "int" else value if type(value) in (int, float) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None, wanted
+    return (number if least <= number <= most else None), wanted
+
+
+def _from_dict(cls: Any, values: Any) -> Any:
     if not isinstance(values, dict):
         raise ValueError("a %s must be a JSON object, not %s" % (cls.__name__, type(values).__name__))
     known = {
-        f.name: f.type if isinstance(f.type, type) else {"int": int, "float": float, "str": str, "bool": bool}[f.type] for f in fields(cls)
+        f.name: f.type if isinstance(f.type, type) else {"int": int, "float": float, "str": str, "bool": bool}[f.type]
+        for f in fields(cls)
     }
+    from .core.quoting import quoted  # as above
+
     for name, value in values.items():
         if name not in known:
-            raise ValueError("%s has no setting %r" % (cls.__name__, name))
+            raise ValueError("%s has no setting %s" % (cls.__name__, quoted(name)))
         kind = known[name]
         if kind is float and type(value) is int:
             continue
         if type(value) is not kind:
-            raise ValueError("%s.%s is %r; it must be %s" % (cls.__name__, name, value, kind.__name__))
+            raise ValueError("%s.%s is %s; it must be %s" % (cls.__name__, name, quoted(value), kind.__name__))
     return cls(**values)
 
 
-def _preset(name, layers, d_model, heads, context, batch):
-    return Preset(name, ModelConfig(layers=layers, d_model=d_model, heads=heads, context=context), replace(TrainConfig(), batch_size=batch))
+def _preset(name: str, layers: int, d_model: int, heads: int, context: int, batch: int) -> Preset:
+    return Preset(
+        name,
+        ModelConfig(layers=layers, d_model=d_model, heads=heads, context=context),
+        replace(TrainConfig(), batch_size=batch),
+    )
 
 
 PRESETS = {
@@ -148,8 +248,9 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training that leads somewhere: a preset, what to change in it, and the loss that it was measured to end at on the whole validation
-    split of TinyShakespeare (tests/demo/explore.py, one run; nats a character).
+    """A training that leads somewhere: a preset, what to change in it, and the loss that it was
+    measured to end at on the whole validation split of TinyShakespeare (tests/demo/explore.py, one
+    run; nats a character).
     """
 
     preset: str
@@ -157,7 +258,7 @@ class Recipe:
     settings: dict  # fields of TrainConfig, and dropout
 
 
-def _recipe(preset, steps, lr, loss, **more):
+def _recipe(preset: str, steps: int, lr: float, loss: float, **more: Any) -> Recipe:
     return Recipe(preset, loss, {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **more})
 
 

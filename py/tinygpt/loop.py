@@ -1,19 +1,27 @@
-"""Runs a training loop: an ordinary function `train(run)`, with the Run (run.py) as its way to report, to keep and to stop.
+"""Runs a training loop: an ordinary function `train(run)`, which reports, keeps its objects and
+stops through the Run (training/run.py).
 
-The loop is left and entered again where the run survives what happens: a device that was lost (recovery.py), and code that changes while
-it runs (versions.py): `run.replace(version)` at a step boundary leaves the running `train` and enters the new one, with what was learned
-carried over. A new version that fails gives way to the one before.
+`train` is left and entered again where the run survives what happens: a device that was lost
+(training/device_recovery.py), and code that changes while it runs (training/hot_reload.py):
+`run.replace(version)` at a step boundary leaves the running `train` and enters the new one, which
+takes over what was learned. A new version that fails is rolled back.
 
-What a host installs (host.py) and how it chooses a device (device_choice.py) belongs to this interface too.
+What a host installs (training/hooks.py) and how it chooses a device (training/device_selection.py)
+belongs to this interface too.
 """
 
-from .device_choice import choose_device, describe_device
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .core.current_device import get_device
 from .devices.base import DeviceLost
-from .host import configured, set_settings, set_sink, set_visitor, set_wanted
-from .ops import random
-from .run import Run, TrainingError
-from .state import get_device
-from .versions import PROVEN, Replaced, Version
+from .tools.profile import step_sources
+from .training.device_selection import choose_device, describe_device
+from .training.hooks import configured, set_settings, set_sink, set_visitor, set_wanted
+from .training.hot_reload import PROVEN, CodeSwap, Version, first_step, roll_back
+from .training.run import Run, TrainingError
 
 __all__ = [
     "PROVEN",
@@ -32,37 +40,42 @@ __all__ = [
     "set_wanted",
 ]
 
-_resume = None
-_collected = None  # a list while `collect` executes a source: what it would run goes there
-current = None  # the Run of the last `run(train)`
+_resume: Run | None = None  # the Run that the next `run(train)` resumes
+_collected: list[Callable[[Run], object]] | None = None  # a list while `collect` executes a source
+current: Run | None = None  # the Run of the last `run(train)`
 running = 0  # Runs under way
+step_sources.append(lambda: current and current.compiled)
 
 
-def collect(execute):
-    """The function that `execute()` would train with: its `loop.run(train)` is noted, not run. ValueError where there is none."""
+def collect(execute: Callable[[], Any]) -> Callable[[Run], object]:
+    """The function that `execute()` would train with: its `loop.run(train)` is noted, not run.
+
+    ValueError where `execute()` calls no `loop.run`.
+    """
     global _collected
     _collected = []
     try:
         execute()
         if not _collected:
-            raise ValueError("the code ended without loop.run(train), so there is no loop to go on with")
+            raise ValueError("the code ended without loop.run(train), so there is no loop to continue with")
         return _collected[-1]
     finally:
         _collected = None
 
 
-def set_resume(run):
-    """The next `run(train)` goes on with this Run; None: it begins a new one."""
+def set_resume(run: Run | None) -> None:
+    """The next `run(train)` resumes this Run; None: it begins a new one."""
     global _resume
     _resume = run
 
 
-def run(train, name="run", resume=None):
-    """Runs `train(run)` with a fresh Run (or `resume`, a Run to go on with) and returns the Run.
+def run(train: Callable[[Run], object], name: str = "run", resume: Run | None = None) -> Run | None:
+    """Runs `train(run)` with a fresh Run (or `resume`, a Run that stopped) and returns the Run.
 
-    It is `tinygpt.loop.current` meanwhile and after. When the device is lost, or its memory does not suffice, `train(run)` is entered again
-    with what is kept as it was at the last copy, and goes on from there. A `resume` that another function made goes on with this one, which
-    makes its own objects and takes over what those had learned.
+    The Run is `tinygpt.loop.current` meanwhile and after. When the device is lost, or its memory
+    does not suffice, `train(run)` is entered again with the state of the last copy. Where another
+    function made `resume`, this one makes its own objects, which take over what those have learned.
+    While `collect` executes a source, `train` is noted and None is returned.
     """
     global current, running, _resume
     if _collected is not None:
@@ -70,13 +83,7 @@ def run(train, name="run", resume=None):
         return None
     resume, _resume = resume or _resume, None
     current = this = resume or Run(name)
-    versions = this.versions
-    if versions.current is None or not this.kept:
-        versions.current = Version(train)
-    elif versions.current.train is not train:
-        versions.change_to(this, Version(train))
-        this._random = this._random_at_end
-    versions.before = this._random_at_end = None
+    this.state.begin(train)
     reason = "error"
     running += 1
     try:
@@ -92,50 +99,48 @@ def run(train, name="run", resume=None):
             this.drain()
         except TrainingError as error:
             this.note(str(error))
-        except (KeyboardInterrupt, Exception):  # a second Stop, or a device that cannot tell any more: the first error is on its way
-            this._readings.clear()
-        this._random_at_end = this._random or random.default_generator.get_state()  # the first: it did not come to its first step
-        if versions.carried is not None:  # ended before the new code had made everything: what was learned stays, for the next to take over
-            this.kept, versions.carried, versions.current = versions.carried, None, Version(None)
+        except (KeyboardInterrupt, Exception):
+            # A second Stop, or a device that does not answer: the first error is already raised.
+            this.discard_reads()
+        this.state.end()
         this.send(type="finish", step=this.step, reason=reason)
     return this
 
 
-def _done(this):
-    """Runs the version's train() to its end (True), or to a loss of the device, or a change of the code, that the run survives (False)."""
-    versions = this.versions
+def _done(this: Run) -> bool:
+    """Runs the version's train(). True at its end; False where the run survived a loss of the
+    device or swaps its code, and train() is to be entered again.
+    """
+    state = this.state
     try:
-        versions.current.train(this)
+        assert state.version is not None and state.version.train is not None
+        state.version.train(this)
         this.drain()
-        versions.arrive(this)
+        first_step(this)
         return True
-    except Replaced as replaced:
-        version = replaced.version
+    except CodeSwap as swap:
+        state.swap_code(swap.version)
+        return False
     except (DeviceLost, MemoryError) as error:
-        version = None
-        unproven = versions.unproven
-        if isinstance(error, MemoryError) and unproven:  # the version before had room
-            versions.go_back(this, _bared(error))
+        if isinstance(error, MemoryError) and state.can_roll_back:  # the version before had enough memory
+            roll_back(this, _without_frames(error))
             return False
         if not get_device().volatile:
             raise
-        lost = _bared(error)
-        if versions.carried is not None:
-            versions.go_back(this, lost)
-        elif unproven:
-            versions.before.kept = None  # gone with the device
+        lost = _without_frames(error)
     except Exception as error:
-        if not versions.go_back(this, error):
+        if not roll_back(this, error):
             raise
         return False
-    if version is not None:
-        versions.enter(this, version)
+    if state.transferring is not None:
+        roll_back(this, lost)
     else:
-        this.recovery.recover(this, lost)
+        state.commit()  # the objects of the version before are gone with the device
+    this.recovery.recover(this, lost)
     return False
 
 
-def _bared(error):
+def _without_frames(error: BaseException) -> BaseException:
     """The error without its frames, which hold what was on the device."""
     error = error.with_traceback(None)
     error.__context__ = error.__cause__ = None

@@ -1,7 +1,9 @@
-"""The contenders of a speed comparison: an implementation on a device and a host with a number of threads, in a process kept warm.
+"""The contenders of a speed comparison: an implementation on a device and a host with a number of
+threads, in a process kept warm.
 
-Each has `cold(preset)` (a model from nothing: time to the first step, first losses, peak memory), `times(preset, steps)`,
-`generation(preset)` and `forget()`. Contender is TinyGPT; PyTorch and Peer are the others.
+Each has `cold(preset)` (a model from nothing: time to the first step, first losses, peak memory),
+`times(preset, steps)`, `generation(preset)` and `forget()`. Contender is TinyGPT; PyTorch and Peer
+are the others.
 """
 
 import os
@@ -12,24 +14,29 @@ import time
 from tests import hosts
 from tests.bench import memory
 from tinygpt.config import PRESETS
-from tinygpt.measure import COMPARED, ROLL_SECONDS, WARM_UP_SECONDS
+from tinygpt.tools.benchmark import COMPARED, ROLL_SECONDS, WARM_UP_SECONDS
 
 ROOT = hosts.ROOT
 PATIENCE = 5  # times a library's seconds for a preset, until its first step has to be there
-TURNS = 5  # of each contender at a preset, one after the other, so that a slow moment of the machine falls on all of them
+TURNS = (
+    5  # of each contender at a preset, one after the other, so that a slow moment of the machine falls on all of them
+)
 
 
 class Contender:
-    """TinyGPT on (device, host, threads). variant: a build of the extension, or a GPU's adapter. configure: of a webgpu device,
-    {"precision", "subgroups"}."""
+    """TinyGPT on (device, host, threads). variant: a build of the extension, or a GPU's adapter.
+    configure: of a webgpu device, {"precision", "subgroups"}. plain: the build is that without
+    relaxed SIMD.
+    """
 
     implementation = "TinyGPT"
     over = False  # whether its time for the preset is used up
 
-    def __init__(self, device, host, threads, variant=None, configure=None):
+    def __init__(self, device, host, threads, variant=None, configure=None, plain=False):
         self.device, self.host, self.variant, self.configure = device, host, variant, configure or {}
         self.threads = None if device == "webgpu" else threads
-        self.flags = "future" if variant == "paired-mt" else None  # the host's start V8 so (tests/hosts)
+        # The hosts start V8 so (tests/hosts).
+        self.flags = "future" if variant == "paired-mt" else "plain" if plain or variant == "simd-mt" else None
 
     @property
     def name(self):
@@ -40,7 +47,7 @@ class Contender:
 
     def _value(self, source):
         options = {"device": self.device, "threads": self.threads, "variant": self.variant, "configure": self.configure}
-        return hosts.value("from tinygpt import measure\n" + source, self.host, **options)
+        return hosts.value("from tinygpt.tools import benchmark\n" + source, self.host, **options)
 
     def process(self):
         """The process id of the host."""
@@ -49,20 +56,20 @@ class Contender:
     def cold(self, preset):
         """{"first_step_s", "losses", "peak_bytes"}."""
         memory.reset(self.process())
-        out = self._value("measure.cold(%r)" % preset)
+        out = self._value("benchmark.cold(%r)" % preset)
         return out | {"peak_bytes": memory.peak(self.process())}
 
     def times(self, preset, steps):
         """Times `steps` steps; the first call for a preset warms up."""
-        return self._value("measure.step_times(%r, %d, keep=True)" % (preset, steps))
+        return self._value("benchmark.step_times(%r, %d, keep=True)" % (preset, steps))
 
     def forget(self):
         """Frees the model that was kept warm."""
-        self._value("measure.forget()")
+        self._value("benchmark.forget()")
 
     def generation(self, preset):
         """Decoding with a key/value cache: {"tokens_per_s", "first_token_ms"}."""
-        return self._value("measure.generation(%r)" % preset)
+        return self._value("benchmark.generation(%r)" % preset)
 
 
 class Lines:
@@ -80,7 +87,9 @@ class Lines:
         return self._process.process.pid
 
     def ask(self, timeout=None, **request):
-        """The answer. timeout: seconds after which the process is ended; without one the contender's own time budget ends a measurement."""
+        """The answer. timeout: seconds after which the process is ended; without one the
+        contender's own time budget ends a measurement.
+        """
         self.process()
         try:
             answer = self._process.request(request, {}, timeout)
@@ -123,8 +132,9 @@ class PyTorch(Lines):
 
 
 class Peer(Lines):
-    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset may take. flags: "future" for a
-    Chromium with "Future V8 VM features"."""
+    """A library of npm in Chromium (tests/bench/peers). seconds: what its measurement of one preset
+    may take. flags: "future" for a Chromium with "Future V8 VM features".
+    """
 
     host = "chromium"
     TITLES = {"jax": "jax-js", "tfjs": "TensorFlow.js"}
@@ -153,7 +163,9 @@ class Peer(Lines):
         return self.about | {"peak_bytes": memory.peak(self.process())}
 
     def times(self, preset, steps):
-        """Fewer steps than `steps`, at least one, where they take longer than a turn's share of the time; the first call warms up."""
+        """Fewer steps than `steps`, at least one, where they take longer than a turn's share of the
+        time; the first call warms up.
+        """
         begun = time.monotonic()
         out = self.ask(steps=steps, warm=ROLL_SECONDS if self.warm else WARM_UP_SECONDS, seconds=self.seconds / TURNS)
         self.warm = True
@@ -178,7 +190,8 @@ def summary(preset, contender, results):
     chosen = PRESETS[preset]
     median = statistics.median(ms)
     return {
-        "preset": preset, "implementation": contender.implementation, "device": contender.device, "host": contender.host,
+        "preset": preset, "implementation": contender.implementation, "device": contender.device,
+        "host": contender.host,
         "threads": results[-1]["threads"], "precision": contender.configure.get("precision", "f32"),
         "build": results[-1]["build"], "variant": contender.variant, "flags": contender.flags, "steps": len(ms),
         "median_ms": median, "min_ms": min(ms), "max_ms": max(ms),

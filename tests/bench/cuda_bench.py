@@ -1,6 +1,8 @@
-"""PyTorch on a GPU, the yardstick of the WebGPU device: the same model and step, eager with fused AdamW, and as a CUDA graph.
+"""PyTorch on a GPU, the yardstick of the WebGPU device: the same model and step, eager with fused
+AdamW, and as a CUDA graph.
 
-One fixed batch on the GPU; windows of back-to-back steps, the GPU's clocks raised before by large products. Milliseconds are of a step.
+One fixed batch on the GPU; windows of back-to-back steps, the GPU's clocks raised before by large
+products. Milliseconds are of a step.
 """
 
 import time

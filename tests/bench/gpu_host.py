@@ -1,4 +1,5 @@
-"""The host's half of the GPU bench: windows of back-to-back training steps, a profile by kernel, decoding.
+"""The host's half of the GPU bench: windows of back-to-back training steps, a profile by kernel,
+decoding.
 
 Standard library and tinygpt only.
 """
@@ -12,15 +13,17 @@ WARM_SECONDS = 1.0  # an idle GPU runs at a fifth of its clock
 
 def _step_bench(preset, precision, subgroups):
     import tinygpt
-    from tinygpt import measure
+    from tinygpt.tools import benchmark
 
     device = tinygpt.get_device()
     device.configure(precision=precision, subgroups=subgroups)
-    return device, measure.StepBench(preset)
+    return device, benchmark.StepBench(preset)
 
 
 def windows(preset, precision="f32", subgroups=True):
-    """{"ms": [of a step, one for each window], "first_step_s", "losses", "dispatches", "submits_per_step", ...}."""
+    """{"ms": [of a step, one for each window], "first_step_s", "losses", "dispatches",
+    "submits_per_step", ...}.
+    """
     started = time.perf_counter()
     device, bench = _step_bench(preset, precision, subgroups)
     ready = time.perf_counter() - started
@@ -51,7 +54,7 @@ def windows(preset, precision="f32", subgroups=True):
         "memory_bytes": device.memory_bytes(),
         "python_ms": _python_ms(bench, device),
         "build": device.build,
-        "rungs": device.rungs,
+        "capabilities": device.capabilities,
         "losses": [float(x) for x in bench.losses[:3] + bench.losses[-3:]],
     }
 
@@ -92,7 +95,7 @@ def profile(preset, precision="f32", subgroups=True):
 def generation(preset, tokens=200, precision="f32"):
     """KV-cache decoding, streamed: {"tokens_per_s", "first_token_ms", ...}."""
     import tinygpt
-    from tinygpt import measure
+    from tinygpt.tools import benchmark
 
     tinygpt.get_device().configure(precision=precision)
-    return measure.generation(preset, tokens)
+    return benchmark.generation(preset, tokens)

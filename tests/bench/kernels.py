@@ -1,11 +1,13 @@
 """Each kernel's rate at the shapes of a training step, against what the machine can do at most.
 
-    python3 -m tests.bench.kernels --host chromium --threads 2 --preset xl [--json] [--kernel matmul]
-    python3 -m tests.bench.kernels --before old.json --after new.json
+    python3 -m tests.bench.kernels --host chromium --threads 2 --preset xl [--json] [--kernel
+    matmul] python3 -m tests.bench.kernels --before old.json --after new.json
 
-The captured step of the preset supplies the launches; every distinct one is timed by itself (py/tinygpt/rates.py). The peaks are
-measured before and after in the same run, and the better of the two counts: multiply-adds in registers, and bytes at several working sets.
-"% of peak" is of the roofline's: the one of the two that the launch needs longer for. --json prints what --before and --after read.
+The captured step of the preset supplies the launches; every distinct one is timed by itself
+(py/tinygpt/tools/roofline.py). The peaks are measured before and after in the same run, and the
+better of the two counts: multiply-adds in registers, and bytes at several working sets. "% of peak"
+is of the roofline's: the one of the two that the launch needs longer for. --json prints what
+--before and --after read.
 """
 
 import argparse
@@ -16,20 +18,22 @@ import sys
 
 from tests import hosts
 from tests.bench import peaks
-from tinygpt import rates
 from tinygpt.config import PRESETS
+from tinygpt.tools import roofline
 
 HEADS = ("kernel", "shape", "launches", "ms each", "% of step", "GFLOP/s", "GB/s", "bound by", "% of peak")
 
 
 def measure(host, threads, preset, variant=None):
-    """The JSON object of the command line: step_rates' with "host", "peaks", and the roofline in every row."""
+    """The JSON object of the command line: step_rates' with "host", "peaks", and the roofline in
+    every row.
+    """
     device = hosts.DEVICES[host]
     before = peaks.measure(host, threads, variant)
-    source = "from tinygpt import rates\nrates.step_rates(%r)" % preset
+    source = "from tinygpt.tools import roofline\nroofline.step_rates(%r)" % preset
     out = hosts.value(source, host, device=device, threads=threads, variant=variant)
     best = better(before, peaks.measure(host, threads, variant))
-    rows = [row | rates.roofline(row, best) for row in out["rows"]]
+    rows = [row | roofline.roofline(row, best) for row in out["rows"]]
     return out | {"host": host, "device": device, "peaks": best, "rows": rows}
 
 
@@ -48,13 +52,15 @@ def table(result, kernel=None):
             rate = "%.1f" % row["gflop_s"] if row["flops"] else "-"
             lines.append((
                 row["kernel"], row["shape"], str(row["launches"]), "%.4f" % row["ms"],
-                "%.1f" % (100 * row["ms"] * row["launches"] / total), rate, "%.1f" % row["gb_s"], row["bound"], "%.0f" % row["percent"],
+                "%.1f" % (100 * row["ms"] * row["launches"] / total), rate, "%.1f" % row["gb_s"], row["bound"],
+                "%.0f" % row["percent"],
             ))  # fmt: skip
     peak = result["peaks"]
     levels = ", ".join("%s: %.0f" % (_size(level["bytes"]), level["gb_s"]) for level in peak["bandwidth"])
     return "\n".join(_aligned(lines, 2) + [
         "%s on %s/%s, %d threads (%s): launches %.2f ms in all, a step %.2f ms"
-        % (result["preset"], result["device"], result["host"], result["threads"], result["build"], total, result["step_ms"]),
+        % (result["preset"], result["device"], result["host"], result["threads"], result["build"], total,
+           result["step_ms"]),
         "peaks: %.1f GFLOP/s (%s); GB/s by the working set of a thread: %s" % (peak["gflop_s"], peak["simd"], levels),
     ])  # fmt: skip
 
@@ -69,14 +75,21 @@ def comparison(before, after, kernel=None):
             continue
         name = row["kernel"], row["shape"], str(row["launches"])
         if earlier is None:
-            changes.append((row["ms"] * row["launches"], (*name, "-", "%.4f" % row["ms"], "new", "%.0f" % row["percent"])))
+            changes.append(
+                (row["ms"] * row["launches"], (*name, "-", "%.4f" % row["ms"], "new", "%.0f" % row["percent"]))
+            )
             continue
         gained = abs(earlier["ms"] - row["ms"]) * row["launches"]
         cells = "%.4f" % earlier["ms"], "%.4f" % row["ms"], "%.2fx" % (earlier["ms"] / row["ms"])
         changes.append((gained, (*name, *cells, "%.0f -> %.0f" % (earlier["percent"], row["percent"]))))
     for (name, shape, launches), row in old.items():
         if kernel in (None, name):
-            changes.append((row["ms"] * launches, (name, shape, str(launches), "%.4f" % row["ms"], "-", "gone", "%.0f" % row["percent"])))
+            changes.append(
+                (
+                    row["ms"] * launches,
+                    (name, shape, str(launches), "%.4f" % row["ms"], "-", "gone", "%.0f" % row["percent"]),
+                )
+            )
     lines += [cells for _, cells in sorted(changes, key=lambda change: -change[0])]
     told = ("%s/%s, %d threads" % (x["device"], x["host"], x["threads"]) for x in (before, after))
     return "\n".join(_aligned(lines, 2) + [
@@ -113,7 +126,9 @@ def main():
     if options.before:
         before, after = (json.loads(path.read_text()) for path in (options.before, options.after))
         if before["preset"] != after["preset"]:
-            sys.exit("the files are of two presets, %s and %s; compare files of one" % (before["preset"], after["preset"]))
+            sys.exit(
+                "the files are of two presets, %s and %s; compare files of one" % (before["preset"], after["preset"])
+            )
         print(comparison(before, after, options.kernel))
         return
     result = measure(options.host, options.threads, options.preset, options.variant)

@@ -1,12 +1,14 @@
-"""Peak memory of a contender's process from outside: the largest resident size since `reset`, the runtime included.
+"""Peak memory of a contender's process from outside: the largest resident size since `reset`, the
+runtime included.
 
-Linux keeps it for every process (VmHWM in /proc/PID/status; writing 5 to clear_refs begins anew). Of a browser the renderers count:
-the page and its workers are there.
+Linux keeps it for every process (VmHWM in /proc/PID/status; writing 5 to clear_refs begins anew).
+Of a browser the renderers count: the page and its workers are there.
 """
 
 import pathlib
 
-RENDERER = b"--type=renderer"
+# What the command line of a process with a page in it holds: Chromium's, Firefox's, WebKit's.
+RENDERERS = b"--type=renderer", b"-isForBrowser", b"WebKitWebProcess"
 
 
 def reset(pid):
@@ -25,18 +27,18 @@ def peak(pid):
 
 def _measured(pid):
     """The process, or where it has started a browser, the browser's renderers."""
-    tree = _tree(pid)
-    renderers = [p for p in tree if RENDERER in _read(p, "cmdline")]
+    tree = process_tree(pid)
+    renderers = [p for p in tree if any(mark in process_file(p, "cmdline") for mark in RENDERERS)]
     if renderers:
         return renderers
     return tree[:1]
 
 
-def _tree(pid):
+def process_tree(pid):
     """The process and all that it has started, itself first."""
     children = {}
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        fields = _read(int(entry.name), "stat").rpartition(b")")[2].split()
+        fields = process_file(int(entry.name), "stat").rpartition(b")")[2].split()
         if fields:
             children.setdefault(int(fields[1]), []).append(int(entry.name))
     out, waiting = [], [pid]
@@ -47,14 +49,15 @@ def _tree(pid):
 
 
 def _high_water(pid):
-    for line in _read(pid, "status").split(b"\n"):
+    for line in process_file(pid, "status").split(b"\n"):
         if line.startswith(b"VmHWM:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _read(pid, name):
+def process_file(pid, name):
+    """The bytes of /proc/PID/name; none where the process has ended."""
     try:
         return pathlib.Path("/proc/%d/%s" % (pid, name)).read_bytes()
-    except OSError:  # it has ended meanwhile
+    except OSError:
         return b""

@@ -1,15 +1,19 @@
-// The peaks of this machine in native code: what app/bridges/peak.js measures for WebAssembly, with the same loops and the same JSON.
+// The peaks of this machine in native code, with the loops and the JSON of app/bridges/peak.js,
+// which measures WebAssembly.
 //
-//   cc -O2 -march=native -pthread probe.c -o probe && ./probe THREADS BYTES...      (working sets of one thread)
+//   cc -O2 -march=native -pthread probe.c -o probe && ./probe THREADS BYTES...
 //
-// 256-bit vectors, as in the extension's native build; multiply-adds are fused where the processor can.
+// BYTES: the working sets of one thread.
+//
+// 256-bit vectors, as in the extension's native build; multiply-adds are fused where the processor
+// can.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define ACCUMULATORS 12
-#define TURNS 80000
+#define ITERATIONS 80000
 #define SECONDS 0.12
 #define ROUNDS 3
 typedef float Vector __attribute__((vector_size(32)));
@@ -29,20 +33,23 @@ static double now(void) {
 #define LANES (sizeof(Vector) / sizeof(float))
 #define KEEP(v) __asm__ volatile("" : "+x"(v))  // the compiler may not look through
 
-// Twelve chains in registers of their own; x is new in every turn, so that no product is computed once for all.
+// Twelve chains in registers of their own. x changes in every iteration: so no product is hoisted
+// out of the loop.
 #define EACH(DO) DO(a0) DO(a1) DO(a2) DO(a3) DO(a4) DO(a5) DO(a6) DO(a7) DO(a8) DO(a9) DO(a10) DO(a11)
 #define MAKE(a) Vector a = y;
-#define STEP(a) a += x * y; KEEP(a);
+#define STEP(a) \
+  a += x * y;   \
+  KEEP(a);
 
-static double fma_turns(void) {
+static double fma_iterations(void) {
   Vector x = {0}, y = {0};
   x += 1e-9f, y += 0.5f;
   EACH(MAKE)
-  for (int turn = 0; turn < TURNS; turn++) {
+  for (int i = 0; i < ITERATIONS; i++) {
     KEEP(x);
     EACH(STEP)
   }
-  return (double)TURNS * ACCUMULATORS * LANES * 2;
+  return (double)ITERATIONS * ACCUMULATORS * LANES * 2;
 }
 
 static double sweep(enum Kind kind, Vector* data, size_t bytes) {
@@ -60,7 +67,9 @@ static double sweep(enum Kind kind, Vector* data, size_t bytes) {
   return bytes;
 }
 
-static double once(Job* job, Vector* data) { return job->kind == FMA ? fma_turns() : sweep(job->kind, data, job->bytes); }
+static double once(Job* job, Vector* data) {
+  return job->kind == FMA ? fma_iterations() : sweep(job->kind, data, job->bytes);
+}
 
 static void* work(void* argument) {
   Job* job = argument;
@@ -101,7 +110,8 @@ int main(int count, char** argument) {
     fprintf(stderr, "usage: probe THREADS BYTES...; 1 to 256 threads, working sets in bytes\n");
     return 2;
   }
-  printf("{\"threads\": %d, \"simd\": \"native\", \"gflop_s\": %.6g, \"bandwidth\": [", threads, together(threads, FMA, 0));
+  printf("{\"threads\": %d, \"simd\": \"native\", \"gflop_s\": %.6g, \"bandwidth\": [", threads,
+         together(threads, FMA, 0));
   for (int i = 2; i < count; i++) {
     size_t bytes = strtoull(argument[i], NULL, 10) / 1024 * 1024;
     double read = together(threads, READ, bytes), add = together(threads, ADD, bytes);

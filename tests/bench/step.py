@@ -1,12 +1,12 @@
 """Times the training step of one preset on one device and host.
 
-    python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --steps 15 --json
-    python3 -m tests.bench.step --preset small --device webgpu --host chromium --variant hardware --precision matrix
+    python3 -m tests.bench.step --preset small --device wasm --host chromium --threads 2 --json
+    python3 -m tests.bench.step --preset small --device webgpu --variant hardware --precision f16
     python3 -m tests.bench.step --preset small --device torch
 
-The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five steps and three
-seconds warm up; the median and spread are of `--steps` steps.
-python_ms is what a step spends outside the device's replay.
+The step is the page's: batch, forward, loss, backward, clip, AdamW, and the loss read back. Five
+steps and three seconds warm up; the median and spread are of `--steps` steps. python_ms is what a
+step spends outside the device's replay.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 
+from tests import hosts
 from tests.bench import job
 from tests.bench.contenders import Contender, PyTorch, summary
 from tests.hosts import adapters
@@ -24,7 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--preset", default="small", choices=PRESETS)
     parser.add_argument("--device", default="native", choices=("native", "wasm", "webgpu", "torch"))
-    parser.add_argument("--host", default="native", choices=("native", "node", "chromium"))
+    parser.add_argument("--host", default="native", choices=hosts.DEVICES)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     adapters.add_options(parser)
     parser.add_argument("--steps", type=int, default=15)
@@ -42,8 +43,9 @@ def main():
         print(json.dumps(out))
     else:
         print(
-            "%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), "
-            "%(tokens_per_s).0f tokens/s" % out
+            "%(preset)s on %(device)s/%(host)s, %(threads)d threads (%(build)s): "
+            "median %(median_ms).2f ms (%(min_ms).2f to %(max_ms).2f), %(tokens_per_s).0f tokens/s"
+            % out
             + ("" if out["python_ms"] is None else ", Python %(python_ms).3f ms" % out)
         )
 

@@ -1,4 +1,6 @@
-"""The bench itself: equal steps or none, nothing missing in silence, peaks and tables that say what was measured."""
+"""The bench itself: equal steps or none, nothing missing in silence, peaks and tables that say what
+was measured.
+"""
 
 import copy
 import json
@@ -7,19 +9,30 @@ import math
 import pytest
 
 from tests import hosts
-from tests.bench import contenders, gpu, job, kernels, peaks, report
+from tests.bench import contenders, engines, gpu, job, kernels, peaks, report
 from tests.bench.contenders import Contender, Peer
 
 ROW = {
-    "preset": "tiny", "implementation": "TinyGPT", "device": "wasm", "host": "chromium", "threads": 2, "precision": "f32", "build": "b",
-    "steps": 15, "median_ms": 2.0, "min_ms": 1.5, "max_ms": 4.0, "tokens_per_s": 1e5, "first_step_s": 0.5, "peak_bytes": 10**8,
+    "preset": "tiny", "implementation": "TinyGPT", "device": "wasm", "host": "chromium", "threads": 2,
+    "precision": "f32", "build": "b",
+    "steps": 15, "median_ms": 2.0, "min_ms": 1.5, "max_ms": 4.0, "tokens_per_s": 1e5, "first_step_s": 0.5,
+    "peak_bytes": 10**8,
     "python_ms": 0.1,
     "generation_tokens_per_s": 900.0, "first_token_ms": 1.0, "notes": [], "machine": "M", "versions": {"tinygpt": "1"},
 }  # fmt: skip
-KERNEL = {"kernel": "matmul", "shape": "NN 4x4x4", "launches": 2, "ms": 0.5, "flops": 128, "bytes": 192, "gflop_s": 1.0, "gb_s": 2.0,
-          "bound": "compute", "percent": 50.0}  # fmt: skip
-RESULT = {"preset": "tiny", "device": "wasm", "host": "node", "threads": 1, "build": "b", "step_ms": 1.2, "rows": [KERNEL],
-          "peaks": {"threads": 1, "simd": "relaxed", "gflop_s": 50.0, "bandwidth": [{"bytes": 16384, "gb_s": 90.0}]}}  # fmt: skip
+KERNEL = {"kernel": "matmul", "shape": "NN 4x4x4", "launches": 2, "ms": 0.5, "flops": 128, "bytes": 192, "gflop_s": 1.0,
+          "gb_s": 2.0, "bound": "compute", "percent": 50.0}  # fmt: skip
+RESULT = {
+    "preset": "tiny",
+    "device": "wasm",
+    "host": "node",
+    "threads": 1,
+    "build": "b",
+    "step_ms": 1.2,
+    "rows": [KERNEL],
+    # fmt: skip
+    "peaks": {"threads": 1, "simd": "relaxed", "gflop_s": 50.0, "bandwidth": [{"bytes": 16384, "gb_s": 90.0}]},
+}
 
 
 @pytest.fixture
@@ -39,7 +52,9 @@ def test_the_job_is_what_tinygpt_starts_from(folder):
 def test_another_training_step_is_refused_with_its_name_and_its_loss(folder):
     _, losses = folder
     job.check("it", "tiny", losses, losses)
-    with pytest.raises(job.Disagreement, match=r"it does not make the same training step of tiny: its loss at step 2 is .* instead of"):
+    with pytest.raises(
+        job.Disagreement, match=r"it does not make the same training step of tiny: its loss at step 2 is .* instead of"
+    ):
         job.check("it", "tiny", [losses[0], losses[1] + 2e-3], losses)
     with pytest.raises(job.Disagreement):
         job.check("it", "tiny", [float("nan")], losses)
@@ -81,7 +96,10 @@ def test_a_backend_that_is_not_there_is_an_error_with_its_name(folder):
 
 
 def test_what_is_missing_is_in_the_report_with_its_reason():
-    absent = report.missing("tiny", Contender("webgpu", "chromium", None), "there is no GPU") | {"machine": "M", "versions": {}}
+    absent = report.missing("tiny", Contender("webgpu", "chromium", None), "there is no GPU") | {
+        "machine": "M",
+        "versions": {},
+    }
     text = report.report([ROW, absent])
     assert "| TinyGPT wasm, Chromium, 2 threads | 2.00 (1.50 to 4.00) |" in text
     assert "| TinyGPT WebGPU, Chromium | – |" in text and "- TinyGPT WebGPU, Chromium (tiny): there is no GPU." in text
@@ -95,6 +113,40 @@ def test_the_bound_of_webassembly_stands_beside_pytorchs_step():
     torch = ROW | {"implementation": "PyTorch", "device": "cpu", "host": "native", "median_ms": 4.0}
     lines = report.report([torch, ROW | {"matmul_flops": 3e8}], RESULT["peaks"]).split("\n")
     assert "| ms | 6.00 |" in lines and "| times PyTorch's step | 1.50 |" in lines
+
+
+def test_the_engines_stand_beside_chromium_by_their_fastest_steps():
+    rows = [
+        ROW,
+        ROW | {"host": "chromium", "flags": "plain", "min_ms": 3.0},
+        ROW | {"host": "firefox", "flags": None, "min_ms": 1.8},
+        ROW | {"host": "webkit", "flags": "plain", "min_ms": 2.1},
+        report.missing("tiny", Contender("wasm", "webkit", 2), "the engine has no relaxed SIMD"),
+    ]
+    lines = report.report([row | {"machine": "M", "versions": {"tinygpt": "1"}} for row in rows]).split("\n")
+    said = next(line for line in lines if line.startswith("Times Chromium's step"))
+    assert "Firefox 1.25" in said and "WebKit 1.5" in said
+    assert "| TinyGPT wasm, Chromium, 2 threads, plain SIMD | 2.00 |" in lines
+    assert "| TinyGPT wasm, Firefox, 2 threads | 1.20 |" in lines
+    assert "| TinyGPT wasm, WebKit, 2 threads, plain SIMD | 1.40 |" in lines
+    assert "- TinyGPT wasm, WebKit, 2 threads (tiny): the engine has no relaxed SIMD." in lines
+    assert not any("Times Chromium's" in line for line in report.report([ROW]).split("\n"))
+
+
+def test_an_engine_that_is_not_installed_is_missing_with_its_reason(monkeypatch):
+    def absent(source, host):
+        raise hosts.HostError("the page did not become ready in %s: firefox-esr is missing" % host)
+
+    monkeypatch.setattr(hosts, "value", absent)
+    present, missing = engines.field(2)
+    assert [c.name for c in present] == ["TinyGPT (wasm, chromium, 2 threads, simd-mt)"]
+    assert len(missing) == 4 and all("is missing" in why for _, why in missing)
+    assert present[0].flags == "plain" and {c.host for c, _ in missing} == {"firefox", "webkit"}
+
+
+def test_the_kernels_of_a_step_are_timed_natively():
+    found = kernels.measure("native", 1, "tiny")
+    assert found["step_ms"] > 0 and any(row["kernel"] == "matmul" for row in found["rows"])
 
 
 def test_the_gpus_are_told_apart_and_a_library_that_computes_something_else_is_named():
@@ -120,7 +172,10 @@ def test_the_peaks_of_a_host_are_measured(host):
 def test_the_table_of_kernels_says_share_rate_and_peak():
     lines = kernels.table(RESULT).split("\n")
     assert lines[1].split() == ["matmul", "NN", "4x4x4", "2", "0.5000", "100.0", "1.0", "2.0", "compute", "50"]
-    assert "tiny on wasm/node, 1 threads (b): launches 1.00 ms in all, a step 1.20 ms" in lines[2] and "50.0 GFLOP/s (relaxed)" in lines[3]
+    assert (
+        "tiny on wasm/node, 1 threads (b): launches 1.00 ms in all, a step 1.20 ms" in lines[2]
+        and "50.0 GFLOP/s (relaxed)" in lines[3]
+    )
 
 
 def test_two_measurements_are_compared_kernel_by_kernel():
@@ -130,9 +185,20 @@ def test_two_measurements_are_compared_kernel_by_kernel():
     lines = kernels.comparison(RESULT, after).split("\n")
     assert "2.00x" in "\n".join(lines) and "50 -> 100" in "\n".join(lines)
     assert any("adamw" in line and "new" in line for line in lines)
-    assert any("matmul" in line and "gone" in line for line in kernels.comparison(after, RESULT | {"rows": []}).split("\n"))
+    assert any(
+        "matmul" in line and "gone" in line for line in kernels.comparison(after, RESULT | {"rows": []}).split("\n")
+    )
 
 
 def test_the_better_of_two_peaks_counts():
-    a, b = RESULT["peaks"], {"threads": 1, "simd": "relaxed", "gflop_s": 60.0, "bandwidth": [{"bytes": 16384, "gb_s": 80.0}]}
+    a, b = (
+        RESULT["peaks"],
+        {"threads": 1, "simd": "relaxed", "gflop_s": 60.0, "bandwidth": [{"bytes": 16384, "gb_s": 80.0}]},
+    )
     assert kernels.better(a, b)["gflop_s"] == 60.0 and kernels.better(a, b)["bandwidth"][0]["gb_s"] == 90.0
+
+
+def test_the_written_report_has_paragraphs_of_at_most_100_columns():
+    text = (hosts.ROOT / "docs" / "performance.md").read_text()
+    assert report.wrapped(text) == text
+    assert report.wrapped("- " + "word " * 40).split("\n")[1].startswith("  word")

@@ -1,6 +1,8 @@
-"""PyTorch's half of the speed tests: the job's model, weights and batches, natively, in a process of its own.
+"""PyTorch's half of the speed tests: the job's model, weights and batches, natively, in a process
+of its own.
 
-One JSON request a line: {"do": "cold" | "times" | "generation" | "forget", "preset", "threads", "folder" (job.py), "steps"}.
+One JSON request a line: {"do": "cold" | "times" | "generation" | "forget", "preset", "threads",
+"folder" (job.py), "steps"}.
 """
 
 import json
@@ -14,18 +16,21 @@ import torch
 from reference.model import GPT
 from reference.sample import generate
 from tinygpt.config import PRESETS
-from tinygpt.measure import COMPARED, WARM_UP, WARM_UP_SECONDS, median_rate, roll
+from tinygpt.tools.benchmark import COMPARED, WARM_UP, WARM_UP_SECONDS, median_rate, roll
 
 
 class StepBench:
-    """PyTorch's training step of a preset; see measure.StepBench."""
+    """PyTorch's training step of a preset; see benchmark.StepBench."""
 
     def __init__(self, preset, threads, folder, warm_up=WARM_UP, warm_up_seconds=WARM_UP_SECONDS):
         torch.set_num_threads(threads)
         folder = pathlib.Path(folder)
         job = json.loads((folder / "job.json").read_text())
         if job["preset"] != preset:
-            raise ValueError("the job in %s is of %s, not of %s; write it first (tests/bench/job.py)" % (folder, job["preset"], preset))
+            raise ValueError(
+                "the job in %s is of %s, not of %s; write it first (tests/bench/job.py)"
+                % (folder, job["preset"], preset)
+            )
         weights = torch.frombuffer(bytearray((folder / "weights.bin").read_bytes()), dtype=torch.float32)
         batches = torch.frombuffer(bytearray((folder / "batches.bin").read_bytes()), dtype=torch.int32).long()
         self.batches = batches.view(job["batches"], 2, job["batch_size"], job["context"])
@@ -88,7 +93,9 @@ def answer(request):
     if do == "generation":
         # Every token runs the whole context: reference/ has no key/value cache.
         model = GPT(PRESETS[preset].model).eval()
-        return median_rate(lambda seed, count: generate(model, [10], count, temperature=0.8, seed=seed), PRESETS[preset].model.context)
+        return median_rate(
+            lambda seed, count: generate(model, [10], count, temperature=0.8, seed=seed), PRESETS[preset].model.context
+        )
     if key not in kept:
         kept.clear()  # one model at a time in memory
         kept[key] = StepBench(*key)

@@ -1,0 +1,1 @@
+"""Trains, packs and checks the models that come with the page."""

@@ -1,10 +1,12 @@
-"""What the shipped Shakespeare model is worth: its held-out loss by PyTorch, by the native device and by the page, its size, its speed.
+"""What the shipped Shakespeare model is worth: its held-out loss by PyTorch, by the native device
+and by the page, its size, its speed.
 
     python3 -m tests.demo.check --json [--adapter lavapipe] [--card]
 
-The page is opened as a visitor does: *Load the Shakespeare model* is clicked, and the time to the first letter on the page counts from the
-click. The page's loss on WebGPU is measured where an adapter is named (tests/hosts/adapters.py). --page: the page alone, as JSON. --card:
-the numbers go into public/models/shakespeare.md.
+The page is opened as a visitor does: *Load the Shakespeare model* is clicked, and the time to the
+first letter on the page counts from the click. The page's loss on WebGPU is measured where an
+adapter is named (tests/hosts/adapters.py). --page: the page alone, as JSON. --card: the numbers go
+into public/models/shakespeare.md.
 """
 
 import argparse
@@ -20,9 +22,10 @@ LOSS = """
 import tinygpt
 from tinygpt import loop
 from tinygpt.data import Dataset, find_corpus
-from tinygpt.evaluation import held_out_loss
+from tinygpt.training.evaluation import held_out_loss
 _model = loop.current.kept["model"]
-[tinygpt.get_device().name, held_out_loss(_model, Dataset(find_corpus(%r, say=lambda note: None), None, _model.config.context))]
+_text = find_corpus(%r, say=lambda note: None)
+[tinygpt.get_device().name, held_out_loss(_model, Dataset(_text, None, _model.config.context))]
 """
 # Seconds from the click to the first letter after the prompt, and what the panel then tells.
 CLICK = """async () => {
@@ -61,14 +64,16 @@ def text_of(file, seed, tokens, temperature):
 
 def native_loss(file, corpus="shakespeare"):
     from tinygpt.data import Dataset, find_corpus
-    from tinygpt.evaluation import held_out_loss
+    from tinygpt.training.evaluation import held_out_loss
 
     model = native_model(file)
     return held_out_loss(model, Dataset(find_corpus(corpus, say=lambda note: None), None, model.config.context))
 
 
 def on_the_page(variant=None):
-    """{"device", "val_loss", "threads", "first_token_s", "tokens_per_s", "speeds"} of the page after *Load the Shakespeare model*."""
+    """{"device", "val_loss", "threads", "first_token_s", "tokens_per_s", "speeds"} of the page
+    after *Load the Shakespeare model*.
+    """
     page = open_page(variant)
     try:
         page.evaluate(READY)
@@ -130,7 +135,10 @@ def main():
         return
     for name, loss in found["val_loss"].items():
         print("%-16s %.5f nats a character" % (name, loss))
-    print("%d bytes; first token after %.2f s, %.0f tokens/s on the page" % (found["bytes"], found["first_token_s"], found["tokens_per_s"]))
+    print(
+        "%d bytes; first token after %.2f s, %.0f tokens/s on the page"
+        % (found["bytes"], found["first_token_s"], found["tokens_per_s"])
+    )
 
 
 if __name__ == "__main__":

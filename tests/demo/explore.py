@@ -1,9 +1,12 @@
-"""Tries configurations for the shipped models and for the page's recommendations: short measured runs, each with its held-out loss.
+"""Tries configurations for the shipped models and for the page's recommendations: short measured
+runs, each with its held-out loss.
 
-    python3 -m tests.demo.explore OUT.json [--only demo|recipes|NAME,...] [--device webgpu --host chromium --variant hardware]
+    python3 -m tests.demo.explore OUT.json [--only demo|recipes|NAME,...] [--device webgpu --host
+    chromium --variant hardware]
 
-A configuration is a line of CONFIGURATIONS: name, the preset it starts from, what it changes in ModelConfig, in TrainConfig, and how to
-compute. Nothing is read from here by the product; the results are in public/models/shakespeare.md.
+A configuration is a line of CONFIGURATIONS: name, the preset it starts from, what it changes in
+ModelConfig, in TrainConfig, and how to compute. Nothing is read from here by the product; the
+results are in public/models/shakespeare.md.
 """
 
 import argparse
@@ -21,18 +24,36 @@ LONG = {"batch_size": 64, "lr": 1e-3, "min_lr": 1e-4, "schedule": "cosine", "war
 
 def recipe(preset, steps, lr, dropout=0.0, batch_size=None):
     """A line for the page's recommendations (config.RECIPES); what is not named is the preset's."""
-    train = {"steps": steps, "lr": lr, "schedule": "cosine", "warmup_steps": 100, **({"batch_size": batch_size} if batch_size else {})}
-    name = "%s-%d-%g" % (preset, steps, lr) + ("-d%g" % dropout if dropout else "") + ("-b%d" % batch_size if batch_size else "")
+    train = {
+        "steps": steps,
+        "lr": lr,
+        "schedule": "cosine",
+        "warmup_steps": 100,
+        **({"batch_size": batch_size} if batch_size else {}),
+    }
+    name = (
+        "%s-%d-%g" % (preset, steps, lr)
+        + ("-d%g" % dropout if dropout else "")
+        + ("-b%d" % batch_size if batch_size else "")
+    )
     return (name, preset, {"dropout": dropout} if dropout else {}, train, {})
 
 
 def demo(name, steps, dropout, options=(), **more):
     train = {**LONG, "min_lr": 1e-5, "steps": steps, **more}
-    return ("demo-" + name, "massive", {**TEN_MILLION, "dropout": dropout, **dict(options)}, train, {"precision": "matrix"})
+    return (
+        "demo-" + name,
+        "massive",
+        {**TEN_MILLION, "dropout": dropout, **dict(options)},
+        train,
+        {"precision": "f16_matrix"},
+    )
 
 
 CONFIGURATIONS = [
-    demo("plain-5000", 5000, 0.2, min_lr=1e-4),  # the public baby GPT's settings, but for its dropout on attention weights
+    demo(
+        "plain-5000", 5000, 0.2, min_lr=1e-4
+    ),  # the public baby GPT's settings, but for its dropout on attention weights
     demo("modern-4000", 4000, 0.25, MODERN, min_lr=1e-4),
     demo("plain-2000-d3", 2000, 0.3),
     demo("plain-2000-d4", 2000, 0.4),
@@ -104,8 +125,19 @@ def main():
         options.out.write_text(json.dumps(results))
         best = min(result["curve"], key=lambda point: point[2])
         last = result["curve"][-1]
-        told = name, result["parameters"] / 1e6, 1e3 * last[3] / last[0], best[2], best[0], last[2], last[1], result["wall_s"]
-        print("%-22s %5.2f M  %6.2f ms a step  best %.4f at step %d, last %.4f (training %.4f)  %.0f s" % told, flush=True)
+        told = (
+            name,
+            result["parameters"] / 1e6,
+            1e3 * last[3] / last[0],
+            best[2],
+            best[0],
+            last[2],
+            last[1],
+            result["wall_s"],
+        )
+        print(
+            "%-22s %5.2f M  %6.2f ms a step  best %.4f at step %d, last %.4f (training %.4f)  %.0f s" % told, flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
-"""Makes public/models out of what tests.demo.train wrote: the files, models.json for the page's gallery, and the Shakespeare model's card.
+"""Makes public/models out of what tests.demo.train wrote: the files, models.json for the page's
+gallery, and the Shakespeare model's card.
 
-    python3 -m tests.demo.ship --shakespeare DIR --stdlib DIR [--explored explore.json ...] [--gpu gpu.json]
+    python3 -m tests.demo.ship --shakespeare DIR --stdlib DIR [--explored explore.json ...] [--gpu
+    gpu.json]
 
-The files are int8 with fewer levels than a byte holds, compressed (reference/quantize.py): 31 for the models that are to write well, 10
-for the early stages of one. Every loss in the card is measured here, from the file, over the whole validation split, in PyTorch;
-`python3 -m tests.demo.check` measures the shipped model on every device, and its numbers go into the card (card.py) too. Where this machine
-has no GPU, gpu.json is what `tests.demo.check --page` printed on one that has.
+The files are int8 with fewer levels than a byte holds, compressed (reference/quantize.py): 31 for
+the models that are to write well, 10 for the early stages of one. Every loss in the card is
+measured here, from the file, over the whole validation split, in PyTorch; `python3 -m
+tests.demo.check` measures the shipped model on every device, and its numbers go into the card
+(card.py) too. Where this machine has no GPU, gpu.json is what `tests.demo.check --page` printed on
+one that has.
 """
 
 import argparse
@@ -15,7 +19,7 @@ import pathlib
 from tests.demo import card, check
 from tests.hosts import ROOT
 from tinygpt.config import TrainConfig
-from tinygpt.tensor import numel_of
+from tinygpt.core.tensor import numel_of
 
 MODELS = ROOT / "public" / "models"
 LEVELS, LEVELS_OF_STAGES = 31, 10
@@ -25,7 +29,9 @@ TITLES = {"shakespeare": "Shakespeare", "stdlib": "Python's standard library"}
 
 
 def pack(path, plan, levels):
-    """The shipped bytes of a downloaded checkpoint. plan: what TrainConfig was, which the page cannot know where code overrides it."""
+    """The shipped bytes of a downloaded checkpoint. plan: what TrainConfig was, which the page
+    cannot know where code overrides it.
+    """
     from reference import quantize
     from tinygpt import checkpoint
 
@@ -64,19 +70,27 @@ def main():
 
     about = json.loads((options.shakespeare / "run.json").read_text())
     code = json.loads((options.stdlib / "run.json").read_text())
-    entries = {"shakespeare": write("shakespeare", options.shakespeare / "best.tinygpt", about["recipe"]["plan"], LEVELS, "shakespeare",
-                                    TITLES["shakespeare"])}  # fmt: skip
+    best = options.shakespeare / "best.tinygpt"
+    title = TITLES["shakespeare"]
+    entries = {
+        "shakespeare": write("shakespeare", best, about["recipe"]["plan"], LEVELS, "shakespeare", title),
+    }
     for step in about["recipe"]["snapshots"]:
         found = next(options.shakespeare / (name % step) for name in ("step-%d.tinygpt", "step-%d.tinygpt.gz")
                      if (options.shakespeare / (name % step)).exists())  # fmt: skip
         name = "shakespeare-%d" % step
         title = f"Shakespeare after {step:,} steps"
         entries[name] = write(name, found, about["recipe"]["plan"], LEVELS_OF_STAGES, "shakespeare", title)
-    entries["stdlib"] = write("stdlib", options.stdlib / "best.tinygpt", code["recipe"]["plan"], LEVELS, "stdlib", TITLES["stdlib"])
+    entries["stdlib"] = write(
+        "stdlib", options.stdlib / "best.tinygpt", code["recipe"]["plan"], LEVELS, "stdlib", TITLES["stdlib"]
+    )
     (MODELS / "models.json").write_text(json.dumps(list(entries.values()), indent=1) + "\n")
     unquantized = evaluate.measure(options.shakespeare / "best.tinygpt", say=lambda note: None)
     shipped = MODELS / entries["shakespeare"]["file"]
-    samples = [check.text_of(shipped, seed=seed, tokens=SAMPLE_TOKENS, temperature=TEMPERATURE) for seed in range(1, SAMPLES + 1)]
+    samples = [
+        check.text_of(shipped, seed=seed, tokens=SAMPLE_TOKENS, temperature=TEMPERATURE)
+        for seed in range(1, SAMPLES + 1)
+    ]
     measured = check.measure()
     if options.gpu:
         measured["gpu"] = json.loads(options.gpu.read_text())

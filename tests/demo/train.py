@@ -1,12 +1,16 @@
-"""Trains a shipped model with the product: opens the real page, edits train.py, sets the inputs, presses Run and Resume, downloads.
+"""Trains a shipped model with the product: opens the real page, edits train.py, sets the inputs,
+presses Run and Resume, downloads.
 
     python3 -m tests.demo.train shakespeare --configuration demo-plain-2000-d3 --out DIR
-    python3 -m tests.demo.train shakespeare --explored explore.json --out DIR     (the configuration whose measured run was best)
+    python3 -m tests.demo.train shakespeare --explored explore.json --out DIR
     python3 -m tests.demo.train stdlib --out DIR
-    --smoke: only the first part, 50 steps of a small model through the whole path; it always comes first
+    --explored: the configuration whose measured run was best
+    --smoke: only the first part, 50 steps of a small model through the whole path; it always runs
+        first
 
-The page opens in Chromium under Playwright, or in what TINYGPT_BROWSER opens (tests/hosts/driven.py). Every export is written to DIR the
-moment it is there, so that a later failure loses nothing: step-N.tinygpt, best.tinygpt, run.json (the curve, the times, the device).
+The page opens in Chromium under Playwright, or in what TINYGPT_BROWSER opens
+(tests/hosts/driven.py). Every export is written to DIR the moment it is there, so that a later
+failure loses nothing: step-N.tinygpt, best.tinygpt, run.json (the curve, the times, the device).
 `python3 -m tests.demo.ship` makes the shipped files and the card of DIR.
 """
 
@@ -23,7 +27,8 @@ from tests.hosts import ROOT, HostError
 READY = "async () => { await tinygpt.ready; return await tinygpt.graphics }"
 SET = """([name, value]) => {
     const input = document.getElementById("setting-" + name);
-    if (!input || (input.options && ![...input.options].some((option) => option.value === value && !option.disabled))) return false;
+    const offers = (option) => option.value === value && !option.disabled;
+    if (!input || (input.options && ![...input.options].some(offers))) return false;
     input.value = value;
     for (const kind of ["input", "change"]) input.dispatchEvent(new Event(kind, {bubbles: true}));
     return input.value === value;
@@ -131,7 +136,9 @@ def smoke(page, recipe, out):
 
 
 def best_of(paths):
-    """The name of the demo configuration with the lowest held-out loss in files that tests.demo.explore wrote."""
+    """The name of the demo configuration with the lowest held-out loss in files that
+    tests.demo.explore wrote.
+    """
     results = [r for path in paths for r in json.loads(path.read_text()) if r["name"].startswith("demo")]
     return min(results, key=lambda r: min(point[2] for point in r["curve"]))["name"]
 

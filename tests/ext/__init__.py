@@ -1,0 +1,1 @@
+"""The built extension and its bridge."""

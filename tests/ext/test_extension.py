@@ -1,4 +1,6 @@
-"""The extension as built: the C++ checks, the committed WebAssembly against its sources, and the bridge in Node and Chromium."""
+"""The extension as built: the C++ checks, the committed WebAssembly against its sources, and the
+bridge in Node and Chromium.
+"""
 
 import functools
 import http.server
@@ -43,7 +45,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     base = "/a/deep/base/"
     isolated = True
-    extensions_map = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", "": "text/plain"}
+    extensions_map = {
+        ".mjs": "text/javascript",
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+        "": "text/plain",
+    }
 
     def do_GET(self):
         name = self.path.removeprefix(self.base)
@@ -84,7 +91,11 @@ def page(request):
     server.shutdown()
 
 
-CHECKS = {"test_ext": "ok decode", "test_kernels": " 0 failed", "test_math": "passed"}  # what each prints when all is well
+CHECKS = {
+    "test_ext": "ok decode",
+    "test_kernels": " 0 failed",
+    "test_math": "passed",
+}  # what each prints when all is well
 BUILDS = {"native": [], "asan": ["-DSANITIZE=address"], "tsan": ["-DSANITIZE=thread"]}
 
 
@@ -109,15 +120,17 @@ def test_the_committed_build_belongs_to_the_sources():
 def test_a_changed_source_is_noticed(tmp_path):
     shutil.copytree(ROOT / "wasm_ext", tmp_path / "wasm_ext", ignore=shutil.ignore_patterns("build"))
     shutil.copytree(ROOT / "public" / "ext", tmp_path / "public" / "ext")
-    with open(tmp_path / "wasm_ext" / "gemm.cpp", "a") as file:
+    with open(tmp_path / "wasm_ext" / "matmul.cpp", "a") as file:
         file.write("\n")
     done = subprocess.run([tmp_path / "wasm_ext" / "build.sh", "--check"], capture_output=True, text=True)
     assert done.returncode != 0
-    assert "gemm.cpp" in done.stderr
+    assert "matmul.cpp" in done.stderr
 
 
 def test_the_bridge_in_node():
-    done = subprocess.run([NODE, ROOT / "tests" / "ext" / "bridge_node.mjs"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [NODE, ROOT / "tests" / "ext" / "bridge_node.mjs"], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert "relaxed-mt: wasm32 relaxed-simd threads" in done.stdout
     assert "simd-st: wasm32 simd, 1 of 1 threads" in done.stdout
@@ -134,15 +147,38 @@ def test_the_bridge_in_chromium(page):
     print("\n".join(result["lines"]))
 
 
-PAIRS = "import { pairsVectors } from './app/bridges/probe.js'; console.log(await pairsVectors());"
+PAIRS = "import { measureEngine } from './app/bridges/probe.js'; console.log((await measureEngine()).pairs);"
+# The engine's relaxed loop is run `times` times over where it is asked for once.
+SLOWED = """
+const Real = WebAssembly.Instance;
+let made = 0;
+WebAssembly.Instance = function (module) {
+  const { fma } = new Real(module).exports;
+  const times = made++ === 0 ? %d : 1;
+  return { exports: { fma: (...a) => { for (let i = 0; i < times; i++) fma(...a); } } };
+};
+const { bestVariant } = await import('./app/bridges/wasm.js');
+console.log(await bestVariant());
+"""
 
 
 @needs_avx2
-@pytest.mark.parametrize("flags, answer", [((), "false"), (("--experimental-wasm-revectorize",), "true")], ids=["plain", "pairing"])
+@pytest.mark.parametrize(
+    "flags, answer", [((), "false"), (("--experimental-wasm-revectorize",), "true")], ids=["plain", "pairing"]
+)
 def test_the_probe_tells_an_engine_that_pairs_vectors_from_one_that_does_not(flags, answer):
     command = [NODE, *flags, "--input-type=module", "-e", PAIRS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == answer, done.stdout + done.stderr
+
+
+@needs_avx2
+@pytest.mark.parametrize("times, variant", [(1, "relaxed-mt"), (6, "simd-mt")])
+def test_an_engine_that_is_slower_with_relaxed_simd_gets_the_plain_build(times, variant):
+    done = subprocess.run(
+        [NODE, "--input-type=module", "-e", SLOWED % times], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == variant, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", [True], ids=["isolated"], indirect=True)
@@ -150,4 +186,7 @@ def test_the_bridge_with_64_bit_addresses_in_chromium(page):
     options = {"variant": "relaxed64-mt", "shapes": [[256, 256, 256]]}
     result = page.evaluate("start(%s)" % json.dumps({"kernels": kernel_ids(), "options": options}))
     assert "error" not in result, result["error"]
-    assert result["lines"][0].startswith("relaxed64-mt: wasm64 relaxed-simd threads") and "a block of 4.5 GiB" in result["lines"][1]
+    assert (
+        result["lines"][0].startswith("relaxed64-mt: wasm64 relaxed-simd threads")
+        and "a block of 4.5 GiB" in result["lines"][1]
+    )

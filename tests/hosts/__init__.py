@@ -1,11 +1,15 @@
-"""Runs Python on each host: native (CPython), node (Pyodide in Node) and chromium (Pyodide in the page).
+"""Runs Python on each host: native (CPython), node (Pyodide in Node), and chromium, firefox, webkit
+(Pyodide in the page).
 
-    run("import tinygpt as tg\\ntg.ones(3).sum().item()", host="node")  ->  {"ok": True, "stdout": "", "result": 3.0, "error": None}
+    run("import tinygpt as tg\\ntg.ones(3).sum().item()", host="node")
+    ->  {"ok": True, "stdout": "", "result": 3.0, "error": None}
 
-A host is started on first use and kept, one for each (host, variant), until the process ends. `value` is `run` that raises what
-went wrong and returns the result alone. `bytes` in a result, and the `files` that a source reads, travel as base64.
+A host is started on first use and kept, one for each (host, variant), until the process ends.
+`value` is `run` that raises what went wrong and returns the result alone. `bytes` in a result, and
+the `files` that a source reads, travel as base64.
 
-Node and Chromium reach a GPU when the variant names an adapter (tests/hosts/adapters.py): device "webgpu" is then the default.
+Node and Chromium reach a GPU when the variant names an adapter (tests/hosts/adapters.py): device
+"webgpu" is then the default.
 """
 
 import atexit
@@ -23,9 +27,13 @@ from . import adapters, snippet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
-# The build whose vectors V8 pairs, with V8 told to: and to optimize at once, or the kernels' few runs in a test would not be.
+# The build whose vectors V8 pairs, with V8's flag for that, and the flag to optimize at once: the
+# kernels' few runs in a test would not be optimized otherwise.
 NODE_FLAGS = {"paired-mt": ("--experimental-wasm-revectorize", "--no-liftoff")}
-DEVICES = {"native": "native", "node": "wasm", "chromium": "wasm"}  # what a host runs on when no device is named
+ENGINES = ("firefox", "webkit", "webkit-as-shipped")  # hosts that `make engines` installs
+BROWSERS = ("chromium", *ENGINES)
+# What a host runs on when no device is named.
+DEVICES = {"native": "native", **dict.fromkeys(("node", *BROWSERS), "wasm")}
 TIMEOUT = 600
 
 _running = {}
@@ -38,12 +46,16 @@ class HostError(RuntimeError):
 def run(source, host="native", device=None, threads=None, variant=None, configure=None, files=None, timeout=TIMEOUT):
     """Executes `source` on a host and returns {"ok", "stdout", "result", "error"}.
 
-    device: default native's or wasm's; webgpu's where the variant is an adapter. threads: set on the device first. variant: a build
-    of the extension (native: asan, tsan), or the GPU's adapter. configure: {"precision", "subgroups"} of the webgpu device; what is
-    left out is as the device began. files: {name: bytes}, found by the source in the directory `files`.
+    device: default native's or wasm's; webgpu's where the variant is an adapter. threads: set on
+    the device first. variant: a build of the extension (native: asan, tsan), or the GPU's adapter.
+    configure: {"precision", "subgroups"} of the webgpu device; an absent one is as the device
+    began. files: {name: bytes}, found by the source in the directory `files`.
     """
     if device == "webgpu" and variant not in adapters.NAMES:
-        raise ValueError("the webgpu device needs an adapter as the variant, one of %s; got %r" % (", ".join(adapters.NAMES), variant))
+        raise ValueError(
+            "the webgpu device needs an adapter as the variant, one of %s; got %r"
+            % (", ".join(adapters.NAMES), variant)
+        )
     worker = start(host, variant)
     device = device or ("webgpu" if variant in adapters.NAMES else DEVICES[host])
     request = {"source": source, "device": device, "threads": threads, "configure": configure}
@@ -60,11 +72,13 @@ def value(source, host="native", **options):
     return answer["result"]
 
 
-def script(source, argument=None, variant=None, timeout=TIMEOUT):
-    """What a JavaScript function gives for an argument in the page of the Chromium host (JSON, or a promise of it)."""
-    answer = start("chromium", variant).request({"script": source, "argument": argument}, {}, timeout)
+def script(source, argument=None, variant=None, timeout=TIMEOUT, host="chromium"):
+    """What a JavaScript function gives for an argument in the page of a browser's host (JSON, or a
+    promise of it).
+    """
+    answer = start(host, variant).request({"script": source, "argument": argument}, {}, timeout)
     if not answer["ok"]:
-        raise HostError("in the page of chromium:\n%s" % answer["error"])
+        raise HostError("in the page of %s:\n%s" % (host, answer["error"]))
     return answer["result"]
 
 
@@ -78,11 +92,18 @@ def start(host, variant=None):
             if not NODE.exists():
                 raise HostError("%s is missing; run `npm ci` first" % NODE.relative_to(ROOT))
             environment = {**os.environ, **(adapters.environment(variant) if variant in adapters.NAMES else {})}
-            worker = Process([str(NODE), *NODE_FLAGS.get(variant, ()), "tests/hosts/node_host.mjs", variant or ""], environment)
+            worker = Process(
+                [str(NODE), *NODE_FLAGS.get(variant, ()), "tests/hosts/node_host.mjs", variant or ""], environment
+            )
         elif host == "chromium":
-            # A variant that is no build and no software adapter ("hardware") is the browser's own GPU.
+            # A variant that is no build and no software adapter ("hardware") is the browser's own
+            # GPU.
             module = "tests.hosts.driven" if os.environ.get("TINYGPT_BROWSER") else "tests.hosts.chromium"
             worker = Process([sys.executable, "-m", module, variant or ""], _native_environment(None))
+        elif host in ENGINES:
+            worker = Process(
+                [sys.executable, "-m", "tests.hosts.engine", host, variant or ""], _native_environment(None)
+            )
         else:
             raise ValueError("there is no host %r; choose one of %s" % (host, ", ".join(DEVICES)))
         _running[host, variant] = worker
@@ -105,9 +126,13 @@ def _native_environment(variant):
         build = ROOT / "wasm_ext" / "build" / variant
         environment["TINYGPT_NATIVE"] = str(build / "libtinygpt.so")
         preload = {"asan": ("libasan.so", "libubsan.so"), "tsan": ("libtsan.so",)}[variant]
-        found = [subprocess.run(["gcc", "-print-file-name=" + name], capture_output=True, text=True).stdout.strip() for name in preload]
+        found = [
+            subprocess.run(["gcc", "-print-file-name=" + name], capture_output=True, text=True).stdout.strip()
+            for name in preload
+        ]
         environment["LD_PRELOAD"] = " ".join(found)
-        # CPython itself leaks at exit by design; memory errors and undefined behaviour end the process.
+        # CPython itself leaks at exit by design; memory errors and undefined behaviour end the
+        # process.
         environment["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
         environment["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
         environment["TSAN_OPTIONS"] = "halt_on_error=1"
@@ -118,8 +143,16 @@ class Process:
     """A host in a process of its own, spoken to in lines of JSON."""
 
     def __init__(self, command, environment):
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         self.errors = []
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -143,13 +176,17 @@ class Process:
         if line is None:
             self.process.wait()
             self.error_reader.join(5)
-            raise HostError("the host ended with status %s:\n%s" % (self.process.returncode, "".join(self.errors[-60:])))
+            raise HostError(
+                "the host ended with status %s:\n%s" % (self.process.returncode, "".join(self.errors[-60:]))
+            )
         return line
 
     def request(self, request, files, timeout):
         request["files"] = {name: base64.b64encode(data).decode() for name, data in files.items()}
         if self.process.poll() is not None:
-            raise HostError("the host has ended with status %s:\n%s" % (self.process.returncode, "".join(self.errors[-60:])))
+            raise HostError(
+                "the host has ended with status %s:\n%s" % (self.process.returncode, "".join(self.errors[-60:]))
+            )
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return json.loads(self._line(timeout))

@@ -1,9 +1,15 @@
-"""The GPU adapters that a host can be given: how a process is pointed at the Vulkan driver of each, and Chromium's flags for it.
+"""The GPU adapters that a host can be given: how a process is pointed at the Vulkan driver of each,
+and Chromium's flags for it.
 
 swiftshader  Google's software driver, which comes with Chromium. Subgroups of 4, no shader-f16.
-lavapipe     Mesa's software driver, version 25, unpacked by tests/hosts/install_lavapipe.sh. shader-f16. With vectors of 128 bits, so
-             subgroups of 4: a shader then takes a third of the time to compile, which is most of what the tests wait for.
+lavapipe     Mesa's software driver, version 25, unpacked by tests/hosts/install_lavapipe.sh. It has
+             shader-f16. With vectors of 128 bits, so subgroups of 4: a shader then takes a third of
+             the time to compile, and the tests mostly wait for that.
 lavapipe-wide  the same with vectors of 256 bits: subgroups of 8.
+lavapipe-least  the same (subgroups of 4) opened with no optional feature and WebGPU's default
+             limits, in Node. hardware-least: hardware likewise.
+lavapipe-integrated  the same under the name of an integrated GPU, without shader-f16, with WebGPU's
+             default limits and 1 GiB of memory, in Node. hardware-integrated: hardware likewise.
 hardware     the machine's own GPU, with the experimental features that Dawn holds back on it.
 """
 
@@ -12,8 +18,9 @@ import pathlib
 import shutil
 import tempfile
 
-VECTOR_BITS = {"lavapipe": "128", "lavapipe-wide": "256"}
-NAMES = ("swiftshader", *VECTOR_BITS, "hardware")
+VECTOR_BITS = {"lavapipe": "128", "lavapipe-wide": "256", "lavapipe-least": "128", "lavapipe-integrated": "128"}
+HARDWARE = ("hardware", "hardware-least", "hardware-integrated")
+NAMES = ("swiftshader", *VECTOR_BITS, *HARDWARE)
 LAVAPIPE = pathlib.Path(os.environ.get("TINYGPT_LAVAPIPE") or pathlib.Path.home() / ".cache" / "tinygpt-lavapipe")
 
 
@@ -30,15 +37,20 @@ def chromium():
 
 
 def chromium_folder():
-    """Where Chromium's own files lie: its binary's folder, or where the packages put them when the command is a script."""
+    """Where Chromium's own files are: its binary's folder, or where the packages put them when the
+    command is a script.
+    """
     folders = [pathlib.Path(chromium()).resolve().parent]
     folders += [
-        pathlib.Path(base) for base in ("/usr/lib/chromium", "/usr/lib/chromium-browser", "/usr/lib64/chromium", "/opt/google/chrome")
+        pathlib.Path(base)
+        for base in ("/usr/lib/chromium", "/usr/lib/chromium-browser", "/usr/lib64/chromium", "/opt/google/chrome")
     ]
     for folder in folders:
         if (folder / "vk_swiftshader_icd.json").exists():
             return folder
-    raise MissingAdapter("vk_swiftshader_icd.json, which Chromium brings, is in none of %s" % ", ".join(map(str, folders)))
+    raise MissingAdapter(
+        "vk_swiftshader_icd.json, which Chromium brings, is in none of %s" % ", ".join(map(str, folders))
+    )
 
 
 def lavapipe():
@@ -61,18 +73,20 @@ def environment(name):
         before = os.environ.get("LD_LIBRARY_PATH")
         out["VK_ICD_FILENAMES"] = str(manifest)
         out["LD_LIBRARY_PATH"] = str(libraries) + (os.pathsep + before if before else "")
-    elif name != "hardware":
+    elif name not in HARDWARE:
         raise ValueError("there is no adapter %r; choose one of %s" % (name, ", ".join(NAMES)))
     return out
 
 
-# Chromium takes SwiftShader only when told to, and a GPU of a headless machine only through Vulkan without a window.
+# Chromium takes SwiftShader only by a flag, and a GPU of a headless machine only through Vulkan
+# without a window.
 _SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-webgpu-developer-features")
 FLAGS = {
     "swiftshader": _SOFTWARE,
     **dict.fromkeys(VECTOR_BITS, (*_SOFTWARE, "--use-angle=vulkan")),
     "hardware": (
-        "--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
+        "--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist",
+        "--enable-unsafe-webgpu",
         "--enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", "--enable-webgpu-developer-features",
     ),
 }  # fmt: skip
@@ -81,7 +95,11 @@ FLAGS = {
 def browser(name):
     """(executable, flags, environment) of a Chromium whose WebGPU is this adapter."""
     if name not in VECTOR_BITS:
-        return chromium(), FLAGS[name], environment("hardware")  # it finds its own SwiftShader, and the machine's driver
+        return (
+            chromium(),
+            FLAGS[name],
+            environment("hardware"),
+        )  # it finds its own SwiftShader, and the machine's driver
     executable = LAVAPIPE / "chromium" / "chromium"
     if not executable.exists():
         raise MissingAdapter("%s is missing; run `bash tests/hosts/install_lavapipe.sh`" % executable)
@@ -91,14 +109,20 @@ def browser(name):
 
 def add_options(parser):
     """The command line options of a webgpu device: --variant, --precision, --no-subgroups."""
-    parser.add_argument("--variant", help="build of the extension, e.g. simd-mt; for webgpu the adapter: %s" % ", ".join(NAMES))
-    parser.add_argument("--precision", choices=("f32", "f16", "matrix"), help="of the webgpu device (default f32)")
+    parser.add_argument(
+        "--variant", help="build of the extension, e.g. simd-mt; for webgpu the adapter: %s" % ", ".join(NAMES)
+    )
+    precisions = ("f32", "f16", "f16_matrix", "matrix")  # the last: f16_matrix's former name
+    parser.add_argument("--precision", choices=precisions, help="of the webgpu device (default f32)")
     parser.add_argument("--no-subgroups", action="store_true", help="of the webgpu device")
 
 
 def configuration(parser, options):
-    """What these options ask of the device, for `hosts.run`'s configure."""
-    chosen = {**({"precision": options.precision} if options.precision else {}), **({"subgroups": False} if options.no_subgroups else {})}
+    """The configuration that these options request, for `hosts.run`'s configure."""
+    chosen = {
+        **({"precision": options.precision} if options.precision else {}),
+        **({"subgroups": False} if options.no_subgroups else {}),
+    }
     if chosen and options.device != "webgpu":
         parser.error("--precision and --no-subgroups are of the webgpu device")
     if options.device == "webgpu" and options.variant not in NAMES:

@@ -1,7 +1,9 @@
-"""The Chromium host: the real page, served by serve.py, driven by Playwright through the page's own `tinygpt.run`.
+"""The Chromium host: the real page, served by serve.py, driven by Playwright through the page's own
+`tinygpt.run`.
 
-As a program (`python3 -m tests.hosts.chromium [variant]`) it answers one JSON request a line, as the other hosts do: Playwright's
-synchronous interface allows one user in a process, and the browser tests are that user in pytest's.
+As a program (`python3 -m tests.hosts.chromium [variant]`) it answers one JSON request a line, as
+the other hosts do: Playwright's synchronous interface allows one user in a process, and the browser
+tests are that user in pytest's.
 """
 
 import base64
@@ -22,15 +24,20 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# What chrome://flags calls "Future V8 VM features": with it V8 makes one vector of 256 bits of two neighbours.
+# What chrome://flags calls "Future V8 VM features": with it V8 makes one vector of 256 bits of two
+# neighbours.
 PAIRING = "--enable-features=V8VmFuture"
 EVALUATE = """async (argument) => {
     const value = await (%s)(argument);
     if (!(value instanceof Blob)) return {value: value ?? null};
     const reader = new FileReader();
-    return new Promise((resolve) => (reader.onload = () => resolve({blob: reader.result}), reader.readAsDataURL(value)));
+    const read = new Promise((resolve) => (reader.onload = () => resolve({blob: reader.result})));
+    reader.readAsDataURL(value);
+    return read;
 }"""
-CHUNK = 2**22  # characters of base64 in one message to the page; a multiple of 4, so that each piece is whole
+# Characters of base64 in one message to the page, less than a source may have; a multiple of 4, so
+# that each piece decodes alone.
+CHUNK = 3 * 2**18
 
 
 class Server:
@@ -40,8 +47,8 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.process = subprocess.Popen([sys.executable, "serve.py", "--port", str(port), "--no-open"], cwd=ROOT, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        command = [sys.executable, "serve.py", "--port", str(port), "--no-open"]
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = []
         for line in self.process.stdout:
             said.append(line)
@@ -57,9 +64,13 @@ class Server:
 
 
 def launch(playwright, flags=(), adapter=None):
-    """A headless Chromium under Playwright. adapter: the GPU that its pages see (tests/hosts/adapters.py)."""
+    """A headless Chromium under Playwright. adapter: the GPU that its pages see
+    (tests/hosts/adapters.py).
+    """
     executable, more, environment = adapters.browser(adapter) if adapter else (adapters.chromium(), (), {})
-    return playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *more, *flags], env={**os.environ, **environment})
+    return playwright.chromium.launch(
+        executable_path=executable, args=[*FLAGS, *more, *flags], env={**os.environ, **environment}
+    )
 
 
 class Tab:
@@ -68,17 +79,18 @@ class Tab:
     console = ()
 
     def _push_tests(self):
-        """The tests' own Python modules, so that `tests` imports in the tab as it does elsewhere."""
+        """The tests' own Python modules, so that `tests` imports in the tab as it does
+        elsewhere."""
         tree = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
-        self._python(
-            "import json, pathlib, sys\n"
-            "for _name, _text in json.loads(%r).items():\n"
-            "    _path = pathlib.Path('/tinygpt-tests') / _name\n"
-            "    _path.parent.mkdir(parents=True, exist_ok=True)\n"
-            "    _ = _path.write_text(_text)\n"
-            "sys.path.append('/tinygpt-tests')\n"
-            "from tests.hosts import snippet as _snippet" % json.dumps(tree)
-        )
+        for names in (list(tree)[i : i + 40] for i in range(0, len(tree), 40)):  # a source has a limited length
+            self._python(
+                "import json, pathlib, sys\n"
+                "for _name, _text in json.loads(%r).items():\n"
+                "    _path = pathlib.Path('/tinygpt-tests') / _name\n"
+                "    _path.parent.mkdir(parents=True, exist_ok=True)\n"
+                "    _ = _path.write_text(_text)" % json.dumps({name: tree[name] for name in names})
+            )
+        self._python("sys.path.append('/tinygpt-tests')\nfrom tests.hosts import snippet as _snippet")
 
     def _python(self, source):
         answer = self._run(source)
@@ -87,21 +99,27 @@ class Tab:
         return answer["result"]
 
     def request(self, request):
-        """A request of `snippet.execute`, or {"script", "argument"} for the page itself; the answer is JSON. Files go first, in pieces."""
+        """A request of `snippet.execute`, or {"script", "argument"} for the page itself; the answer
+        is JSON. Files go first, in pieces.
+        """
         if "script" in request:
             try:
                 return json.dumps({"ok": True, "result": self.evaluate(request["script"], request["argument"])})
-            except Exception as error:  # Playwright's own kinds: told to whoever asked, and the page goes on
+            except Exception as error:  # Playwright's own kinds: reported to the caller, and the page continues
                 return json.dumps({"ok": False, "error": str(error)})
         for name, text in (request.pop("files") or {}).items():
             for begin in range(0, max(len(text), 1), CHUNK):
                 piece = text[begin : begin + CHUNK]
-                self._python("from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, piece, begin == 0))
+                self._python(
+                    "from tests.hosts import snippet; snippet.append_file(%r, %r, %r)" % (name, piece, begin == 0)
+                )
         return self._python("from tests.hosts import snippet; snippet.execute(%r)" % json.dumps(request))
 
 
 class Page(Tab):
-    """The page in one tab under Playwright. variant: the extension's build that the page is told to load (`?variant=`), or an adapter."""
+    """The page in one tab under Playwright. variant: the extension's build that the page loads
+    (`?variant=`), or an adapter.
+    """
 
     def __init__(self, variant=None):
         from playwright.sync_api import sync_playwright

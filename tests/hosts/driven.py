@@ -1,8 +1,11 @@
-"""The Chromium host where there is no Playwright: any browser that a command opens, driven over HTTP by a script in the page.
+"""The Chromium host where there is no Playwright: any browser that a command opens, driven over
+HTTP by a script in the page.
 
-TINYGPT_BROWSER names the command; the page's address is put at its end. This process serves the page itself (serve.py's handler, no
-set-up: public/vendor must be there) with one script more, which asks what to do and posts the answers: Python goes through the page's
-own `tinygpt.run`, JavaScript presses the page's buttons. `python3 -m tests.hosts.driven [variant]` speaks the other hosts' line protocol.
+TINYGPT_BROWSER names the command; the page's address is put at its end. This process serves the
+page itself (serve.py's handler, no set-up: public/vendor must be there) with one more script, which
+fetches the next request and posts the answers: Python goes through the page's own `tinygpt.run`,
+JavaScript presses the page's buttons. `python3 -m tests.hosts.driven [variant]` speaks the other
+hosts' line protocol.
 """
 
 import json
@@ -49,7 +52,7 @@ READY = UNTIL % "tinygpt" + " await tinygpt.ready; await tinygpt.graphics;"
 
 class Handler(server.Handler):
     orders = answers = files = None  # of the DrivenPage that it serves
-    ready = READY  # JavaScript after which the page can be asked
+    ready = READY  # JavaScript after which the page takes requests
 
     def do_GET(self):
         path = self.path.partition("?")[0]
@@ -92,7 +95,9 @@ class DrivenPage:
         self.server = server.Server(("127.0.0.1", 0), type("Handler", (handler,), self.queues))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         url = "http://127.0.0.1:%d/%s" % (self.server.server_address[1], path)
-        self.browser = subprocess.Popen([*shlex.split(os.environ["TINYGPT_BROWSER"]), url], stdout=sys.stderr, start_new_session=True)
+        self.browser = subprocess.Popen(
+            [*shlex.split(os.environ["TINYGPT_BROWSER"]), url], stdout=sys.stderr, start_new_session=True
+        )
         answer = self._answer(120)
         if not answer["ok"]:
             self.close()

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# install_lavapipe.sh [FOLDER]: Mesa's software Vulkan driver, lavapipe, version 25, and a Chromium whose WebGPU runs on it, both in FOLDER
-# (default ~/.cache/tinygpt-lavapipe). For the tests: of the software drivers only this one has shader-f16, and it is five times SwiftShader.
+# install_lavapipe.sh [FOLDER]: Mesa's software Vulkan driver, lavapipe, version 25, and a Chromium
+# whose WebGPU runs on it, both in FOLDER (default ~/.cache/tinygpt-lavapipe). For the tests: of the
+# software drivers only this one has shader-f16, and it is five times SwiftShader.
 #
-# Debian 12 has Mesa 22, whose lavapipe Dawn refuses; Mesa 25 is in its backports. The packages are unpacked into FOLDER; the system
-# gets the libraries that they need (apt-get, as root), and keeps its own Mesa. Needs chromium and gcc. Does nothing when all is there.
+# Debian 12 has Mesa 22, whose lavapipe Dawn refuses; Mesa 25 is in its backports. The packages are
+# unpacked into FOLDER; the system gets the libraries that they need (apt-get, as root), and keeps
+# its own Mesa. Needs chromium and gcc. Does nothing when all is there.
 #   mesa/lvp.json, mesa/usr/lib/...   the driver
-#   chromium/                         links to Chromium's files, with the shim over the driver as its SwiftShader
+#   chromium/                         links to Chromium's files, with the shim over the driver as
+#                                     its SwiftShader
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=${1:-${TINYGPT_LAVAPIPE:-$HOME/.cache/tinygpt-lavapipe}}

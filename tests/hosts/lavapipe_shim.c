@@ -1,8 +1,10 @@
-// A libvk_swiftshader.so for Chromium that is Mesa's lavapipe (DRIVER, a path, given at compile time).
+// A libvk_swiftshader.so for Chromium that forwards to Mesa's lavapipe (DRIVER, a path, given at
+// compile time).
 //
-// Of the software Vulkan drivers Chromium's WebGPU takes SwiftShader only, which it tells by vendor and device id. Every call goes to
-// lavapipe as it is, but for the questions for a device's properties: their answers get SwiftShader's ids. The structures are declared
-// as far as the ids, by the Vulkan specification, so that no Vulkan headers are needed.
+// Of the software Vulkan drivers Chromium's WebGPU accepts SwiftShader only, which it recognizes by
+// vendor and device id. The shim forwards every call to lavapipe, and puts SwiftShader's ids into
+// the answers to queries of a device's properties. The structures are declared up to the ids, after
+// the Vulkan specification: so no Vulkan headers are needed.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,8 +16,13 @@ enum { GOOGLE = 0x1AE0, SWIFTSHADER = 0xC0DE, INTERFACE = 5 };
 
 typedef void (*Function)(void);
 typedef Function (*GetInstanceFunction)(void* instance, const char* name);
-typedef struct { uint32_t api, driver, vendor, device; } Properties;                         // VkPhysicalDeviceProperties
-typedef struct { uint32_t type; void* next; Properties properties; } ExtendedProperties;    // VkPhysicalDeviceProperties2
+// VkPhysicalDeviceProperties and VkPhysicalDeviceProperties2.
+typedef struct { uint32_t api, driver, vendor, device; } Properties;
+typedef struct {
+  uint32_t type;
+  void* next;
+  Properties properties;
+} ExtendedProperties;
 
 static void (*plain)(void* device, Properties*);
 static void (*extended)(void* device, ExtendedProperties*);
@@ -66,4 +73,6 @@ PUBLIC Function vkGetInstanceProcAddr(void* instance, const char* name) {
   return function;
 }
 
-PUBLIC Function vk_icdGetInstanceProcAddr(void* instance, const char* name) { return vkGetInstanceProcAddr(instance, name); }
+PUBLIC Function vk_icdGetInstanceProcAddr(void* instance, const char* name) {
+  return vkGetInstanceProcAddr(instance, name);
+}

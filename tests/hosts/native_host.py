@@ -1,4 +1,6 @@
-"""The native host: CPython in a process of its own, answering one JSON request a line on standard input."""
+"""The native host: CPython in a process of its own, answering one JSON request a line on standard
+input.
+"""
 
 import os
 import sys
@@ -7,7 +9,8 @@ from tests.hosts.snippet import execute, forget_files
 
 
 def serve():
-    # The protocol keeps the real standard output; whatever else writes to it (C code included) goes to standard error.
+    # The protocol keeps the real standard output; whatever else writes to it (C code included) goes
+    # to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     answers.write("ready\n")

@@ -1,8 +1,10 @@
-"""Runs one piece of Python inside a host and answers in JSON: the half of `tests.hosts` that runs where the device is.
+"""Runs one piece of Python inside a host and answers in JSON: the half of `tests.hosts` that runs
+where the device is.
 
-A request is a JSON object: source, device, threads, configure, files {name: base64}. The answer is {ok, stdout, result, error}; result is
-the value of the source's last expression (bytes anywhere in it travel as {"base64": ...}), error a traceback. The source sees `files`,
-a pathlib.Path of the directory where the request's files lie. Standard library only: it runs in Pyodide as well.
+A request is a JSON object: source, device, threads, configure, files {name: base64}. The answer is
+{ok, stdout, result, error}; result is the value of the source's last expression (bytes anywhere in
+it travel as {"base64": ...}), error a traceback. The source sees `files`, a pathlib.Path of the
+directory that holds the request's files. Standard library only: it runs in Pyodide as well.
 """
 
 import ast
@@ -17,7 +19,7 @@ import tempfile
 import traceback
 
 FILES = pathlib.Path(tempfile.gettempdir()) / ("tinygpt-files-%d" % os.getpid())
-_rungs = {}  # {device name: what it began with}
+_configured = {}  # {device name: what it began with}
 
 
 def execute(text):
@@ -28,7 +30,9 @@ def execute(text):
         with contextlib.redirect_stdout(stdout):
             for name, data in (request.get("files") or {}).items():
                 append_file(name, data, fresh=True)
-            result = _evaluate(request["source"], request.get("device"), request.get("threads"), request.get("configure"))
+            result = _evaluate(
+                request["source"], request.get("device"), request.get("threads"), request.get("configure")
+            )
         answer = {"ok": True, "stdout": stdout.getvalue(), "result": encode(result), "error": None}
         return json.dumps(answer)
     except BaseException:
@@ -47,8 +51,10 @@ def forget_files():
 
 
 def _configure(device, wanted):
-    """Sets a device that has rungs to the wanted ones. Only a change is asked for: Programs are recorded again after it."""
-    beginning = _rungs.setdefault(device.name, {"precision": device.precision, "subgroups": device.subgroups})
+    """Configures a device as requested. Only a change is set: Programs are
+    recorded again after it.
+    """
+    beginning = _configured.setdefault(device.name, {"precision": device.precision, "subgroups": device.subgroups})
     wanted = {**beginning, **(wanted or {})}
     if wanted != {"precision": device.precision, "subgroups": device.subgroups}:
         device.configure(**wanted)
@@ -64,7 +70,7 @@ def _evaluate(source, device, threads, configure):
     if threads:
         reached = tinygpt.get_device().set_threads(threads)
         if reached != threads:
-            raise RuntimeError("asked for %d threads, the device has %d" % (threads, reached))
+            raise RuntimeError("requested %d threads, the device has %d" % (threads, reached))
     FILES.mkdir(parents=True, exist_ok=True)
     tree = ast.parse(source, "<snippet>")
     namespace = {"__name__": "snippet", "files": FILES}
@@ -87,5 +93,9 @@ def encode(value):
 def decode(value):
     """The reverse of encode."""
     if isinstance(value, dict):
-        return base64.b64decode(value["base64"]) if value.keys() == {"base64"} else {k: decode(v) for k, v in value.items()}
+        return (
+            base64.b64decode(value["base64"])
+            if value.keys() == {"base64"}
+            else {k: decode(v) for k, v in value.items()}
+        )
     return [decode(v) for v in value] if isinstance(value, list) else value

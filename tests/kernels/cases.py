@@ -1,7 +1,12 @@
-"""The case table: for every kernel of the contract, launches at awkward sizes, with every stride, option and alias it permits.
+"""The case table: for every kernel of the contract, launches at awkward sizes, with every stride,
+option and alias it permits.
 
-`CASES[kernel name]` is a list of cases in the form of `execute.py`, the same for all devices. The families are in `cases_*.py`.
+`CASES[kernel name]` is a list of cases in the form of `execute.py`, the same for all devices. The
+families are in `cases_*.py`.
 """
+
+import importlib
+import pathlib
 
 from tinygpt import kernels
 
@@ -24,7 +29,9 @@ def dtype_of(kernel, declared, p):
 
 
 def make(name, kernel, params, fills=None, absent=(), alias=None, index=0):
-    """One case. fills: {buffer: fill}, by default random signed floats and small ints; alias: {buffer: earlier buffer}."""
+    """One case. fills: {buffer: fill}, by default random signed floats and small ints; alias:
+    {buffer: earlier buffer}.
+    """
     p = kernel.Params(*params)
     extents = kernel.extents(p)
     names = [b.name for b in kernel.buffers]
@@ -40,7 +47,8 @@ def make(name, kernel, params, fills=None, absent=(), alias=None, index=0):
                 fill = ["sentinel"]
             else:
                 fill = ["signed"] if dtype == "float32" else ["ints", -9, 10]
-        # An address that is a multiple of 64 bytes in every other case, elsewhere only of an element.
+        # An address that is a multiple of 64 bytes in every other case, elsewhere only of an
+        # element.
         spec = {"dtype": dtype, "n": extents[declared.name], "offset": 16 if index % 2 else 5 + i, "fill": fill}
         if alias and declared.name in alias.values() and declared.access == "w":
             spec["fill"] = (fills or {}).get(next(k for k, v in alias.items() if v == declared.name)) or ["signed"]
@@ -51,7 +59,9 @@ def make(name, kernel, params, fills=None, absent=(), alias=None, index=0):
 
 
 def case(kernel, label="", fills=None, absent=(), alias=None, params=None, **named):
-    """Adds a case: parameters by name, or `params` in order. An alias takes the fill of the input that is the output too."""
+    """Adds a case: parameters by name, or `params` in order. An alias takes the fill of the input
+    that is the output too.
+    """
     kernel = kernels.BY_NAME[kernel]
     if params is None:
         params = kernel.Params(**named)
@@ -78,4 +88,5 @@ def dims(shape, **strides):
     return named
 
 
-from . import cases_elementwise, cases_layers, cases_matmul, cases_random  # noqa: E402, F401  they fill the table
+for file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):  # they fill the table
+    importlib.import_module("%s.%s" % (__package__, file.stem))

@@ -1,24 +1,69 @@
-"""Cases of the matmul family: shapes on both sides of every tile, all transposes, batches, strides, epilogues, int8."""
+"""Cases of the matmul family: shapes on both sides of every tile, all transposes, batches, strides,
+epilogues, int8.
+"""
 
 from tinygpt.kernels import BIAS, GELU, GELU_BACKWARD, GRADIENT, RESIDUAL
 
 from .cases import case
 
 EPILOGUES = {
-    "none": 0, "bias": BIAS, "gelu": GELU, "bias+gelu": BIAS | GELU, "gelu backward": GELU_BACKWARD, "residual": RESIDUAL,
-    "bias+residual": BIAS | RESIDUAL, "bias+gelu+residual": BIAS | GELU | RESIDUAL, "gelu backward+residual": GELU_BACKWARD | RESIDUAL,
+    "none": 0, "bias": BIAS, "gelu": GELU, "bias+gelu": BIAS | GELU, "gelu backward": GELU_BACKWARD,
+    "residual": RESIDUAL,
+    "bias+residual": BIAS | RESIDUAL, "bias+gelu+residual": BIAS | GELU | RESIDUAL,
+    "gelu backward+residual": GELU_BACKWARD | RESIDUAL,
 }  # fmt: skip
 
 
-def matmul(label, M, N, K, ta=0, tb=0, batch=1, alpha=1.0, beta=0.0, epilogue=0, pad=0, shared_b=False, fills=None, absent=(), alias=None):
+def matmul(
+    label,
+    M,
+    N,
+    K,
+    ta=0,
+    tb=0,
+    batch=1,
+    alpha=1.0,
+    beta=0.0,
+    epilogue=0,
+    pad=0,
+    shared_b=False,
+    fills=None,
+    absent=(),
+    alias=None,
+):
     """Dense operands, each row `pad` elements longer than it need be."""
     lda, ldb, ldc = (M if ta else K) + pad, (K if tb else N) + pad, N + pad
     sa, sb, sc = (K if ta else M) * lda, (N if tb else K) * ldb, M * ldc
     # beta 0 must not read out: it then starts as NaN, the sentinel.
-    fills = {**({} if beta else {"out": ["sentinel"]}), **({"pre": ["sentinel"]} if epilogue & GELU else {}), **(fills or {})}
+    fills = {
+        **({} if beta else {"out": ["sentinel"]}),
+        **({"pre": ["sentinel"]} if epilogue & GELU else {}),
+        **(fills or {}),
+    }
     label = "%s %dx%dx%dx%d %s%s" % (label, batch, M, N, K, "NT"[ta], "NT"[tb])
-    case("matmul", label, fills, absent, alias, batch=batch, M=M, N=N, K=K, ta=ta, tb=tb,
-         lda=lda, ldb=ldb, ldc=ldc, sa=sa, sb=0 if shared_b else sb, sc=sc, alpha=alpha, beta=beta, epilogue=epilogue)  # fmt: skip
+    case(
+        "matmul",
+        label,
+        fills,
+        absent,
+        alias,
+        batch=batch,
+        M=M,
+        N=N,
+        K=K,
+        ta=ta,
+        tb=tb,
+        # fmt: skip
+        lda=lda,
+        ldb=ldb,
+        ldc=ldc,
+        sa=sa,
+        sb=0 if shared_b else sb,
+        sc=sc,
+        alpha=alpha,
+        beta=beta,
+        epilogue=epilogue,
+    )
 
 
 TRANSPOSES = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -40,7 +85,15 @@ for ta, tb in TRANSPOSES:
     ):
         matmul("tiles", M, N, K, ta, tb)
         matmul("padded rows", M, N, K, ta, tb, pad=3)
-    for M, N, K in ((512, 144, 48), (512, 48, 512), (1024, 96, 384), (33, 513, 1000), (1, 1024, 256), (1024, 1, 300), (1, 1, 5000)):
+    for M, N, K in (
+        (512, 144, 48),
+        (512, 48, 512),
+        (1024, 96, 384),
+        (33, 513, 1000),
+        (1, 1024, 256),
+        (1024, 1, 300),
+        (1, 1, 5000),
+    ):
         matmul("preset-like", M, N, K, ta, tb)
     matmul("batch", 17, 3, 65, ta, tb, batch=5)
     matmul("batch", 32, 32, 16, ta, tb, batch=12)
@@ -61,7 +114,17 @@ for label, bits in EPILOGUES.items():
     matmul(label + " deep", 96, 96, 1500, 0, 1, epilogue=bits)
     matmul(label + " K=0", 3, 17, 0, 0, 1, epilogue=bits)
 matmul("gelu, no pre", 17, 65, 33, 0, 1, epilogue=BIAS | GELU, absent=("pre",))
-matmul("residual is out", 65, 100, 33, 0, 1, epilogue=BIAS | RESIDUAL, alias={"residual": "out"}, fills={"residual": ["signed"]})
+matmul(
+    "residual is out",
+    65,
+    100,
+    33,
+    0,
+    1,
+    epilogue=BIAS | RESIDUAL,
+    alias={"residual": "out"},
+    fills={"residual": ["signed"]},
+)
 matmul("residual is out", 3, 17, 65, 1, 0, epilogue=RESIDUAL, alias={"residual": "out"}, fills={"residual": ["signed"]})
 for bits in (0, BIAS, GELU_BACKWARD | RESIDUAL):  # the hint changes nothing
     for ta in (0, 1):

@@ -2,7 +2,12 @@
 
 from .cases import SIZES, case
 
-SEEDS = ([42, 0, 0, 0], [-5, 123456789, 1000, 0], [7, -1, -2, 0], [1, 2, -1, 3])  # the last two: the base carries into its high word
+SEEDS = (
+    [42, 0, 0, 0],
+    [-5, 123456789, 1000, 0],
+    [7, -1, -2, 0],
+    [1, 2, -1, 3],
+)  # the last two: the base carries into its high word
 
 for i, n in enumerate((0, *SIZES, 1000, 4099)):
     for offset in (0, 5):
@@ -17,7 +22,15 @@ for seed in SEEDS:
     case("random_uniform", fills={"rng": ["values", seed]}, n=65, low=0.0, high=1.0, offset=2**33)
     case("dropout", "in place", {"rng": ["values", seed]}, alias={"x": "out"}, n=67, p=0.25, offset=1)
     for B, T, low, high in ((1, 1, 0, 2), (3, 17, 0, 18), (17, 3, 5, 1000), (16, 64, 100, 5000), (5, 65, 0, 40000)):
-        case("batch_windows", fills={"rng": ["values", seed], "tokens": ["ints", 0, 256]}, B=B, T=T, low=low, high=high, offset=2)
+        case(
+            "batch_windows",
+            fills={"rng": ["values", seed], "tokens": ["ints", 0, 256]},
+            B=B,
+            T=T,
+            low=low,
+            high=high,
+            offset=2,
+        )
     for B, V in ((1, 1), (3, 3), (17, 65), (65, 17), (1, 256), (9, 1000)):
         for temperature, top_k, top_p in (
             (0, 0, 1),

@@ -1,7 +1,8 @@
 """Compares a device's outputs with the oracle's, with the tolerance stated for each kernel.
 
-Errors are relative to the scale of the output (its largest finite magnitude). Integers, NaN, infinities, guards and gaps must be
-exactly equal. A tolerance belongs to a kernel and to the precision that the device works in.
+Errors are relative to the scale of the output (its largest finite magnitude). Integers, NaN,
+infinities, guards and gaps must be exactly equal. A tolerance belongs to a kernel and to the
+precision that the device works in.
 """
 
 import numpy as np
@@ -10,18 +11,20 @@ from tinygpt import kernels
 
 from .execute import BLOCK, written
 
-# float32 carries 6e-8. The default leaves room for a few roundings, the entries below for sums over many terms.
+# float32 carries 6e-8. The default leaves room for a few roundings, the entries below for sums over
+# many terms.
 DEFAULT = 1e-6
 TOLERANCE = {
     "matmul": 2e-6, "int8_matmul": 2e-6, "softmax_backward": 2e-6, "attention": 2e-6, "attention_backward": 5e-6,
-    "attention_decode": 2e-6, "layer_norm": 5e-6, "add_layer_norm": 5e-6, "layer_norm_backward": 5e-6, "rms_norm_backward": 5e-6,
+    "attention_decode": 2e-6, "layer_norm": 5e-6, "add_layer_norm": 5e-6, "layer_norm_backward": 5e-6,
+    "rms_norm_backward": 5e-6,
     "cross_entropy": 2e-6, "embedding_backward": 2e-6, "reduce": 2e-6,
 }  # fmt: skip
-# Operands rounded to 11 bits (5e-4 of each), products added in 32: what the device's precision "f16" states. The other kernels keep
-# theirs, since nothing else is rounded.
+# Operands rounded to 11 bits (5e-4 of each), products added in 32: what the device's precision
+# "f16" states. The other kernels keep theirs, since nothing else is rounded.
 HALF = {"matmul": 2e-3}
-# One row against int8 weights: a device may round it to 16 bits (kernels.int8_matmul), 1.5e-5 of its largest element each, so a product of
-# unlike terms may be off by a few times that.
+# One row against int8 weights: a device may round it to 16 bits (kernels.int8_matmul), 1.5e-5 of
+# its largest element each, so a product of unlike terms may be off by a few times that.
 ROUNDED_ROW = 6e-5
 NUMPY = {"float32": np.float32, "int32": np.int32, "int8": np.int8}
 
@@ -33,11 +36,17 @@ def tolerance_of(kernel_name, precision="f32"):
 
 
 def complaint(case, got, want, precision="f32"):
-    """None where a device's answer for a case is right, else a sentence. got, want: entries of `run_cases`."""
+    """None where a device's answer for a case is right, else a sentence. got, want: entries of
+    `run_cases`.
+    """
     name, kernel_name, buffers, params = case
     if "error" in want or "error" in got:
         same = got.get("error") == want.get("error")
-        return None if same else "%s: got %s, want %s" % (name, got.get("error", "no error"), want.get("error", "no error"))
+        return (
+            None
+            if same
+            else "%s: got %s, want %s" % (name, got.get("error", "no error"), want.get("error", "no error"))
+        )
     if got["differ"]:
         return "%s: other bits with %s threads" % (name, " and ".join(map(str, got["differ"])))
     declared, tolerance = kernels.BY_NAME[kernel_name].buffers, tolerance_of(kernel_name, precision)
@@ -46,7 +55,9 @@ def complaint(case, got, want, precision="f32"):
     for (spec, i), a, b in zip(written(case), got["outputs"], want["outputs"], strict=True):
         where = "%s: %s" % (name, declared[i].name)
         dtype = NUMPY[spec["dtype"]]
-        problem = large(a, b, dtype, tolerance) if isinstance(b, dict) else whole(a, b, dtype, spec, kernel_name, tolerance)
+        problem = (
+            large(a, b, dtype, tolerance) if isinstance(b, dict) else whole(a, b, dtype, spec, kernel_name, tolerance)
+        )
         if problem:
             return where + " " + problem
     return None
@@ -64,7 +75,9 @@ def whole(a, b, dtype, spec, kernel_name, tolerance):
 
 
 def large(a, b, dtype, tolerance):
-    """Condensed outputs: the sampled blocks as any output, and the sum of every block (`execute.condense`)."""
+    """Condensed outputs: the sampled blocks as any output, and the sum of every block
+    (`execute.condense`).
+    """
     blocks = np.frombuffer(b["blocks"], dtype)
     problem = difference(np.frombuffer(a["blocks"], dtype), blocks, tolerance)
     if problem:
@@ -72,12 +85,17 @@ def large(a, b, dtype, tolerance):
     sums, wanted = np.frombuffer(a["sums"]).reshape(-1, 2), np.frombuffer(b["sums"]).reshape(-1, 2)
     if not np.array_equal(sums[:, 1], wanted[:, 1]):
         return "has NaN in other places"
-    # Rounding errors have either sign, so a block's sum is closer than the sum of its tolerances; one wrong element is seen.
+    # Rounding errors have either sign, so a block's sum is closer than the sum of its tolerances;
+    # one wrong element is seen.
     allowed = tolerance * np.abs(np.nan_to_num(blocks.astype(np.float64))).max() * BLOCK / 8
     error = np.abs(sums[:, 0] - wanted[:, 0])
     if dtype is not np.float32:
         allowed = 0
-    return None if error.max() <= allowed else "block %d sums to something else: off by %.3g" % (error.argmax(), error.max())
+    return (
+        None
+        if error.max() <= allowed
+        else "block %d sums to something else: off by %.3g" % (error.argmax(), error.max())
+    )
 
 
 def difference(a, b, tolerance):
@@ -85,12 +103,20 @@ def difference(a, b, tolerance):
     if a.dtype != np.float32:
         wrong = np.flatnonzero(a != b)
         return (
-            None if not len(wrong) else "[%d] is %d, want %d (%d of %d differ)" % (wrong[0], a[wrong[0]], b[wrong[0]], len(wrong), len(a))
+            None
+            if not len(wrong)
+            else "[%d] is %d, want %d (%d of %d differ)" % (wrong[0], a[wrong[0]], b[wrong[0]], len(wrong), len(a))
         )
     finite = np.isfinite(b)
     wrong = np.flatnonzero(~finite & ~((a == b) | (np.isnan(a) & np.isnan(b))) | finite & ~np.isfinite(a))
     if len(wrong):
-        return "[%d] is %r, want %r (%d of %d differ)" % (wrong[0], float(a[wrong[0]]), float(b[wrong[0]]), len(wrong), len(a))
+        return "[%d] is %r, want %r (%d of %d differ)" % (
+            wrong[0],
+            float(a[wrong[0]]),
+            float(b[wrong[0]]),
+            len(wrong),
+            len(a),
+        )
     if not finite.any():
         return None
     scale = float(np.abs(b[finite]).max())
@@ -108,7 +134,9 @@ def difference(a, b, tolerance):
 
 
 def quantized(a, b):
-    """x / scale is rounded in float32 on a device: beside a tie the neighbour is right as well, but rarely met."""
+    """x / scale is rounded in float32 on a device: beside a tie the neighbour is right as well, but
+    rarely met.
+    """
     off = np.abs(a.astype(int) - b)
     return (
         None

@@ -1,9 +1,11 @@
-"""Runs kernel cases on a device, on whichever host it is: standard library only, inputs computed where they are used.
+"""Runs kernel cases on a device, on whichever host it is: standard library only, inputs computed
+where they are used.
 
-A case is [name, kernel, buffers, params]. A buffer is None (absent) or a dict: `dtype`, `n` elements of which the first lies
-`offset` elements into the allocation, `fill` (how it is filled, see `contents`), and `alias`: the index of an earlier buffer whose
-memory it is. Every buffer starts filled, outputs with a sentinel, and has guard elements on both sides; whole allocations come
-back, so a kernel that writes outside its extent, or not all of it, is seen.
+A case is [name, kernel, buffers, params]. A buffer is None (absent) or a dict: `dtype`, `n`
+elements of which the first lies `offset` elements into the allocation, `fill` (how it is filled,
+see `contents`), and `alias`: the index of an earlier buffer whose memory it is. Every buffer starts
+filled, outputs with a sentinel, and has guard elements on both sides; whole allocations come back,
+so a kernel that writes outside its extent, or not all of it, is seen.
 """
 
 import array
@@ -22,22 +24,26 @@ SIZE = {"float32": 4, "int32": 4, "int8": 1}
 def contents(fill, n, dtype, seed):
     """Bytes of n elements. fill: [kind, *arguments].
 
-    sentinel; signed | positive [shift]: magnitudes from 2^shift / 8 to 2^shift * 2, log-uniform, random sign or none;
-    ints low high; values [...]: repeated as often as it takes; groups [[end, seven settings], ...]: an optimizer's hyper.
+    sentinel; signed | positive [shift]: magnitudes from 2^shift / 8 to 2^shift * 2, log-uniform,
+    random sign or none; ints low high; values [...]: repeated as often as it takes; groups [[end,
+    seven settings], ...]: an optimizer's hyper.
     """
     kind = fill[0]
     rng = random.Random("%s/%d" % (seed, n))
     if kind == "sentinel":
         return SENTINEL[dtype] * n
     if kind in ("signed", "positive"):
-        # Straight to the bits of float32: sign and 23 bits of mantissa random, exponent one of four. All in long integers,
-        # because element by element would take seconds at a preset's shapes.
+        # Straight to the bits of float32: sign and 23 bits of mantissa random, exponent one of
+        # four. All in long integers, because element by element would take seconds at a preset's
+        # shapes.
         exponent = (124 + (fill[1] if len(fill) > 1 else 0)) << 23
         keep = 0x81FFFFFF if kind == "signed" else 0x01FFFFFF
         assert exponent & 0x01800000 == 0, "shift must be a multiple of 4"
         m = min(n, PERIOD)
         words = int.from_bytes(rng.randbytes(4 * m), "little")
-        words = words & int.from_bytes(struct.pack("<I", keep) * m, "little") | int.from_bytes(struct.pack("<I", exponent) * m, "little")
+        words = words & int.from_bytes(struct.pack("<I", keep) * m, "little") | int.from_bytes(
+            struct.pack("<I", exponent) * m, "little"
+        )
         return (words.to_bytes(4 * m, "little") * (-(-n // m) if m else 0))[: 4 * n]
     if kind == "ints":
         low, high = fill[1:]
@@ -56,7 +62,9 @@ def _pack(values, dtype):
 def written(case):
     """[(buffer, its index)] of a case's outputs."""
     declared = kernels.BY_NAME[case[1]].buffers
-    return [(spec, i) for i, spec in enumerate(case[2]) if spec and declared[i].access in "wu" and spec.get("alias") is None]
+    return [
+        (spec, i) for i, spec in enumerate(case[2]) if spec and declared[i].access in "wu" and spec.get("alias") is None
+    ]
 
 
 def run_case(device, case):
@@ -75,7 +83,11 @@ def run_case(device, case):
             else:
                 dtype, before = spec["dtype"], spec["offset"]
                 after = GUARD + (-(before + spec["n"]) % 4 if dtype == "int8" else 0)  # whole words
-                data = SENTINEL[dtype] * before + contents(spec["fill"], spec["n"], dtype, "%s/%d" % (name, i)) + SENTINEL[dtype] * after
+                data = (
+                    SENTINEL[dtype] * before
+                    + contents(spec["fill"], spec["n"], dtype, "%s/%d" % (name, i))
+                    + SENTINEL[dtype] * after
+                )
                 handle = device.alloc(len(data), dtype)
                 allocated.append(handle)
                 device.upload(handle, data)
@@ -94,8 +106,10 @@ SAMPLED = 64  # blocks returned whole
 
 
 def condense(data, dtype):
-    """A large output as {"blocks": bytes of SAMPLED blocks spread from the first to the last, "sums": for every block its sum without
-    NaN and its number of NaN, as float64}: moving all of a preset's gradients through a browser would take minutes."""
+    """A large output as {"blocks": bytes of SAMPLED blocks spread from the first to the last,
+    "sums": for every block its sum without NaN and its number of NaN, as float64}: moving all of a
+    preset's gradients through a browser would take minutes.
+    """
     values = memoryview(data).cast({"float32": "f", "int32": "i", "int8": "b"}[dtype])
     count = -(-len(values) // BLOCK)
     chosen = sorted({i * (count - 1) // (SAMPLED - 1) for i in range(SAMPLED)})
@@ -113,7 +127,8 @@ def condense(data, dtype):
 
 
 def run_cases(cases, threads=(1,)):
-    """{name: {"outputs": [bytes], "differ": thread counts whose outputs have other bits} or {"error": sentence}}.
+    """{name: {"outputs": [bytes], "differ": thread counts whose outputs have other bits} or
+    {"error": sentence}}.
 
     An output above LARGE is given by `condense`; thread counts are compared on all of it.
     """

@@ -1,4 +1,6 @@
-"""Cases out of the Programs that training and decoding really run: each distinct (kernel, params, absent buffers, aliases) once."""
+"""Cases out of the Programs that training and decoding really run: each distinct (kernel, params,
+absent buffers, aliases) once.
+"""
 
 import array
 import functools
@@ -15,14 +17,18 @@ TOKENS = 20_000
 
 @functools.cache
 def program_cases(preset):
-    """Cases of a preset's training step and, after it, its decoding step, captured on the native device."""
+    """Cases of a preset's training step and, after it, its decoding step, captured on the native
+    device.
+    """
     tinygpt.set_device("native")
     tinygpt.manual_seed(1)
     settings = tinygpt.PRESETS[preset]
     model, config = tinygpt.GPT(settings.model), settings.train
     tokens = array.array("i", random.Random(1).choices(range(settings.model.vocab_size), k=TOKENS))
     data = Dataset(tokens, context=settings.model.context)
-    optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2))
+    optimizer = optim.AdamW(
+        model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2)
+    )
 
     @tinygpt.compile
     def step():
@@ -66,7 +72,9 @@ def _same(a, b):
 
 
 def fills_for(kernel, p, config):
-    """What the buffers of a launch may hold: tokens within the vocabulary, positive variances, a real optimizer setting."""
+    """What the buffers of a launch may hold: tokens within the vocabulary, positive variances, a
+    real optimizer setting.
+    """
     fills = {
         "rng": ["values", [42, 0, 7, 0]],
         "rstd": ["positive"],

@@ -1,4 +1,6 @@
-"""Each kernel on each device equals the float64 oracle, with the same bits for every number of threads, on a GPU on every run."""
+"""Each kernel on each device equals the float64 oracle, with the same bits for every number of
+threads, on a GPU on every run.
+"""
 
 import functools
 import json
@@ -27,16 +29,18 @@ def oracle_answers(kernel):
     return execute.run_cases(CASES[kernel])
 
 
-# Kernels whose shaders use subgroup operations where there are any: the others are the same text without them.
+# Kernels whose shaders use subgroup operations where there are any: the others are the same text
+# without them.
 WITH_SUBGROUPS = (
-    "layer_norm", "add_layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward", "softmax", "softmax_backward", "cross_entropy",
+    "layer_norm", "add_layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward", "softmax",
+    "softmax_backward", "cross_entropy",
     "attention_decode", "global_norm", "quantize_int8", "matmul",
 )  # fmt: skip
 
 
-# A software GPU compiles a matrix product for seconds: there a test takes so many cases of a kernel, evenly out of all of them, unless
-# TINYGPT_ALL_CASES is set. A real GPU takes them all.
-MOST_CASES = {"gpu-lavapipe": 40, "gpu-wide": 12, "gpu-plain": 12, "gpu-f16": 12, "gpu-chromium": 12}
+# A software GPU compiles a matrix product for seconds: there a test takes so many cases of a
+# kernel, evenly out of all of them, unless TINYGPT_ALL_CASES is set. A real GPU takes them all.
+MOST_CASES = {"gpu-lavapipe": 40, "gpu-wide": 12, "gpu-least": 12, "gpu-f16": 12, "gpu-chromium": 12}
 
 
 def share(cases, most):
@@ -53,7 +57,17 @@ def check(value, target, kernel, precision="f32", chosen=None):
     assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
 
 
-CPU = ("native", "node", "node-simd", "node-single", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
+CPU = (
+    "native",
+    "node",
+    "node-simd",
+    "node-single",
+    "node-wide",
+    "node-paired",
+    "chromium",
+    "chromium-paired",
+    "chromium-wide",
+)
 EVERYWHERE = (*CPU, "gpu-lavapipe", "gpu-chromium")
 
 
@@ -63,14 +77,17 @@ def test_kernel_equals_the_oracle(value, target, kernel):
     check(value, target, kernel)
 
 
-@pytest.mark.parametrize("kernel", WITH_SUBGROUPS)
-@on("gpu-plain")
-def test_kernel_without_subgroups_equals_the_oracle(value, target, kernel):
-    chosen = CASES[kernel]
-    if kernel == "matmul":  # few rows or columns: the tiles use none
-        params = kernels.matmul.Params
-        chosen = [case for case in chosen if min(params(*case[3]).M, params(*case[3]).N) <= 8]
-    check(value, target, kernel, chosen=chosen)
+@pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
+@on("gpu-least")
+def test_kernel_within_the_least_that_webgpu_promises_equals_the_oracle(value, target, kernel):
+    check(value, target, kernel)
+
+
+@on("gpu-least")
+def test_products_without_subgroups_equal_the_oracle(value, target):
+    params = kernels.matmul.Params  # few rows or columns: the tiles use none anywhere
+    few = [case for case in CASES["matmul"] if min(params(*case[3]).M, params(*case[3]).N) <= 8]
+    check(value, target, "matmul", chosen=few)
 
 
 @pytest.mark.parametrize("kernel", WITH_SUBGROUPS)
@@ -92,7 +109,11 @@ def test_every_kernel_has_cases_and_every_dtype_and_option_is_met():
         assert cases, "%s has no case" % kernel.name
         for i, declared in enumerate(kernel.buffers):
             present = {case[2][i] is not None for case in cases}
-            assert present == ({True, False} if declared.optional else {True}), "%s: %s present %s" % (kernel.name, declared.name, present)
+            assert present == ({True, False} if declared.optional else {True}), "%s: %s present %s" % (
+                kernel.name,
+                declared.name,
+                present,
+            )
 
 
 @pytest.mark.fast

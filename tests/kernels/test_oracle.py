@@ -1,4 +1,6 @@
-"""The oracle itself: equal to PyTorch in float64 where PyTorch has the operation, to published answers for Philox."""
+"""The oracle itself: equal to PyTorch in float64 where PyTorch has the operation, to published
+answers for Philox.
+"""
 
 import math
 
@@ -15,7 +17,9 @@ EXACT = 1e-12
 
 
 class Buffers:
-    """Launches on the oracle with torch tensors in and out, float64 all the way: its memory is read directly."""
+    """Launches on the oracle with torch tensors in and out, float64 all the way: its memory is read
+    directly.
+    """
 
     def __init__(self, device):
         self.device = device
@@ -30,14 +34,24 @@ class Buffers:
     def launch(self, kernel, params, **given):
         """Outputs as flat arrays by name; inputs by name, a missing optional buffer is absent."""
         extents = kernel.extent(params)
-        handles = {name: self.give(x.detach().numpy() if torch.is_tensor(x) else x) for name, x in given.items() if x is not None}
+        handles = {
+            name: self.give(x.detach().numpy() if torch.is_tensor(x) else x)
+            for name, x in given.items()
+            if x is not None
+        }
         for b in kernel.buffers:
             if b.name not in handles and not b.optional:
                 handles[b.name] = self.device.alloc(4 * extents[b.name], "int32" if b.dtype == "i" else "float32")
             elif b.name not in handles and b.access == "w":
                 handles[b.name] = self.device.alloc(4 * extents[b.name])
-        self.device.launch(kernel, [(handles[b.name], 0) if b.name in handles else None for b in kernel.buffers], params)
-        return {b.name: next(iter(handles[b.name].arrays.values())) for b in kernel.buffers if b.access in "wu" and b.name in handles}
+        self.device.launch(
+            kernel, [(handles[b.name], 0) if b.name in handles else None for b in kernel.buffers], params
+        )
+        return {
+            b.name: next(iter(handles[b.name].arrays.values()))
+            for b in kernel.buffers
+            if b.access in "wu" and b.name in handles
+        }
 
 
 @pytest.fixture
@@ -56,8 +70,10 @@ def equal(got, want):
 
 def test_unary_functions_and_their_slopes(run):
     functions = {
-        "neg": torch.neg, "abs": torch.abs, "square": torch.square, "reciprocal": torch.reciprocal, "exp": torch.exp, "log": torch.log,
-        "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": F.relu, "gelu": F.gelu,
+        "neg": torch.neg, "abs": torch.abs, "square": torch.square, "reciprocal": torch.reciprocal, "exp": torch.exp,
+        "log": torch.log,
+        "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": F.relu,
+        "gelu": F.gelu,
         "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "sin": torch.sin, "cos": torch.cos,
     }  # fmt: skip
     assert functions.keys() == k.UNARY.keys()
@@ -120,7 +136,10 @@ def test_norms(run):
     equal(back["dx"], x.grad + add)
     equal(back["dweight"], w.grad)
     equal(back["dbias"], b.grad)
-    equal(run(k.add_layer_norm, (rows, C, 1e-5), x=x, residual=add, weight=w, bias=b)["out"], F.layer_norm(x + add, (C,), w, b))
+    equal(
+        run(k.add_layer_norm, (rows, C, 1e-5), x=x, residual=add, weight=w, bias=b)["out"],
+        F.layer_norm(x + add, (C,), w, b),
+    )
     x.grad = w.grad = None
     F.rms_norm(x, (C,), w, eps=1e-5).backward(dy)
     got = run(k.rms_norm, (rows, C, 1e-5), x=x, weight=w)
@@ -153,12 +172,19 @@ def test_softmax_and_cross_entropy(run):
 @pytest.mark.parametrize("H, G", ((3, 3), (4, 2), (6, 1)))
 def test_attention(run, causal, H, G):
     B, T, D = 2, 9, 4
-    q, key, v, dout = draw(B, T, H, D), draw(B, T, G, D), draw(B + 1, T, G, D)[:B].detach().requires_grad_(), draw(B, T, D, H).mT.detach()
+    q, key, v, dout = (
+        draw(B, T, H, D),
+        draw(B, T, G, D),
+        draw(B + 1, T, G, D)[:B].detach().requires_grad_(),
+        draw(B, T, D, H).mT.detach(),
+    )
 
     def spread(x):
         return x.repeat_interleave(H // G, 2).transpose(1, 2)
 
-    want = F.scaled_dot_product_attention(q.transpose(1, 2), spread(key), spread(v), is_causal=bool(causal)).transpose(1, 2)
+    want = F.scaled_dot_product_attention(q.transpose(1, 2), spread(key), spread(v), is_causal=bool(causal)).transpose(
+        1, 2
+    )
     want.backward(dout)
     strides_q, strides_k = (T * H * D, H * D, D), (T * G * D, G * D, D)
     common = (B, H, G, T, T, D, causal, *strides_q, *strides_k, *strides_k, *strides_q)
@@ -169,12 +195,19 @@ def test_attention(run, causal, H, G):
     equal(back["dq"], q.grad)
     equal(back["dk"], key.grad)
     equal(back["dv"], v.grad)
-    # Decoding the last position over a cache that kv_append filled is the last row of the causal attention.
+    # Decoding the last position over a cache that kv_append filled is the last row of the causal
+    # attention.
     if causal:
         empty = np.zeros(B * G * T * D)
         params = (B, G, T, D, T, *strides_k[:2], *strides_k[:2])
         cache = run(k.kv_append, params, k_cache=empty, v_cache=empty, k=key, v=v, position=np.array([0], np.int32))
-        last = run(k.attention_decode, (B, H, G, D, T, H * D, D**-0.5), q=q[:, -1], position=np.array([T - 1], np.int32), **cache)
+        last = run(
+            k.attention_decode,
+            (B, H, G, D, T, H * D, D**-0.5),
+            q=q[:, -1],
+            position=np.array([T - 1], np.int32),
+            **cache,
+        )
         equal(last["out"], want[:, -1])
 
 
@@ -189,7 +222,10 @@ def test_optimizers(run):
     ):  # fmt: skip
         n = 17
         p = draw(n)
-        state = {"p": p.detach().clone(), **({"m": torch.zeros(n), "v": torch.zeros(n)} if kernel is k.adamw else {"buf": torch.zeros(n)})}
+        state = {
+            "p": p.detach().clone(),
+            **({"m": torch.zeros(n), "v": torch.zeros(n)} if kernel is k.adamw else {"buf": torch.zeros(n)}),
+        }
         optimizer = make([p])
         for t in (1, 2, 3):
             hyper = np.array(row(t), np.float64)

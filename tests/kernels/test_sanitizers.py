@@ -1,7 +1,8 @@
-"""Every kernel case runs clean under AddressSanitizer with UBSan, and under ThreadSanitizer with four threads.
+"""Every kernel case runs clean under AddressSanitizer with UBSan, and under ThreadSanitizer with
+four threads.
 
-A finding ends the host process, and the test fails with the sanitizer's report. Buffers are allocated one by one, so that a read
-or write outside one is seen; the builds are `make sanitizers`.
+A finding ends the host process, and the test fails with the sanitizer's report. Buffers are
+allocated one by one, so that a read or write outside one is seen; the builds are `make sanitizers`.
 """
 
 import json
@@ -17,7 +18,8 @@ from tests.kernels import execute
 execute.GUARD = 0
 answers = execute.run_cases(json.loads((files / "cases.json").read_text()), %r)
 import tinygpt
-[tinygpt.get_device().build, sum("error" in a for a in answers.values()), [n for n, a in answers.items() if a.get("differ")], len(answers)]
+differ = [n for n, a in answers.items() if a.get("differ")]
+[tinygpt.get_device().build, sum("error" in a for a in answers.values()), differ, len(answers)]
 """
 
 

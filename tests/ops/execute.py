@@ -1,7 +1,9 @@
-"""Evaluates an expression of the table, its value and its gradients, with tinygpt or with PyTorch: the same lines for both.
+"""Evaluates an expression of the table, its value and its gradients, with tinygpt or with PyTorch:
+the same lines for both.
 
-An entry is {"name", "source", "inputs": [{"kind", "shape"}]}; the source sees the library as `m`, its functional module as `F`, and the
-inputs as x, y, z, w. Floats come back from every floating input's gradient of sum(value * weight), with fixed weights.
+An entry is {"name", "source", "inputs": [{"kind", "shape"}]}; the source sees the library as `m`,
+its functional module as `F`, and the inputs as x, y, z, w. Floats come back from every floating
+input's gradient of sum(value * weight), with fixed weights.
 """
 
 import array
@@ -13,17 +15,19 @@ FILLS = {"f": ["signed"], "p": ["positive"], "s": ["signed", -4], "g": ["signed"
 
 
 def fill_of(kind):
-    """f, p, s, g as above; b: bools; i LOW HIGH: ints; v ...: these floats, repeated."""
+    """f, p, s, g as above; b: bools; i LOW HIGH: ints; v ...: these floats, repeated.
+    c ...: the same without a gradient.
+    """
     words = kind.split()
     if words[0] == "i":
         return ["ints", int(words[1]), int(words[2])]
-    if words[0] == "v":
+    if words[0] in ("v", "c"):
         return ["values", [float(v) for v in words[1:]]]
     return ["ints", 0, 2] if kind == "b" else FILLS[kind]
 
 
 def is_float(kind):
-    return kind.split()[0] in ("f", "p", "s", "g", "v")
+    return kind.split()[0] in ("f", "p", "s", "g", "v", "c")
 
 
 def count(shape):
@@ -34,15 +38,19 @@ def count(shape):
 
 
 def evaluate(entry, library):
-    """{"value": (dtype, shape, bytes), "grads": [bytes or None]} with `library`, one of Tinygpt() and PyTorch()."""
+    """{"value": (dtype, shape, bytes), "grads": [bytes or None]} with `library`, one of Tinygpt()
+    and PyTorch().
+    """
     inputs = []
     for i, spec in enumerate(entry["inputs"]):
         kind, shape = spec["kind"], spec["shape"]
-        data = contents(fill_of(kind), count(shape), "float32" if is_float(kind) else "int32", "%s/%d" % (entry["name"], i))
+        data = contents(
+            fill_of(kind), count(shape), "float32" if is_float(kind) else "int32", "%s/%d" % (entry["name"], i)
+        )
         x = library.tensor(data, shape, is_float(kind))
         if kind == "b":
             x = x != 0
-        if is_float(kind) and kind != "g":
+        if is_float(kind) and kind[0] not in "gc":
             x.requires_grad_()
         inputs.append(x)
     out = eval(entry["source"], {"m": library.m, "F": library.F, **dict(zip(NAMES, inputs))})
@@ -72,7 +80,9 @@ class Tinygpt:
 
 
 class PyTorch:
-    """PyTorch in float64, so that a difference is the other side's rounding. Bytes are float64 or int64."""
+    """PyTorch in float64, so that a difference is the other side's rounding. Bytes are float64 or
+    int64.
+    """
 
     def __init__(self):
         import torch
@@ -81,7 +91,11 @@ class PyTorch:
 
     def tensor(self, data, shape, floating):
         values = array.array("f" if floating else "i", data)
-        x = self.m.tensor(values, dtype=self.m.float64 if floating else self.m.int64) if len(values) else self.m.zeros(0)
+        x = (
+            self.m.tensor(values, dtype=self.m.float64 if floating else self.m.int64)
+            if len(values)
+            else self.m.zeros(0)
+        )
         return x.reshape(shape)
 
     def data(self, x):

@@ -1,7 +1,7 @@
 """The table: expressions of the public API that PyTorch evaluates to the same value and gradients.
 
-`op(name, source, inputs...)`: an input is "kind: shape" with kinds of `execute.fill_of` and sizes as numbers or the letters
-M, N, K, which take each of SIZES in turn.
+`op(name, source, inputs...)`: an input is "kind: shape" with kinds of `execute.fill_of` and sizes
+as numbers or the letters M, N, K, which take each of SIZES in turn.
 """
 
 SIZES = (
@@ -18,11 +18,18 @@ TOLERANCE = {}
 
 def op(name, source, *inputs, sizes=SIZES, tolerance=None):
     entries = []
-    for size in sizes if any(letter in spec.split(":")[1] for spec in inputs for letter in "MNKL") or "{" in source else ({},):
+    for size in (
+        sizes if any(letter in spec.split(":")[1] for spec in inputs for letter in "MNKL") or "{" in source else ({},)
+    ):
         specs = []
         for spec in inputs:
             kind, shape = spec.split(":")
-            specs.append({"kind": kind.strip().format(**size), "shape": [size[n] if n in size else int(n) for n in shape.split()]})
+            specs.append(
+                {
+                    "kind": kind.strip().format(**size),
+                    "shape": [size[n] if n in size else int(n) for n in shape.split()],
+                }
+            )
         label = "%s %s" % (name, " ".join("x".join(map(str, s["shape"])) for s in specs))
         entries.append({"name": label, "source": source.format(**size) if "{" in source else source, "inputs": specs})
     assert name not in TABLE, name
@@ -31,7 +38,7 @@ def op(name, source, *inputs, sizes=SIZES, tolerance=None):
         TOLERANCE[name] = tolerance
 
 
-# ---- elementwise -----------------------------------------------------------------------------------
+# ---- elementwise -------------------------------------------------------------------------------
 for f in "exp tanh sigmoid relu sin cos abs neg square".split():
     op(f, "x.%s()" % f, "f: M N")
     op("m." + f, "m.%s(x)" % f, "f: 17")
@@ -94,7 +101,7 @@ op("cast to float", "x.float() * 0.5 if m.__name__ == 'tinygpt' else x.double() 
 op("cast to int", "x.detach().int()", "f: M N")
 op("to bool", "x.bool()", "i -1 2: M N")
 
-# ---- movement --------------------------------------------------------------------------------------
+# ---- movement -----------------------------------------------------------------------------------
 op("view", "x.view({N}, {M})", "f: M N")
 op("view infers", "x.view(-1)", "f: M N")
 op("reshape of a transpose", "x.transpose(0, 1).reshape({M}, {N})", "f: M N")
@@ -124,8 +131,18 @@ op("index pairs", "x[y, z]", "f: M N", "i 0 {M}: 17", "i 0 {N}: 17")
 op("narrow", "x.narrow(0, {M} // 2, 1)", "f: M N")
 op("select", "x.select(1, 0)", "f: M N")
 op("split", "x.split({N}, dim=1)[1] * 2", "f: M 51", sizes=(dict(M=3, N=17), dict(M=17, N=25), dict(M=65, N=50)))
-op("split in lists", "m.cat(x.split([1, {N}, 2], dim=0)[::-1], 0)", "f: 20 M", sizes=(dict(M=3, N=17), dict(M=65, N=17)))
-op("split uses all", "(lambda a, b, c: a * b + c)(*x.split({N}, -1))", "f: M 51", sizes=(dict(M=3, N=17), dict(M=65, N=17)))
+op(
+    "split in lists",
+    "m.cat(x.split([1, {N}, 2], dim=0)[::-1], 0)",
+    "f: 20 M",
+    sizes=(dict(M=3, N=17), dict(M=65, N=17)),
+)
+op(
+    "split uses all",
+    "(lambda a, b, c: a * b + c)(*x.split({N}, -1))",
+    "f: M 51",
+    sizes=(dict(M=3, N=17), dict(M=65, N=17)),
+)
 op("chunk", "x.chunk(3, dim=0)[0]", "f: K N")
 op("cat rows", "m.cat([x, y, x])", "f: M N", "f: K N")
 op("cat columns", "m.cat((x, y), dim=1)", "f: M N", "f: M K")
@@ -142,8 +159,11 @@ op("zeros_like, ones_like", "m.ones_like(x) + m.zeros_like(x) + m.full_like(x, 3
 op("tensor from lists", "m.tensor([[1, 2], [3, 4]]) * m.tensor([0.5, -1.5])")
 op("causal mask", "m.tril(m.ones({N}, {N})) == 0", sizes=SIZES)
 
-# ---- reductions ------------------------------------------------------------------------------------
-for f in ("sum", "mean"):  # of positive numbers: a signed sum may be far smaller than its terms, and so than their rounding
+# ---- reductions ---------------------------------------------------------------------------------
+for f in (
+    "sum",
+    "mean",
+):  # of positive numbers: a signed sum may be far smaller than its terms, and so than their rounding
     op(f, "x.%s()" % f, "p: M N")
     op(f + " dim 0", "x.%s(0)" % f, "p: M N")
     op(f + " last, keepdim", "m.%s(x, -1, keepdim=True)" % f, "p: M N")
@@ -167,7 +187,7 @@ op("var of all", "x.var()", "f: 3 M N", tolerance=5e-6)
 op("std", "x.std(1)", "f: M N", sizes=WIDE, tolerance=5e-6)
 op("any, all", "x.any() | y.all()", "b: M N", "b: M N")
 
-# ---- matmul ----------------------------------------------------------------------------------------
+# ---- matmul -------------------------------------------------------------------------------------
 op("matmul", "x @ y", "f: M K", "f: K N")
 op("matmul NT", "x @ y.T", "f: M K", "f: N K")
 op("matmul TN", "x.T @ y", "f: K M", "f: K N")
@@ -177,7 +197,12 @@ op("matmul batched NT", "x @ y.transpose(-1, -2)", "f: 2 3 M K", "f: 2 3 N K")
 op("matmul batch and matrix", "x @ y", "f: 3 M K", "f: K N")
 op("matmul matrix and batch", "x @ y", "f: M K", "f: 2 K N")
 op("matmul batch broadcast", "x @ y", "f: 2 1 17 K", "f: 3 K 9")
-op("matmul of heads", "x.view(2, 17, 3, 16).transpose(1, 2) @ y.view(2, 17, 3, 16).permute(0, 2, 3, 1)", "f: 2 17 48", "f: 2 17 48")
+op(
+    "matmul of heads",
+    "x.view(2, 17, 3, 16).transpose(1, 2) @ y.view(2, 17, 3, 16).permute(0, 2, 3, 1)",
+    "f: 2 17 48",
+    "f: 2 17 48",
+)
 op("matmul vector", "x @ y", "f: M K", "f: K")
 op("vector matmul", "x @ y", "f: K", "f: K N")
 op("dot", "x @ y", "f: K", "f: K")
@@ -185,23 +210,48 @@ op("linear", "F.linear(x, y, z)", "f: 2 M K", "f: N K", "f: N")
 op("linear without bias", "F.linear(x, y)", "f: M K", "f: N K")
 op("matmul of itself", "x @ x.T", "f: M K")
 
-# ---- normalisation, softmax, losses ----------------------------------------------------------------
+# ---- normalisation, softmax, losses -------------------------------------------------------------
 op("layer_norm", "F.layer_norm(x, ({N},), y, z)", "f: 2 M N", "f: N", "f: N", sizes=WIDE, tolerance=1e-5)
 op("layer_norm, no weight", "F.layer_norm(x, ({N},), eps=1e-3)", "f: M N", sizes=WIDE, tolerance=1e-5)
 op("layer_norm, no bias", "F.layer_norm(x, ({N},), y)", "f: M N", "f: N", sizes=WIDE, tolerance=1e-5)
-op("residual and layer_norm", "(lambda s: F.layer_norm(s, ({N},), z) + s)(x + y)", "f: M N", "f: M N", "f: N", sizes=WIDE, tolerance=1e-5)
+op(
+    "residual and layer_norm",
+    "(lambda s: F.layer_norm(s, ({N},), z) + s)(x + y)",
+    "f: M N",
+    "f: M N",
+    "f: N",
+    sizes=WIDE,
+    tolerance=1e-5,
+)
 op("rms_norm", "F.rms_norm(x, ({N},), y, eps=1e-5)", "f: 2 M N", "f: N", sizes=WIDE, tolerance=1e-5)
 op("rms_norm, no weight", "F.rms_norm(x, ({N},), eps=1e-5)", "f: M N", sizes=WIDE, tolerance=1e-5)
 for f in ("softmax", "log_softmax"):
     op(f, "F.%s(x, dim=-1)" % f, "f: M N", tolerance=5e-6)
     op(f + " dim 0", "x.%s(0)" % f, "f: M N", tolerance=5e-6)
     op(f + " middle", "m.%s(x, 1)" % f, "f: 3 M N", tolerance=5e-6)
-op("masked softmax", "x.masked_fill(m.tril(m.ones({N}, {N})) == 0, float('-inf')).softmax(-1)", "f: 3 N N", tolerance=5e-6)
+op(
+    "masked softmax",
+    "x.masked_fill(m.tril(m.ones({N}, {N})) == 0, float('-inf')).softmax(-1)",
+    "f: 3 N N",
+    tolerance=5e-6,
+)
 op("cross_entropy", "F.cross_entropy(x, y)", "f: M N", "i 0 {N}: M", tolerance=5e-6)
 op("cross_entropy sum", "F.cross_entropy(x, y, reduction='sum')", "f: M N", "i 0 {N}: M", tolerance=5e-6)
 op("cross_entropy none", "F.cross_entropy(x, y, reduction='none')", "f: M N", "i 0 {N}: M", tolerance=5e-6)
-op("cross_entropy ignores", "F.cross_entropy(x, y, ignore_index=1, reduction='sum')", "f: M N", "i 0 {N}: M", tolerance=5e-6)
-op("cross_entropy of a scaled loss", "F.cross_entropy(x.view(-1, {N}), y.view(-1)) * 3", "f: 2 M N", "i 0 {N}: 2 M", tolerance=5e-6)
+op(
+    "cross_entropy ignores",
+    "F.cross_entropy(x, y, ignore_index=1, reduction='sum')",
+    "f: M N",
+    "i 0 {N}: M",
+    tolerance=5e-6,
+)
+op(
+    "cross_entropy of a scaled loss",
+    "F.cross_entropy(x.view(-1, {N}), y.view(-1)) * 3",
+    "f: 2 M N",
+    "i 0 {N}: 2 M",
+    tolerance=5e-6,
+)
 op("nll_loss", "F.nll_loss(F.log_softmax(x, -1), y)", "f: M N", "i 0 {N}: M", tolerance=5e-6)
 op("mse_loss", "F.mse_loss(x, y)", "f: M N", "f: M N")
 op("embedding", "F.embedding(x, y)", "i 0 {M}: 3 K", "f: M N")
@@ -209,7 +259,7 @@ op("embedding twice", "F.embedding(x, y) @ y.T", "i 0 {M}: 7", "f: M N")
 op("one_hot", "F.one_hot(x, {N})", "i 0 {N}: 3 M")
 op("dropout off", "F.dropout(x, 0.5, training=False)", "f: M N")
 
-# ---- attention -------------------------------------------------------------------------------------
+# ---- attention ----------------------------------------------------------------------------------
 ATTENTION = (dict(M=1, K=1), dict(M=3, K=3), dict(M=17, K=16), dict(M=65, K=17), dict(M=32, K=16))
 for causal in (True, False):
     word = "causal" if causal else "full"
@@ -237,10 +287,11 @@ op(
     sizes=ATTENTION,
     tolerance=1e-5,
 )
-op("attention by hand", "(x @ y.transpose(-2, -1) * 0.25).masked_fill(m.tril(m.ones({M}, {M})) == 0, float('-inf')).softmax(-1) @ z",
+op("attention by hand",
+   "(x @ y.transpose(-2, -1) * 0.25).masked_fill(m.tril(m.ones({M}, {M})) == 0, float('-inf')).softmax(-1) @ z",
    "f: 2 M K", "f: 2 M K", "f: 2 M K", sizes=ATTENTION, tolerance=1e-5)  # fmt: skip
 
-# ---- autograd --------------------------------------------------------------------------------------
+# ---- autograd -----------------------------------------------------------------------------------
 op("used three times", "x * y + x.exp() + x", "f: M N", "f: M N")
 op("detach cuts", "x * x.detach()", "f: M N")
 op("diamond", "(lambda a: (a * 2).sum(0) + (a * a).sum(0))(x + y)", "f: M N", "f: N")

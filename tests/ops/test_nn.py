@@ -1,4 +1,6 @@
-"""Each module of `nn` equals PyTorch's: names and shapes of its state, output, gradients of input and parameters, on each device."""
+"""Each module of `nn` equals PyTorch's: names and shapes of its state, output, gradients of input
+and parameters, on each device.
+"""
 
 import json
 
@@ -36,7 +38,8 @@ def run_module(source, shape, library):
     module = eval(source, {"nn": nn})
     state = {}
     for name, p in module.state_dict().items():
-        state[name] = library.tensor(contents(["signed"], count(tuple(p.shape)), "float32", source + name), tuple(p.shape), True)
+        values = contents(["signed"], count(tuple(p.shape)), "float32", source + name)
+        state[name] = library.tensor(values, tuple(p.shape), True)
     if isinstance(library, PyTorch):
         module = module.double()
     module.load_state_dict(state)
@@ -55,7 +58,8 @@ SOURCE = (
     SHARED
     + """
 import json
-{source: run_module(source, shape, Tinygpt()) for source, shape in json.loads((files / "modules.json").read_text()).items()}
+modules = json.loads((files / "modules.json").read_text())
+{source: run_module(source, shape, Tinygpt()) for source, shape in modules.items()}
 """
 )
 

@@ -15,7 +15,13 @@ import json
 from tests.ops.execute import Tinygpt, evaluate
 [evaluate(entry, Tinygpt()) for entry in json.loads((files / "entries.json").read_text())]
 """
-DTYPES = {"float64": "float32", "float32": "float32", "int64": "int32", "int32": "int32", "bool": "bool"}  # PyTorch's to ours
+DTYPES = {
+    "float64": "float32",
+    "float32": "float32",
+    "int64": "int32",
+    "int32": "int32",
+    "bool": "bool",
+}  # PyTorch's to ours
 DEFAULT = 2e-6  # of the largest magnitude in the tensor; float32 carries 6e-8
 
 
@@ -27,7 +33,10 @@ def torch_answers(name):
 def check(what, got, want, floating, tolerance):
     """got: bytes of float32 or int32; want: bytes of float64 or int64."""
     if got is None or want is None:
-        assert got is None and want is None, "%s: %s, in PyTorch %s" % (what, *("present" if x else "none" for x in (got, want)))
+        assert got is None and want is None, "%s: %s, in PyTorch %s" % (
+            what,
+            *("present" if x else "none" for x in (got, want)),
+        )
         return
     a = np.frombuffer(got, np.float32 if floating else np.int32).astype(np.float64)
     b = np.frombuffer(want, np.float64 if floating else np.int64).astype(np.float64)
@@ -36,7 +45,11 @@ def check(what, got, want, floating, tolerance):
     a, b = a[np.isfinite(b)], b[np.isfinite(b)]
     scale = np.abs(b).max(initial=0)
     error = np.abs(a - b).max(initial=0)
-    assert error <= (tolerance * max(scale, 1e-6) if floating else 0), "%s: off by %.3g of a scale of %.3g" % (what, error, scale)
+    assert error <= (tolerance * max(scale, 1e-6) if floating else 0), "%s: off by %.3g of a scale of %.3g" % (
+        what,
+        error,
+        scale,
+    )
 
 
 @pytest.mark.parametrize("name", TABLE)

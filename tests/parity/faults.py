@@ -1,10 +1,13 @@
-"""Planted faults: each changes one thing that a GPT trainer can get wrong. The parity gate must fail on every one of them.
+"""Planted faults: each changes one thing that a GPT trainer can get wrong. The parity gate must
+fail on every one of them.
 
-`plant(name)` makes the change and returns an object whose `remove()` undoes it; some faults act on the batches or on the optimizer.
+`plant(name)` makes the change and returns an object whose `remove()` undoes it; some faults act on
+the batches or on the optimizer.
 """
 
 NAMES = (
-    "no_softmax_gradient", "no_attention_scale", "no_position_gradient", "relu_for_gelu", "tanh_gelu", "no_mlp_fc_gradient",
+    "no_softmax_gradient", "no_attention_scale", "no_position_gradient", "relu_for_gelu", "tanh_gelu",
+    "no_mlp_fc_gradient",
     "decay_on_biases", "no_clip", "no_bias_correction", "betas_swapped", "batch_shifted",
 )  # fmt: skip
 
@@ -48,12 +51,17 @@ def plant(name):
 
     planted = Planted(name)
     if name == "no_softmax_gradient":
-        # The probabilities are taken as constants: values as before, but no gradient reaches queries and keys.
+        # The probabilities are taken as constants: values as before, but no gradient reaches
+        # queries and keys.
         true_attention = F.scaled_dot_product_attention
-        planted.patch(F, "scaled_dot_product_attention", lambda q, k, v, **kw: true_attention(q.detach(), k.detach(), v, **kw))
+        planted.patch(
+            F, "scaled_dot_product_attention", lambda q, k, v, **kw: true_attention(q.detach(), k.detach(), v, **kw)
+        )
     elif name == "no_attention_scale":
         true_attention = F.scaled_dot_product_attention
-        planted.patch(F, "scaled_dot_product_attention", lambda q, k, v, **kw: true_attention(q, k, v, **{**kw, "scale": 1.0}))
+        planted.patch(
+            F, "scaled_dot_product_attention", lambda q, k, v, **kw: true_attention(q, k, v, **{**kw, "scale": 1.0})
+        )
     elif name == "no_position_gradient":
         true_init = model.GPT.__init__
 
@@ -78,7 +86,9 @@ def plant(name):
         planted.patch(model.MLP, "forward", forward)
     elif name == "no_bias_correction":
         planted.patch(
-            optim.AdamW, "_words", lambda self, group, step: (group["lr"], *group["betas"], group["eps"], group["weight_decay"], 1.0, 1.0)
+            optim.AdamW,
+            "_words",
+            lambda self, group, step: (group["lr"], *group["betas"], group["eps"], group["weight_decay"], 1.0, 1.0),
         )
     elif name not in NAMES:
         raise ValueError("there is no planted fault %r; choose one of %s" % (name, ", ".join(NAMES)))

@@ -1,13 +1,17 @@
-"""The host's half of the parity test: trains from given weights on given batches and returns losses, first gradients and last weights.
+"""The host's half of the parity test: trains from given weights on given batches and returns
+losses, first gradients and last weights.
 
-Runs wherever the device is (CPython, Pyodide in Node, Pyodide in the page). Standard library and tinygpt only.
+Runs wherever the device is (CPython, Pyodide in Node, Pyodide in the page). Standard library and
+tinygpt only.
 """
 
 import json
 
 
 def read(files, preset):
-    """What `tests.parity.train` put into the directory `files`: parameters by name, batches, configuration."""
+    """The files that `tests.parity.train` wrote into the directory `files`: parameters by name,
+    batches, configuration.
+    """
     job = json.loads((files / "job.json").read_text())
     weights = (files / "weights.bin").read_bytes()
     batches = (files / "batches.bin").read_bytes()
@@ -30,12 +34,16 @@ def build(job, weights):
         parameter.copy_bytes_(weights[at : at + parameter.numel() * 4])
         at += parameter.numel() * 4
     assert not own and at == len(weights), sorted(own)
-    optimizer = optim.AdamW(model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps)
+    optimizer = optim.AdamW(
+        model.parameter_groups(config.weight_decay), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps
+    )
     return model, optimizer, config
 
 
 def train(files, preset, fault=None, compiled=True):
-    """{"losses", "gradients" (bytes, in the order of the shapes), "weights"}. fault: a planted fault's name (tests.parity.faults)."""
+    """{"losses", "gradients" (bytes, in the order of the shapes), "weights"}. fault: a planted
+    fault's name (tests.parity.faults).
+    """
     import tinygpt
 
     job, weights, batches = read(files, preset)
@@ -52,7 +60,10 @@ def train(files, preset, fault=None, compiled=True):
         inputs = []
         for i in range(steps):
             x, y = (
-                tinygpt.empty(B, T, dtype=tinygpt.int32).copy_bytes_(batches[(2 * i + k) * size : (2 * i + k + 1) * size]) for k in (0, 1)
+                tinygpt.empty(B, T, dtype=tinygpt.int32).copy_bytes_(
+                    batches[(2 * i + k) * size : (2 * i + k + 1) * size]
+                )
+                for k in (0, 1)
             )
             inputs.append((x, y))
         if planted is not None:
@@ -75,10 +86,15 @@ def train(files, preset, fault=None, compiled=True):
             if i == 0:
                 own = dict(model.named_parameters())
                 gradients = b"".join(
-                    own[name].grad.tobytes() if own[name].grad is not None else bytes(own[name].numel() * 4) for name, _ in job["shapes"]
+                    own[name].grad.tobytes() if own[name].grad is not None else bytes(own[name].numel() * 4)
+                    for name, _ in job["shapes"]
                 )
     finally:
         if planted is not None:
             planted.remove()
     own = dict(model.named_parameters())
-    return {"losses": losses, "gradients": gradients, "weights": b"".join(own[name].tobytes() for name, _ in job["shapes"])}
+    return {
+        "losses": losses,
+        "gradients": gradients,
+        "weights": b"".join(own[name].tobytes() for name, _ in job["shapes"]),
+    }

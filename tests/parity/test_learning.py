@@ -1,4 +1,6 @@
-"""Learning: 600 steps of the small preset in the page reach the validation loss that PyTorch reaches with the same seed and batches."""
+"""Learning: 600 steps of the small preset in the page reach the validation loss that PyTorch
+reaches with the same seed and batches.
+"""
 
 import json
 
@@ -17,8 +19,9 @@ STEPS, EVERY = 600, 100
 
 PAGE = """
 import json
-from tinygpt import host, loop, train
-seen, shown = [], host.sink
+from tinygpt.training import hooks
+from tinygpt import loop, train
+seen, shown = [], hooks.sink
 
 def both(text):
     message = json.loads(text)
@@ -39,7 +42,9 @@ seen
 
 
 def torch_validation_losses():
-    """{step: loss}: PyTorch from the weights that seed 42 gives in tinygpt, on the same windows, evaluated at the same steps."""
+    """{step: loss}: PyTorch from the weights that seed 42 gives in tinygpt, on the same windows,
+    evaluated at the same steps.
+    """
     chosen = PRESETS["small"]
     config = chosen.train
     device = tinygpt.tensor(0.0).device

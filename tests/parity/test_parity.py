@@ -1,5 +1,6 @@
-"""The gate itself: every preset to xl on every host, on the software GPUs what they manage (the larger ones belong to a real one), same
-bits across threads and runs, and proof that the gate can fail."""
+"""The gate itself: every preset to xl on every host, on the software GPUs the small ones (the
+larger ones need a real GPU), same bits across threads and runs, and proof that the gate can fail.
+"""
 
 import pytest
 
@@ -21,7 +22,9 @@ def check(result):
 
 
 def run(target, preset, steps=STEPS, **options):
-    return compare(preset, target.device, target.host, steps, variant=target.variant, configure=target.configure, **options)
+    return compare(
+        preset, target.device, target.host, steps, variant=target.variant, configure=target.configure, **options
+    )
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "medium"])
@@ -37,15 +40,17 @@ def test_fifty_steps_of_the_larger_presets_equal_pytorch(target, preset):
     check(run(target, preset))
 
 
-# In software a medium step takes seconds: each preset once in f32, the other rungs on the smallest.
+# In software a medium step takes seconds: each preset once in f32, others on the smallest.
 GPU_RUNS = [
-    ("gpu-chromium", "tiny"), ("gpu-chromium", "small"), ("gpu-plain", "tiny"), ("gpu-lavapipe", "tiny"), ("gpu-lavapipe", "medium"),
+    ("gpu-chromium", "tiny"), ("gpu-chromium", "small"), ("gpu-least", "tiny"), ("gpu-lavapipe", "tiny"),
+    ("gpu-lavapipe", "medium"),
     ("gpu-f16", "tiny"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name, preset", [
-    pytest.param(name, preset, marks=(*marks(name), *([pytest.mark.slow] if preset != "tiny" else []))) for name, preset in GPU_RUNS
+    pytest.param(name, preset, marks=(*marks(name), *([pytest.mark.slow] if preset != "tiny" else []))) for name,
+    preset in GPU_RUNS
 ])  # fmt: skip
 def test_fifty_steps_on_a_gpu_equal_pytorch(name, preset):
     check(run(TARGETS[name], preset))
@@ -86,9 +91,10 @@ def test_model_options_equal_pytorch(target, options):
 @on("native", "gpu-lavapipe")
 def test_a_planted_fault_fails_the_gate(target, fault):
     few = run(target, "tiny", steps=8, fault=fault)
-    # A loss or a first gradient that is off within eight steps is off within fifty; else it takes all of them to tell.
-    told = few["max_loss_drift"] > few["bars"]["loss"] or few["max_grad_error"] > few["bars"]["gradient"]
-    assert told or not run(target, "tiny", fault=fault)["passed"]
+    # A loss or a first gradient that is off within eight steps is off within fifty; else all of
+    # them are needed.
+    detected = few["max_loss_drift"] > few["bars"]["loss"] or few["max_grad_error"] > few["bars"]["gradient"]
+    assert detected or not run(target, "tiny", fault=fault)["passed"]
 
 
 @on("native", "gpu-lavapipe")

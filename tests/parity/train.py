@@ -1,11 +1,15 @@
-"""The parity gate: N training steps from the same weights and batches on one device and host, against PyTorch.
+"""The parity gate: N training steps from the same weights and batches on one device and host,
+against PyTorch.
 
     python3 -m tests.parity.train --preset small --device wasm --host chromium --steps 50 --json
-    python3 -m tests.parity.train --preset tiny --device webgpu --host node --variant lavapipe --precision f16
+    python3 -m tests.parity.train --preset tiny --device webgpu --host node --variant lavapipe
+    --precision f16
 
-PyTorch (reference/model.py) trains from seeded weights on the batches of the seeded stream; the host trains from those very weights
-and batches. Compared: the loss of every step (relative), the clipped gradient of the first step and the weights after the last
-(per tensor, the norm of the difference over the norm). `--fault NAME` plants a fault (tests/parity/faults.py); the gate must then fail.
+PyTorch (reference/model.py) trains from seeded weights on the batches of the seeded stream; the
+host trains from those very weights and batches. Compared: the loss of every step (relative), the
+clipped gradient of the first step and the weights after the last (per tensor, the norm of the
+difference over the norm). `--fault NAME` plants a fault (tests/parity/faults.py); the gate must
+then fail.
 """
 
 import argparse
@@ -36,16 +40,18 @@ SEED = 42
 
 
 def bars(device, configure=None):
-    """What a run may differ by, for the arithmetic that it was done in."""
+    """The differences that a run may have, by the precision of its arithmetic."""
     if device != "webgpu":
         return BARS
     return GPU_BARS if (configure or {}).get("precision", "f32") == "f32" else HALF_BARS
 
 
 def spread(model):
-    """Starting weights on which every part matters: activations reach the curved part of GELU, biases and norms are not 0 and 1.
+    """Starting weights on which every part matters: activations reach the curved part of GELU,
+    biases and norms are not 0 and 1.
 
-    From the usual start (std 0.02, biases 0) erf- and tanh-GELU, or decay on biases, could not be told apart within 50 steps.
+    From the usual start (std 0.02, biases 0) erf- and tanh-GELU, or decay on biases, could not be
+    distinguished within 50 steps.
     """
     stream = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
@@ -53,7 +59,14 @@ def spread(model):
             draw = torch.randn(p.shape, generator=stream)
             if p.dim() >= 2:
                 p.copy_(
-                    draw * (0.02 if name.startswith(("tok_emb", "lm_head")) else 0.1 if name.startswith("pos_emb") else p.shape[1] ** -0.5)
+                    draw
+                    * (
+                        0.02
+                        if name.startswith(("tok_emb", "lm_head"))
+                        else 0.1
+                        if name.startswith("pos_emb")
+                        else p.shape[1] ** -0.5
+                    )
                 )
             else:
                 p.copy_(draw * 0.1 + (1.0 if name.endswith("weight") else 0.0))
@@ -61,7 +74,9 @@ def spread(model):
 
 @functools.lru_cache(maxsize=16)
 def torch_run(preset, steps, **changes):
-    """PyTorch's half: {"job", "weights", "batches", "losses", "gradients", "final"}; changes: fields of the ModelConfig."""
+    """PyTorch's half: {"job", "weights", "batches", "losses", "gradients", "final"}; changes:
+    fields of the ModelConfig.
+    """
     from dataclasses import replace
 
     config, model_config = PRESETS[preset].train, replace(PRESETS[preset].model, **changes)
@@ -117,27 +132,41 @@ def relative_errors(data, wanted, shapes):
     return out
 
 
-def compare(preset, device, host, steps, threads=None, variant=None, fault=None, compiled=True, configure=None, **changes):
+def compare(
+    preset, device, host, steps, threads=None, variant=None, fault=None, compiled=True, configure=None, **changes
+):
     """Runs both halves; the JSON object of the command line."""
     reference = torch_run(preset, steps, **changes)
-    files = {"job.json": json.dumps(reference["job"]).encode(), "weights.bin": reference["weights"], "batches.bin": reference["batches"]}
+    files = {
+        "job.json": json.dumps(reference["job"]).encode(),
+        "weights.bin": reference["weights"],
+        "batches.bin": reference["batches"],
+    }
     source = "from tests.parity import host_steps\nhost_steps.train(files, %r, %r, %r)" % (preset, fault, compiled)
-    result = hosts.value(source, host, device=device, threads=threads, variant=variant, configure=configure, files=files)
-    drift = [abs(a - b) / abs(b) if math.isfinite(a) else math.inf for a, b in zip(result["losses"], reference["losses"])]
+    result = hosts.value(
+        source, host, device=device, threads=threads, variant=variant, configure=configure, files=files
+    )
+    drift = [
+        abs(a - b) / abs(b) if math.isfinite(a) else math.inf for a, b in zip(result["losses"], reference["losses"])
+    ]
     shapes = reference["job"]["shapes"]
     gradients = relative_errors(result["gradients"], reference["gradients"], shapes)
     weights = relative_errors(result["weights"], reference["final"], shapes)
     out = {
-        "preset": preset, "device": device, "host": host, "threads": threads, "variant": variant, "configure": configure,
+        "preset": preset, "device": device, "host": host, "threads": threads, "variant": variant,
+        "configure": configure,
         "steps": steps, "fault": fault,
-        "max_loss_drift": max(drift), "max_grad_error": max(gradients.values()), "max_weight_error": max(weights.values()),
+        "max_loss_drift": max(drift), "max_grad_error": max(gradients.values()),
+        "max_weight_error": max(weights.values()),
         "worst_grad": max(gradients, key=gradients.get), "worst_weight": max(weights, key=weights.get),
         "losses": result["losses"], "torch_losses": reference["losses"],
     }  # fmt: skip
     allowed = bars(device, configure)
     out["bars"] = allowed._asdict()
     out["passed"] = (
-        out["max_loss_drift"] <= allowed.loss and out["max_grad_error"] <= allowed.gradient and out["max_weight_error"] <= allowed.weight
+        out["max_loss_drift"] <= allowed.loss
+        and out["max_grad_error"] <= allowed.gradient
+        and out["max_weight_error"] <= allowed.weight
     )
     out["digest"] = hashlib.sha256(result["weights"] + repr(result["losses"]).encode()).hexdigest()
     return out
@@ -156,7 +185,14 @@ def main():
     options = parser.parse_args()
     configure = adapters.configuration(parser, options)
     out = compare(
-        options.preset, options.device, options.host, options.steps, options.threads, options.variant, options.fault, configure=configure
+        options.preset,
+        options.device,
+        options.host,
+        options.steps,
+        options.threads,
+        options.variant,
+        options.fault,
+        configure=configure,
     )
     if options.json:
         print(json.dumps(out))

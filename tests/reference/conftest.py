@@ -1,4 +1,6 @@
-"""One CPU thread for these small models: more threads only wait for each other. And the float64 device as the tab's side."""
+"""One CPU thread for these small models: more threads only wait for each other. And the float64
+device as the tab's side.
+"""
 
 import pytest
 import torch

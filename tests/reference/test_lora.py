@@ -1,4 +1,6 @@
-"""LoRA: starts at the checkpoint, trains only the adapters, learns, merges to the bit, is saved and loaded."""
+"""LoRA: starts at the checkpoint, trains only the adapters, learns, merges to the bit, is saved and
+loaded.
+"""
 
 import copy
 
@@ -10,7 +12,7 @@ from reference import checkpoint, lora
 from reference.batches import Batches
 from reference.model import GPT
 from tinygpt.config import ModelConfig, TrainConfig
-from tinygpt.tensorfile import CheckpointError
+from tinygpt.storage.safetensors_file import CheckpointError
 
 pytestmark = pytest.mark.fast
 
@@ -39,7 +41,9 @@ def trained(base, steps=12):
     model = copy.deepcopy(base)
     torch.manual_seed(1)
     adapters = lora.add(model, rank=4, alpha=8.0)
-    losses = lora.train(model, Batches(TEXT.encode(), 8, 1), TrainConfig(steps=steps, batch_size=4, lr=2e-2), say=lambda text: None)
+    losses = lora.train(
+        model, Batches(TEXT.encode(), 8, 1), TrainConfig(steps=steps, batch_size=4, lr=2e-2), say=lambda text: None
+    )
     return model, adapters, losses
 
 
@@ -83,7 +87,9 @@ def test_adapters_that_do_not_fit_change_nothing(base, tmp_path):
     model, _, _ = trained(base, steps=1)
     lora.save(tmp_path / "a.lora", model)
     data = (tmp_path / "a.lora").read_bytes()
-    safetensors.torch.save_file({"x": torch.zeros(2)}, tmp_path / "other.lora", metadata={"format": "tinygpt-lora", "scale": "2.0"})
+    safetensors.torch.save_file(
+        {"x": torch.zeros(2)}, tmp_path / "other.lora", metadata={"format": "tinygpt-lora", "scale": "2.0"}
+    )
     checkpoint.save(tmp_path / "model.tinygpt", base)
     small = GPT(ModelConfig(context=8, layers=1, d_model=24, heads=2))
     for path, target, sentence in (
@@ -126,7 +132,10 @@ def test_the_command_fine_tunes_a_checkpoint(base, tmp_path, capsys):
         ]
     )
     texts = []
-    for options in (["--checkpoint", paths["fox.tinygpt"]], ["--checkpoint", paths["base.tinygpt"], "--lora", paths["fox.lora"]]):
+    for options in (
+        ["--checkpoint", paths["fox.tinygpt"]],
+        ["--checkpoint", paths["base.tinygpt"], "--lora", paths["fox.lora"]],
+    ):
         capsys.readouterr()
         sample.main([*options, "--prompt", "the", "--tokens", "15", "--device", "cpu", "--seed", "3"])
         texts.append(capsys.readouterr().out)

@@ -1,4 +1,6 @@
-"""The PyTorch model and the tab's are one model: same parameters, same logits, same loss, same text, for every option."""
+"""The PyTorch model and the tab's are one model: same parameters, same logits, same loss, same
+text, for every option.
+"""
 
 import pytest
 import torch
@@ -62,7 +64,9 @@ def test_both_models_are_the_same_function(options, tmp_path, oracle_device):
 
 
 def test_every_option_matters(tmp_path):
-    """An option that one of the models ignored would pass the comparison above only if it changed nothing: here it must."""
+    """An option that one of the models ignored would pass the comparison above only if it changed
+    nothing: here it must.
+    """
     ids = torch.arange(8)[None]
     torch.manual_seed(0)
     base = perturbed(GPT(ModelConfig(**SMALL)))(ids)
@@ -112,7 +116,7 @@ def test_a_too_long_text_is_one_sentence():
         GPT(ModelConfig(**SMALL))(torch.zeros(1, 9, dtype=torch.long))
 
 
-# ---- sampling ----------------------------------------------------------------------------------------
+# ---- sampling ----------------------------------------------------------------------------------
 
 
 def test_philox_gives_the_published_numbers():
@@ -122,7 +126,8 @@ def test_philox_gives_the_published_numbers():
 
 
 @pytest.mark.parametrize(
-    "temperature, top_k, top_p", [(0, 0, 1.0), (1.0, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (1.0, 7, 0.5), (2.0, 1, 1.0)]
+    "temperature, top_k, top_p",
+    [(0, 0, 1.0), (1.0, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (1.0, 7, 0.5), (2.0, 1, 1.0)],
 )
 def test_tokens_are_chosen_as_the_kernel_does(temperature, top_k, top_p, oracle_device):
     rows = (torch.randn(40, 33, generator=torch.Generator().manual_seed(2)) * 2).round(decimals=1)  # ties happen

@@ -1,4 +1,6 @@
-"""Training in PyTorch: config.py's defaults, the tab's batches, one or more processes, checkpoints that go on to the bit."""
+"""Training in PyTorch: config.py's defaults, the tab's batches, one or more processes, checkpoints
+that go on to the bit.
+"""
 
 import json
 import math
@@ -29,7 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = "".join("%d bottles of beer on the wall, %d bottles of beer.\n" % (n, n) for n in range(99, 0, -1))
 CORPUS = Corpus("bottles", TEXT, "")
 MODEL = ModelConfig(vocab_size=256, context=8, layers=1, d_model=16, heads=2)
-TRAIN = TrainConfig(batch_size=4, steps=6, lr=1e-2, eval_interval=2, eval_batches=2, schedule="cosine", warmup_steps=2, seed=5)
+TRAIN = TrainConfig(
+    batch_size=4, steps=6, lr=1e-2, eval_interval=2, eval_batches=2, schedule="cosine", warmup_steps=2, seed=5
+)
 
 
 def trainer(model=MODEL, config=TRAIN, resumed=None):
@@ -40,7 +44,7 @@ def losses(run):
     return [entry[1] for entry in run.history if entry[1] is not None]
 
 
-# ---- defaults ----------------------------------------------------------------------------------------
+# ---- defaults ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -61,7 +65,7 @@ def test_every_setting_has_its_option_and_the_preset_is_the_tabs():
     assert (train.lr, train.schedule) == (0.5, "linear")
 
 
-# ---- batches -----------------------------------------------------------------------------------------
+# ---- batches -----------------------------------------------------------------------------------
 
 
 def test_batches_are_the_tabs():
@@ -81,7 +85,7 @@ def test_processes_share_a_batch_without_overlap():
         Batches(TEXT.encode(), 8, 1, world=4).batch(6)
 
 
-# ---- runs --------------------------------------------------------------------------------------------
+# ---- runs --------------------------------------------------------------------------------------
 
 
 def test_the_loss_falls_and_evaluation_changes_nothing():
@@ -219,7 +223,7 @@ def test_a_loss_that_is_not_finite_stops_the_run():
         run.advance()
 
 
-# ---- the command line --------------------------------------------------------------------------------
+# ---- the command line --------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -230,15 +234,40 @@ def text_file(tmp_path):
 
 
 def command(text_file, *more):
-    shape = "--layers 1 --d-model 16 --heads 2 --context 8 --batch-size 4 --steps 6 --lr 0.01 --eval-interval 2 --eval-batches 2 --seed 5"
-    return [*shape.split(), "--schedule", "cosine", "--warmup-steps", "2", "--device", "cpu", "--corpus", str(text_file), *more]
+    shape = "--layers 1 --d-model 16 --heads 2 --context 8 --batch-size 4 --steps 6 --lr 0.01 "
+    shape += "--eval-interval 2 --eval-batches 2 --seed 5"
+    return [
+        *shape.split(),
+        "--schedule",
+        "cosine",
+        "--warmup-steps",
+        "2",
+        "--device",
+        "cpu",
+        "--corpus",
+        str(text_file),
+        *more,
+    ]
 
 
 def test_two_processes_learn_what_one_does(text_file, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "py")]), "OMP_NUM_THREADS": "1"}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "reference.train"]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "reference.train",
+    ]
     done = subprocess.run(
-        [*launch, *command(text_file, "--save", str(tmp_path / "two.tinygpt"))], env=environment, cwd=ROOT, capture_output=True, text=True
+        [*launch, *command(text_file, "--save", str(tmp_path / "two.tinygpt"))],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Saved to") == 1 and "2 process(es)" in done.stdout
@@ -249,7 +278,9 @@ def test_two_processes_learn_what_one_does(text_file, tmp_path):
     for two, one in zip(saved.history, single.history):
         assert two[1:] == pytest.approx(one[1:], rel=1e-5)
     for name, p in single.model.named_parameters():
-        torch.testing.assert_close(torch_checkpoint.tensor(saved.model[name]), p.detach().cpu(), rtol=1e-3, atol=1e-5, msg=name)
+        torch.testing.assert_close(
+            torch_checkpoint.tensor(saved.model[name]), p.detach().cpu(), rtol=1e-3, atol=1e-5, msg=name
+        )
 
 
 def test_the_commands_train_resume_and_sample(text_file, tmp_path, capsys):
@@ -257,7 +288,9 @@ def test_the_commands_train_resume_and_sample(text_file, tmp_path, capsys):
 
     path = str(tmp_path / "run.tinygpt")
     reference_train.main(command(text_file, "--save", path, "--tokenizer", "chars"))
-    reference_train.main(["--resume", path, "--save", path, "--steps", "8"])
+    with pytest.raises(SystemExit, match=r"no corpus 'bottles\.txt'.*give the path"):  # a file never names a path
+        reference_train.main(["--resume", path, "--save", path, "--steps", "8"])
+    reference_train.main(["--resume", path, "--save", path, "--steps", "8", "--corpus", str(text_file)])
     saved = checkpoint.load(path)
     assert saved.step == 8 and len([e for e in saved.history if e[1] is not None]) == 8
     assert saved.tokenizer == CharTokenizer(TEXT) and saved.model_config.vocab_size == len(set(TEXT))
@@ -274,7 +307,7 @@ def test_mistakes_are_one_sentence(text_file, tmp_path):
     trainer().save(good)
     (tmp_path / "short.txt").write_text("x" * 50)
     for argv, sentence in (
-        (["--resume", str(path)], "not a .tinygpt checkpoint but a PNG image"),
+        (["--resume", str(path)], "not a .tinygpt file but a PNG image"),
         (["--resume", str(tmp_path / "none.tinygpt")], "No such file"),
         (["--resume", str(good), "--preset", "tiny"], "give one of them"),
         (["--resume", str(good), "--tokenizer", "chars", "--corpus", str(text_file)], "tokenizer is bytes, not chars"),

@@ -1,4 +1,6 @@
-"""The host's half: small training steps on the device, and what the bridge counts. Standard library and tinygpt only."""
+"""The host's half: small training steps on the device, and the bridge's counters. Standard library
+and tinygpt only.
+"""
 
 import tinygpt
 from tinygpt import optim
@@ -6,7 +8,9 @@ from tinygpt.data import Dataset
 
 
 class Training:
-    """A model, its optimizer, and `step` as the training loop makes it: batch, forward, backward, clip, AdamW. `run` is it compiled."""
+    """A model, its optimizer, and `step` as the training loop makes it: batch, forward, backward,
+    clip, AdamW. `run` is the compiled step.
+    """
 
     def __init__(self, config, batch, compiled=True):
         tinygpt.manual_seed(3)
@@ -45,7 +49,7 @@ def preset(name):
 
 
 def counters():
-    """What the bridge has counted so far: submits, dispatches, mostInFlight, pipelines, reads."""
+    """The bridge's counters so far: submits, dispatches, mostInFlight, pipelines, reads."""
     return tinygpt.get_device().gpu.counters.to_py()
 
 

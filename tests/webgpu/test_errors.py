@@ -1,4 +1,6 @@
-"""What goes wrong on the GPU, in one sentence each: an index out of range, no way to wait, a rung that is not there, a lost device."""
+"""Errors on the GPU, in one sentence each: an index out of range, no way to wait, a missing
+precision, a lost device.
+"""
 
 import pytest
 
@@ -37,7 +39,7 @@ second = sentence(loss.item, IndexError)
     )
     assert got[0].startswith("IndexError: index out of range in embedding")
     assert got[1].startswith("IndexError: index out of range in cross_entropy")
-    assert got[2] == "no error", "an error is told once"
+    assert got[2] == "no error", "an error is reported once"
     assert got[3] == [[1.0, 1.0, 1.0]]
 
 
@@ -69,11 +71,11 @@ from pyodide.ffi import run_sync
 x = tinygpt.ones(3) * 2.0
 device.gpu.canWait = False
 try:
-    told = [sentence(call, RuntimeError) for call in (x.sum().item, x.tolist, lambda: tinygpt.tensor(1.0).item())]
+    messages = [sentence(call, RuntimeError) for call in (x.sum().item, x.tolist, lambda: tinygpt.tensor(1.0).item())]
     coroutine = (x.sum() * tinygpt.tensor(3.0)).item_async()
 finally:
     device.gpu.canWait = True
-(told, run_sync(coroutine), x.sum().item())
+(messages, run_sync(coroutine), x.sum().item())
 """,
     )
     assert all("item_async" in text and "\n" not in text for text in got[0]), got[0]
@@ -87,8 +89,8 @@ def test_a_precision_that_the_gpu_lacks_is_refused(value, target):
         START
         + """
 before = device.precision, device.build
-told = [sentence(lambda p=p: device.configure(precision=p), ValueError) for p in ("matrix", "f8")]
-(told, before == (device.precision, device.build))
+messages = [sentence(lambda p=p: device.configure(precision=p), ValueError) for p in ("f16_matrix", "matrix", "f8")]
+(messages, before == (device.precision, device.build))
 """,
     )
     assert all("f32" in text and text.startswith("ValueError") for text in got[0]), got[0]
@@ -134,7 +136,7 @@ def own_gpu(value):
 
 @on("gpu-lavapipe")
 def test_a_lost_gpu_is_said_and_comes_back(own_gpu, target):
-    told, lost, lost_now, want, again, rungs = own_gpu(
+    messages, lost, lost_now, want, again, capabilities = own_gpu(
         target,
         START
         + """
@@ -145,17 +147,40 @@ want = training.losses(4)
 x = tinygpt.ones(3)
 device.gpu.destroy()
 calls = (x.tolist, lambda: training.run().item(), lambda: (x + x).tolist(), lambda: tinygpt.ones(2).tolist())
-told = [sentence(call, DeviceLost) for call in calls]
+messages = [sentence(call, DeviceLost) for call in calls]
 lost = device.lost
 choose_device("webgpu")
 del training, x
-(told, lost, device.lost, want, host_train.little().losses(4), device.info["rungs"])
+(messages, lost, device.lost, want, host_train.little().losses(4), device.info["capabilities"])
 """,
     )
-    assert all(text.startswith("DeviceLost: ") and "\n" not in text for text in told), told
+    assert all(text.startswith("DeviceLost: ") and "\n" not in text for text in messages), messages
     assert lost is True and lost_now is False
     assert again == want, "the same numbers on the GPU that came back"
-    assert "f32" in rungs
+    assert "f32" in capabilities
+
+
+@on("gpu-lavapipe")
+def test_a_gpu_that_is_lost_while_it_is_timed(own_gpu, target):
+    said = own_gpu(
+        target,
+        START
+        + """
+from js import setTimeout
+from pyodide.ffi import create_once_callable
+from tinygpt.devices.base import DeviceLost
+training = host_train.little()
+training.losses(2)
+setTimeout(create_once_callable(device.gpu.destroy), 30)
+
+def time():
+    while True:
+        device.profile(training.run.program, 1)
+
+sentence(time, DeviceLost)
+""",
+    )
+    assert said.startswith("DeviceLost: the GPU was lost (")
 
 
 RUN = """
@@ -186,12 +211,14 @@ def run(at=None, act=None):
 
 @on("gpu-lavapipe")
 def test_a_run_goes_on_after_the_gpu_was_lost(own_gpu, target):
-    alone, disturbed = own_gpu(target, START + RUN + "once = [device.gpu.destroy]\n(run(), run(7, lambda: once and once.pop()()))")
+    alone, disturbed = own_gpu(
+        target, START + RUN + "once = [device.gpu.destroy]\n(run(), run(7, lambda: once and once.pop()()))"
+    )
     losses, notes, last = disturbed
     assert losses == alone[0], "as if it had not been"
     assert last == {"type": "finish", "step": 14, "reason": "done"}
     (note,) = notes
-    assert note.startswith("The GPU was lost (") and "training goes on from step " in note and " on the GPU (" in note
+    assert note.startswith("The GPU was lost (") and "training continues from step " in note and " on the GPU (" in note
 
 
 @on("gpu-lavapipe")
@@ -213,3 +240,26 @@ loop.set_wanted(wanted)
     assert len(changed[1]) == 2 and "on the CPU" in changed[1][0] and "on the GPU" in changed[1][1], changed[1]
     steps = sorted(alone[0], key=int)
     assert [changed[0][i] for i in steps] == pytest.approx([alone[0][i] for i in steps], rel=1e-4)
+
+
+@on("gpu-lavapipe")
+def test_a_stop_at_the_moment_when_a_value_arrives_loses_no_value(value, target):
+    got = value(
+        target,
+        START
+        + """
+import js
+from tinygpt.core.async_reads import PendingReads
+
+def stopped():
+    reads = PendingReads(2)
+    reads.push((tinygpt.ones(64) * 3.0).sum(), "first")
+    reads.push((tinygpt.ones(64) * 4.0).sum(), "second")
+    js.stopSignal[0] = 2  # SIGINT: the bridge looks every 20 ms, and when the value is here
+    return (sentence(reads.pop, KeyboardInterrupt), len(reads), reads.pop(), reads.pop())
+
+[stopped() for _ in range(20)]
+""",
+    )
+    assert all(stop.startswith("KeyboardInterrupt") for stop, *_ in got)
+    assert [rest for _, *rest in got] == [[2, ["first", 192.0], ["second", 256.0]]] * 20

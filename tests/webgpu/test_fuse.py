@@ -1,9 +1,11 @@
-"""Launches that are one dispatch on the GPU alone: when they are merged, and when somebody else's read forbids it."""
+"""Launches that are one dispatch on the GPU alone: when they are merged, and when another launch's
+read forbids it.
+"""
 
 import pytest
 
 from tinygpt import kernels
-from tinygpt.devices.webgpu import fuse
+from tinygpt.devices.webgpu import dispatch_fusion
 
 pytestmark = pytest.mark.fast
 G, P, M, V, HYPER, TOTAL = [(handle, 0) for handle in range(1, 7)]
@@ -11,25 +13,27 @@ NORM = ("arena", 256)
 
 
 def names(launches):
-    return [launch.kernel.name for launch in fuse.run(launches)]
+    return [launch.kernel.name for launch in dispatch_fusion.run(launches)]
 
 
 def step(norm):
-    """Clip, then AdamW; with a norm of the clipped gradient in between where the device skips steps."""
+    """Clip, then AdamW; with a norm of the clipped gradient in between where the device skips
+    steps.
+    """
     clip = [(kernels.global_norm, (TOTAL, G), (64,)), (kernels.clip_scale, (G, TOTAL), (64, 1.0))]
     again = [(kernels.global_norm, (norm, G), (64,))] if norm else []
     return [*clip, *again, (kernels.adamw, (P, M, V, G, HYPER, norm), (64, 1))]
 
 
 def test_clipping_joins_adamw():
-    merged = fuse.run(step(None))
+    merged = dispatch_fusion.run(step(None))
     assert [launch.kernel.name for launch in merged] == ["global_norm", "adamw"]
     assert merged[1].extra == {"clip_norm": (TOTAL, 1, "f"), "max_norm": 1.0}
     assert merged[1].buffers[-1] is None
 
 
 def test_clipping_joins_an_adamw_that_may_skip():
-    merged = fuse.run(step(NORM))
+    merged = dispatch_fusion.run(step(NORM))
     assert [launch.kernel.name for launch in merged] == ["global_norm", "adamw"]
     assert merged[1].buffers[-1] == TOTAL
 
@@ -63,10 +67,11 @@ def normed_product(rows=1, N=96, out=OUT, residual=None):
 
 
 def test_the_norm_of_one_row_joins_its_product():
-    (merged,) = fuse.run(normed_product())
+    (merged,) = dispatch_fusion.run(normed_product())
     assert merged.kernel is kernels.matmul
     assert merged.extra == {
-        "norm_x": (X, 64, "f"), "norm_weight": (W, 64, "f"), "norm_bias": (B, 64, "f"), "norm_eps": 1e-5, "norm_kind": "layer_norm"
+        "norm_x": (X, 64, "f"), "norm_weight": (W, 64, "f"), "norm_bias": (B, 64, "f"), "norm_eps": 1e-5,
+        "norm_kind": "layer_norm"
     }  # fmt: skip
 
 
@@ -80,12 +85,13 @@ def test_a_norm_stays_where_its_result_is_used_again():
     assert names(normed_product(residual=NORMED)) == apart
     assert names(normed_product(out=X)) == apart, "the product's workgroups would read what others have overwritten"
     assert names(normed_product(rows=2)) == apart
-    assert names(normed_product(N=fuse.MOST_NORMED_ROWS + 1)) == apart
+    assert names(normed_product(N=dispatch_fusion.MAX_NORMED_ROWS + 1)) == apart
     assert names(normed_product(out=MEAN)) == ["matmul"], "nobody writes the mean now"
 
 
 def decoding(T=1, out=OUT, position=(22, 0)):
-    """A token's key and value (4 heads of 16) go into the cache of 32, then 4 queries look at it."""
+    """A token's key and value (4 heads of 16) go into the cache of 32, then 4 queries look at
+    it."""
     k_cache, v_cache, q, k, v = (20, 0), (21, 0), ("arena", 0), ("arena", 256), ("arena", 512)
     return [
         (kernels.kv_append, (k_cache, v_cache, k, v, (22, 0)), (1, 4, T, 16, 32, 64, 64, 64, 64)),
@@ -94,9 +100,14 @@ def decoding(T=1, out=OUT, position=(22, 0)):
 
 
 def test_the_append_of_one_token_joins_the_decoding():
-    (merged,) = fuse.run(decoding())
+    (merged,) = dispatch_fusion.run(decoding())
     assert merged.kernel is kernels.attention_decode
-    assert merged.extra == {"k_new": (("arena", 256), 64, "f"), "v_new": (("arena", 512), 64, "f"), "k_b": 64, "v_b": 64}
+    assert merged.extra == {
+        "k_new": (("arena", 256), 64, "f"),
+        "v_new": (("arena", 512), 64, "f"),
+        "k_b": 64,
+        "v_b": 64,
+    }
     apart = ["kv_append", "attention_decode"]
     assert names(decoding(T=2)) == apart
     assert names(decoding(position=(23, 0))) == apart

@@ -1,4 +1,6 @@
-"""Memory and limits of the GPU: what is freed, what is larger than one binding, one dimension of workgroups, or the GPU itself."""
+"""Memory and limits of the GPU: freed memory, and sizes beyond one binding, one dimension of
+workgroups, or the GPU itself.
+"""
 
 import pytest
 
@@ -19,7 +21,7 @@ def cycle():
     host_train.little(layers=1).losses(3)
     gc.collect()
     device.synchronize()
-    return [device.in_use(), device.memory_bytes(), len(device._sizes)]
+    return [device.in_use(), device.memory_bytes(), len(device.pool.sizes)]
 
 [cycle() for _ in range(50)]
 """,
@@ -82,7 +84,8 @@ def test_a_step_at_context_256_and_batch_64(value, target):
 
 @on("gpu-lavapipe")
 def test_an_arena_larger_than_one_binding(value, target):
-    # The flat arenas of parameters, gradients and moments, and the Program's, pass the limit; no single activation does.
+    # The flat arenas of parameters, gradients and moments, and the Program's, pass the limit; no
+    # single activation does.
     want, got, dispatches, sizes = value(
         target,
         START
@@ -130,7 +133,7 @@ except MemoryError as error:
 
 @on("gpu-lavapipe")
 def test_memory_that_the_gpu_does_not_have_is_one_sentence(value, target):
-    # What WebGPU answers when a buffer finds no memory, given for a request that would find some.
+    # WebGPU's answer when a buffer finds no memory, given to a request that would find some.
     sentence, kept = value(
         target,
         START
@@ -148,7 +151,7 @@ class Full:
     async def memoryProblem(self):
         return "Failed to allocate"
 
-real, device.gpu = device.gpu, Full(device.gpu)
+real, device.pool.gpu = device.gpu, Full(device.gpu)
 before = device.memory_bytes()
 try:
     tinygpt.empty(16 << 20)
@@ -156,7 +159,7 @@ try:
 except MemoryError as error:
     sentence = str(error)
 finally:
-    device.gpu = real
+    device.pool.gpu = real
 assert device.memory_bytes() == before
 (sentence, (x + tinygpt.ones(8 << 20)[:3]).tolist())
 """,

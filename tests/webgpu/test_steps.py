@@ -1,4 +1,6 @@
-"""Steps on the GPU: one submit each, few dispatches, at most two under way, and the numbers of the eager step."""
+"""Steps on the GPU: one submit each, few dispatches, at most two under way, and the numbers of the
+eager step.
+"""
 
 import array
 
@@ -6,7 +8,11 @@ import pytest
 
 from tests.targets import on
 
-START = "import tinygpt\nfrom tests.webgpu import host_train\nfrom tinygpt.readings import Readings\ndevice = tinygpt.get_device()\n"
+START = """import tinygpt
+from tests.webgpu import host_train
+from tinygpt.core.async_reads import PendingReads
+device = tinygpt.get_device()
+"""
 
 
 @on("gpu-lavapipe")
@@ -18,14 +24,14 @@ def test_a_step_is_one_submit_and_two_are_under_way_at_most(value, target):
 training = host_train.little()
 training.losses(3)
 device.synchronize()
-readings, losses = Readings(), []
+reads, losses = PendingReads(), []
 
 def twenty():
     for _ in range(20):
-        losses.extend(loss for _, loss in readings.push(training.run()))
+        losses.extend(loss for _, loss in reads.push(training.run()))
 
 rose = host_train.counted(twenty)
-losses += [loss for _, loss in readings.drain()]
+losses += [loss for _, loss in reads.drain()]
 rose.update(most=host_train.counters()["mostInFlight"], losses=losses, captures=training.run.captures)
 rose["dispatches a step"] = training.run.program._loaded.dispatches
 rose
@@ -42,13 +48,17 @@ rose
 @pytest.mark.parametrize("preset, layers", [("tiny", 2), ("small", 3)])
 def test_a_full_step_has_few_dispatches(value, target, preset, layers):
     count = value(
-        target, START + "training = host_train.preset(%r)\ntraining.losses(3)\nhost_train.counted(training.run)['dispatches']" % preset
+        target,
+        START
+        + "training = host_train.preset(%r)\ntraining.losses(3)\nhost_train.counted(training.run)['dispatches']"
+        % preset,
     )
     assert count <= 25 + 22 * layers
 
 
 OPTIONS = {
-    "plain": {}, "rotary": {"positions": "rotary"}, "rms": {"norm": "rms"}, "swiglu": {"mlp": "swiglu"}, "grouped": {"kv_heads": 2},
+    "plain": {}, "rotary": {"positions": "rotary"}, "rms": {"norm": "rms"}, "swiglu": {"mlp": "swiglu"},
+    "grouped": {"kv_heads": 2},
     "untied": {"tie_embeddings": False}, "no bias": {"bias": False}, "dropout": {"dropout": 0.2},
     "recompute": {"recompute": True, "dropout": 0.2},
 }  # fmt: skip
@@ -65,7 +75,8 @@ def close(a, b, tolerance):
 @on("gpu-lavapipe")
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_eager_and_replayed_steps_agree(value, target, options):
-    # A Program has launches of its own here (sums beside products, clip within AdamW), so the last bits may differ.
+    # A Program has launches of its own here (sums beside products, clip within AdamW), so the last
+    # bits may differ.
     got = value(
         target,
         START
@@ -89,7 +100,9 @@ out
 def test_steps_agree_with_the_native_device(value, target):
     from tests import hosts
 
-    source = "from tests.webgpu import host_train\ntraining = host_train.little()\n(training.losses(6), training.weights())"
+    source = (
+        "from tests.webgpu import host_train\ntraining = host_train.little()\n(training.losses(6), training.weights())"
+    )
     losses, weights = value(target, source)
     native_losses, native_weights = hosts.value(source)
     assert losses == pytest.approx(native_losses, rel=1e-5)
@@ -130,7 +143,7 @@ second = device.read_later(handle, 8)
 a.copy_(tinygpt.tensor([5.0, 6.0]))
 third = device.read_later(handle, 4, 4)
 import struct
-third_value = struct.unpack("<f", third.bytes())  # asked for out of order
+third_value = struct.unpack("<f", third.bytes())  # requested out of order
 (struct.unpack("<2f", first.bytes()), struct.unpack("<2f", second.bytes()), third_value, third.ready, a.tolist())
 """
     assert value(target, START + source) == [[1.0, 2.0], [10.0, 20.0], [6.0], True, [5.0, 6.0]]
@@ -139,13 +152,13 @@ third_value = struct.unpack("<f", third.bytes())  # asked for out of order
 @on("gpu-lavapipe")
 def test_a_reading_outlives_its_tensor(value, target):
     source = """
-def asked():
+def request():
     return device.read_later((tinygpt.ones(4) * 3.0)._storage.handle, 16)
 
-readings = [asked() for _ in range(4)]
+reads = [request() for _ in range(4)]
 other = [tinygpt.full((4,), 7.0) for _ in range(8)]  # the freed memory is used again
 import struct
-[struct.unpack("<4f", r.bytes())[0] for r in readings]
+[struct.unpack("<4f", r.bytes())[0] for r in reads]
 """
     assert value(target, START + source) == [3.0] * 4
 

@@ -1,13 +1,14 @@
-// A text that is here: how long it is, how it is split, whether it is enough for the model of the next run, and how it begins.
+// A text that is here: how long it is, how it is split, whether it is enough for the model of the
+// next run, and how it begins.
 //
 //   new Chosen({session, settings, texts, served, titles, judged, remove})
 //   open(name)   shows that text; draw() the same again, after an input changed
 
-import { judge } from "../../data/enough.js";
-import { told } from "../../data/own_texts.js";
+import { judge } from "../../data/corpus_check.js";
+import { describeSource } from "../../data/own_texts.js";
 import { characters } from "../../data/text_file.js";
-import { bytes, sentence } from "../../words.js";
-import { element } from "../tokens.js";
+import { element } from "../../ui/dom.js";
+import { bytes, sentence, withoutEnd } from "../../ui/format.js";
 
 const EXCERPT = 1200; // bytes
 
@@ -24,11 +25,24 @@ export class Chosen {
     this.title = element("h3", {});
     this.removal = element("button", { type: "button", onclick: () => remove(this.name) }, "Remove");
     this.excerpt = element("pre", { class: "data-excerpt", tabIndex: 0, "aria-label": "How the text begins" });
-    this.root = element("div", { class: "data-chosen" }, element("div", { class: "data-head" }, this.title, this.removal), this.warning, this.facts, this.notes, this.excerpt);
+    this.root = element(
+      "div",
+      { class: "data-chosen" },
+      element("div", { class: "data-head" }, this.title, this.removal),
+      this.warning,
+      this.facts,
+      this.notes,
+      this.excerpt,
+    );
     // What the site serves is fetched when somebody looks.
     new ResizeObserver(() => this.seen && this.name && !this.text?.blob && this.open(this.name)).observe(this.root);
-    session.addEventListener("training", ({ detail }) => detail.forEach((message) => message.type === "start" && this.started(message)));
-    session.addEventListener("state", ({ detail: { state } }) => state === "booting" && this.tokens({ kind: "bytes", vocab_size: 256 }));
+    session.addEventListener("training", ({ detail }) =>
+      detail.forEach((message) => message.type === "start" && this.started(message)),
+    );
+    session.addEventListener(
+      "state",
+      ({ detail: { state } }) => state === "booting" && this.tokens({ kind: "bytes", vocab_size: 256 }),
+    );
   }
 
   get seen() {
@@ -50,7 +64,7 @@ export class Chosen {
       if (text.characters === null) text.characters = characters(new Uint8Array(await text.blob.arrayBuffer()));
       const begins = await text.blob.slice(0, EXCERPT).text();
       if (this.name !== name) return;
-      this.excerpt.textContent = begins.replace(/\ufffd+$/, "") + (text.bytes > EXCERPT ? " …" : "");
+      this.excerpt.textContent = withoutEnd(begins, "\ufffd") + (text.bytes > EXCERPT ? " …" : "");
       this.draw();
     } catch (error) {
       if (this.name !== name) return;
@@ -72,7 +86,8 @@ export class Chosen {
   }
 
   draw() {
-    const { name, text } = this, own = this.texts.get(name);
+    const { name, text } = this,
+      own = this.texts.get(name);
     this.title.textContent = this.titles[name]?.[0] ?? name ?? "";
     this.removal.hidden = !own;
     if (!text) {
@@ -83,31 +98,58 @@ export class Chosen {
     }
     const chars = this.tokenizer.kind === "chars";
     const tokens = chars ? text.characters : text.bytes;
-    const notes = [this.titles[name] && `${this.titles[name][1]}.`, own && told(own.source) && sentence(told(own.source)), ...(own?.notes ?? []), own && own.kept !== true && own.kept];
+    const notes = [
+      this.titles[name] && `${this.titles[name][1]}.`,
+      own && describeSource(own.source) && sentence(describeSource(own.source)),
+      ...(own?.notes ?? []),
+      own && own.kept !== true && own.kept,
+    ];
     this.notes.textContent = notes.filter(Boolean).join(" ");
-    const rows = [["Characters", text.characters === null ? "–" : count(text.characters)], ["Size", text.bytes < 1000 ? `${text.bytes} bytes` : bytes(text.bytes), `${count(text.bytes)} bytes`]];
+    const rows = [
+      ["Characters", text.characters === null ? "–" : count(text.characters)],
+      ["Size", text.bytes < 1000 ? `${text.bytes} bytes` : bytes(text.bytes), `${count(text.bytes)} bytes`],
+    ];
     if (tokens !== null) {
-      const { model, steps, batch } = this.settings.next();
-      const told = judge({ tokens, model: { ...model, vocab_size: this.tokenizer.vocab_size }, steps, batch });
+      const { model, steps, batch, contexts } = this.settings.next();
+      const { vocab_size } = this.tokenizer;
+      const verdict = judge({ tokens, model: { ...model, vocab_size }, steps, batch, contexts });
       rows.push(
-        ["Tokens", count(tokens), chars ? "The current run's tokenizer: one token a character" : "The byte tokenizer: one token a byte of UTF-8"],
-        ["Train", count(told.train), "The first 90 % of the tokens"],
-        ["Validation", count(told.validation), "The last 10 %, never trained on"],
-        ["Passes", `about ${amount(told.passes)}`, `How often the next run reads each training token, on average: ${count(steps)} steps of ${count(batch)} pieces of ${count(model.context)} tokens`],
+        [
+          "Tokens",
+          count(tokens),
+          chars
+            ? "The current run's tokenizer: one token a character"
+            : "The byte tokenizer: one token a byte of UTF-8",
+        ],
+        ["Train", count(verdict.train), "The first 90 % of the tokens"],
+        ["Validation", count(verdict.validation), "The last 10 %, never trained on"],
+        [
+          "Epochs",
+          `about ${amount(verdict.passes)}`,
+          `How often the next run reads each training token, on average: ${count(steps)} steps × batch ${count(batch)} × context ${count(model.context)} tokens`,
+        ],
       );
-      this.warning.textContent = told.stop ?? told.warning ?? "";
-      this.warning.className = told.stop ? "data-warning bad" : "data-warning";
+      this.warning.textContent = verdict.stop ?? verdict.warning ?? "";
+      this.warning.className = verdict.stop ? "data-warning bad" : "data-warning";
       this.warning.hidden = !this.warning.textContent;
-      this.judged({ name, ...told });
+      this.judged({ name, ...verdict });
     }
-    this.facts.replaceChildren(...rows.map(([term, value, title = ""]) => element("div", { title }, element("dt", {}, term), element("dd", {}, value))));
+    this.facts.replaceChildren(
+      ...rows.map(([term, value, title = ""]) =>
+        element("div", { title }, element("dt", {}, term), element("dd", {}, value)),
+      ),
+    );
   }
 
   // ---- the tokenizer of what runs ----
 
   started({ vocab_size }) {
     if (vocab_size === 256) this.tokens({ kind: "bytes", vocab_size });
-    else this.session.request("tokenizer").then((found) => this.tokens(found), () => {});
+    else
+      this.session.request("tokenizer").then(
+        (found) => this.tokens(found),
+        () => {},
+      );
   }
 
   tokens(found) {
@@ -117,7 +159,8 @@ export class Chosen {
   }
 }
 
-const amount = (times) => (times < 0.995 ? times.toPrecision(2) : times < 9.95 ? times.toFixed(1) : count(Math.round(times)));
+const amount = (times) =>
+  times < 0.995 ? times.toPrecision(2) : times < 9.95 ? times.toFixed(1) : count(Math.round(times));
 
 async function fetched(file) {
   const answer = await fetch("public/corpora/" + file);
@@ -126,4 +169,4 @@ async function fetched(file) {
   return { blob, bytes: blob.size, characters: characters(new Uint8Array(await blob.arrayBuffer())) };
 }
 
-const missing = (name) => `This site does not have the text ${name}: a run learns from Python's standard library instead, and says so.`;
+const missing = (name) => `This site does not have the text ${name}: a run uses Python's standard library instead.`;

@@ -1,16 +1,36 @@
 // A text pasted or typed into the Data panel, and its name.
 
-import { element } from "../tokens.js";
+import { element } from "../../ui/dom.js";
 
 export class Pasting {
   // add(blob, {name, source}): takes the text, or throws the sentence why it cannot.
   constructor({ add }) {
     this.add = add;
-    this.name = element("input", { type: "text", maxLength: 40, value: "pasted", autocomplete: "off", spellcheck: false });
+    this.name = element("input", {
+      type: "text",
+      maxLength: 40,
+      value: "pasted",
+      autocomplete: "off",
+      spellcheck: false,
+    });
     this.text = element("textarea", { rows: 6, spellcheck: false, placeholder: "Paste or type the text here" });
     this.error = element("p", { class: "data-error", role: "alert", hidden: true });
-    this.root = element("form", { class: "data-paste" }, element("label", {}, "Text", this.text), element("label", {}, "Name", this.name),
-      element("div", { class: "data-actions" }, element("button", { type: "submit", class: "primary" }, "Learn from this")), this.error);
+    this.root = element(
+      "form",
+      { class: "data-paste" },
+      element("label", {}, "Text", this.text),
+      element("label", {}, "Name", this.name),
+      element(
+        "div",
+        { class: "data-actions" },
+        element(
+          "button",
+          { type: "submit", class: "primary", "aria-label": "Use this text: learn from this in the next run" },
+          "Use this text",
+        ),
+      ),
+      this.error,
+    );
     this.root.addEventListener("submit", (event) => (event.preventDefault(), this.submit()));
   }
 

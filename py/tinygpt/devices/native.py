@@ -1,29 +1,45 @@
-"""The C++ extension as a native shared library, through ctypes: the fast tests and the sanitizers run here.
+"""The C++ extension as a native shared library, through ctypes: the fast tests and the sanitizers
+run here.
 
-The library is `wasm_ext/build/native/libtinygpt.so` in the checkout (`make native`), or the file that TINYGPT_NATIVE names.
-TINYGPT_THREADS sets the number of threads (default: all cores).
+The library is the one of an installed package (setup.py), or that of the checkout (`make native`),
+or the file that TINYGPT_NATIVE names. TINYGPT_THREADS sets the number of threads (default: the
+process's cores, or fewer where that is faster: thread_choice.py).
 """
+
+from __future__ import annotations
 
 import ctypes
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 from .cpu import COMMAND_BYTES, CpuDevice
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .base import DtypeLike, Words
+
+
+NUMBERS = {"f": ctypes.c_float, "i": ctypes.c_int32, "b": ctypes.c_int8}  # by the type code of a dtype
 UNASKED = 1 << 20  # bytes that are taken without a look at what is in use
-LIBRARY = pathlib.Path(__file__).resolve().parents[3] / "wasm_ext" / "build" / "native" / "libtinygpt.so"
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+PACKAGED = PACKAGE / "libtinygpt.so"
+LIBRARY = PACKAGED if PACKAGED.is_file() else PACKAGE.parents[1] / "wasm_ext" / "build" / "native" / "libtinygpt.so"
 
 
 class NativeDevice(CpuDevice):
     name = "native"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         path = os.environ.get("TINYGPT_NATIVE") or str(LIBRARY)
         try:
             lib = ctypes.CDLL(path)
         except OSError as error:
-            raise RuntimeError("the native extension is not at %s; build it with `make native` (%s)" % (path, error)) from None
+            raise RuntimeError(
+                "the native extension is not at %s; build it with `make native` (%s)" % (path, error)
+            ) from None
         size, address, i64 = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int64
         for name, result, arguments in (
             ("start", ctypes.c_int, [ctypes.c_int]),
@@ -43,38 +59,48 @@ class NativeDevice(CpuDevice):
         self.command = memoryview(self._c_command).cast("B")
         self._free, self._failed_at = lib.tg_free, lib.tg_failed_at
         self.capacity = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        self.set_threads(int(os.environ.get("TINYGPT_THREADS") or os.cpu_count() or 1))
+        self.start_threads(len(os.sched_getaffinity(0)), int(os.environ.get("TINYGPT_THREADS") or 0) or None)
 
-    def set_threads(self, n):
-        self.threads = self.lib.tg_start(n)
-        return self.threads
+    def use_threads(self, n: int) -> int:
+        return self.lib.tg_start(n)
 
-    def _in_use(self):
+    def _in_use(self) -> int:
         return self.lib.tg_in_use()
 
-    def _alloc(self, nbytes):
-        if nbytes > UNASKED and self._in_use() + nbytes > self.capacity:  # the system would promise more than the machine has
+    def _alloc(self, nbytes: int) -> int:
+        if nbytes > UNASKED and self._in_use() + nbytes > (
+            self.capacity or 0
+        ):  # the system would promise more than the machine has
             return 0
         return self.lib.tg_alloc(nbytes) or 0
 
-    def _run(self, nbytes):
+    def _run(self, nbytes: int) -> int:
         return self.lib.tg_run(self._command_address, nbytes // 8)
 
-    def _replay(self, address, slots):
+    def _replay(self, address: int, slots: int) -> int:
         return self.lib.tg_run(address, slots)
 
-    def _poke(self, address, nbytes):
+    def _poke(self, address: int, nbytes: int) -> None:
         ctypes.memmove(address, self._command_address, nbytes)
 
-    def _peek(self, address, nbytes):
+    def _peek(self, address: int, nbytes: int) -> None:
         ctypes.memmove(self._command_address, address, nbytes)
 
-    def _upload(self, address, data):
+    def _upload(self, address: int, data: bytes | memoryview[int]) -> None:
         ctypes.memmove(address, bytes(data), len(data))
 
-    def _download(self, address, nbytes):
+    def _download(self, address: int, nbytes: int) -> bytes:
         return ctypes.string_at(address, nbytes)
 
+    # Once or twice in each replayed step: straight to the memory, past the command buffer.
 
-def make():
+    def put(self, words: Words, handle: int, values: Sequence[float]) -> None:
+        data = words.pack(*values)  # whole before the memory changes: it raises for what is no number
+        ctypes.memmove(handle, data, len(data))
+
+    def scalar(self, kind: DtypeLike, handle: int, offset: int = 0) -> float:
+        return NUMBERS[kind.typecode].from_address(handle + offset).value
+
+
+def make() -> NativeDevice:
     return NativeDevice()

@@ -1,12 +1,18 @@
-"""The oracle: the whole kernel contract in plain NumPy, in float64 (CPython only).
+"""The oracle: the complete kernel contract in plain NumPy, in float64 (CPython only).
 
-Every other device is compared with this one, so it is written for clarity. float32 buffers are held as float64, so that an
-error of a device shows against a result with nine more digits; int32 and int8 are held as themselves. Sizes and offsets still
-count the bytes of the float32 representation, and `upload`/`download` speak float32: above this file nothing differs.
+Every other device is compared with this one, so it is written for clarity. float32 buffers are held
+as float64, so that an error of a device shows against a result with nine more digits; int32 and
+int8 are held as themselves. Sizes and offsets still count the bytes of the float32 representation,
+and `upload`/`download` speak float32: above this file nothing differs.
 
-The kernels are in `reference_kernels.py` and `reference_random.py`, one function each: `name(p, *buffers)` with p the named
-parameters and each buffer a flat array of exactly `kernel.extent` elements, or None where it is absent.
+The kernels are in `reference_kernels.py` and `reference_random.py`, one function each: `name(p,
+*buffers)` with p the named parameters and each buffer a flat array of exactly `kernel.extent`
+elements, or None where it is absent.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,32 +20,43 @@ from .. import kernels
 from . import reference_kernels, reference_random
 from .base import Device
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Buffer
+
+    from ..kernels import Kernel
+    from .base import Place
+
+    Array = Any  # a NumPy array: NumPy's own stubs know little more of these
+
+
 FLOAT, INT, BYTE = 0, 1, 2  # what a word of Memory holds at present
-HELD_AS = {FLOAT: np.float64, INT: np.int32, BYTE: np.int8}
 TAG_OF = {"float32": FLOAT, "int32": INT, "int8": BYTE}
 TAG_OF_LETTER = {"f": FLOAT, "i": INT, "b": BYTE}
 TAG_OF_CODE = {code: TAG_OF[name] for name, code in kernels.DTYPES.items()}
 
 
 class Memory:
-    """A range of 4-byte words. Each word is a float (kept in float64), an int32 or four int8, as it was last used.
+    """A range of 4-byte words. Each word is a float (kept in float64), an int32 or four int8, as it
+    was last used.
 
-    Reading a word as another type than it was written with goes through the bits, as on a real device. A place in the
-    arena, which holds different tensors at different times, needs that.
+    Reading a word as another type than it was written with goes through the bits, as on a real
+    device. A place in the arena, which holds different tensors at different times, needs that.
     """
 
-    def __init__(self, nbytes, tag):
+    def __init__(self, nbytes: int, tag: int) -> None:
         self.nbytes, self.tag = nbytes, tag  # tag: what an upload brings
         self.words = -(-nbytes // 4)
-        self.tags = np.full(self.words, tag, np.uint8)
-        self.arrays = {tag: _undefined(self.words, tag)}
+        self.tags: Any = np.full(self.words, tag, np.uint8)
+        self.arrays: dict[int, Array] = {tag: _undefined(self.words, tag)}
 
-    def forget(self):
+    def forget(self) -> None:
         """Undefined again: what a Program finds in the arena. NaN, so that reading it shows."""
         for tag, array in self.arrays.items():
             array[:] = _undefined(1, tag)[0]
 
-    def view(self, tag, offset, count):
+    def view(self, tag: int, offset: int, count: int) -> Array:
         """`count` elements of the type `tag` from the byte `offset`, as a writable flat array."""
         size = 1 if tag == BYTE else 4
         if offset % size or offset < 0 or offset + count * size > self.nbytes:
@@ -47,7 +64,7 @@ class Memory:
         self._retag(tag, offset // 4, -(-(offset + count * size) // 4))
         return self.arrays[tag][offset // size : offset // size + count]
 
-    def _retag(self, tag, begin, end):
+    def _retag(self, tag: int, begin: int, end: int) -> None:
         foreign = np.flatnonzero(self.tags[begin:end] != tag) + begin
         if tag not in self.arrays:
             self.arrays[tag] = _undefined(self.words, tag)
@@ -59,7 +76,7 @@ class Memory:
                 array.view(np.int32)[foreign] = bits
             self.tags[foreign] = tag
 
-    def bits(self, begin, end):
+    def bits(self, begin: int, end: int) -> Array:
         """int32: the words begin..end as the device would hold them."""
         bits, tags = np.empty(end - begin, np.int32), self.tags[begin:end]
         for tag, array in self.arrays.items():
@@ -72,7 +89,7 @@ class Memory:
         return bits
 
 
-def _undefined(words, tag):
+def _undefined(words: int, tag: int) -> Array:
     if tag == FLOAT:
         return np.full(words, np.nan)
     return np.full(words, -(2**31) + 7, np.int32) if tag == INT else np.full(4 * words, -77, np.int8)
@@ -82,39 +99,43 @@ class ReferenceDevice(Device):
     name = "reference"
     build = "numpy float64"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._in_use = 0
         self.arena = Memory(0, FLOAT)
 
-    def alloc(self, nbytes, dtype="float32"):
+    def alloc(self, nbytes: int, dtype: str = "float32") -> Memory:
         self._in_use += nbytes
         return Memory(nbytes, TAG_OF[dtype])
 
-    def free(self, handle):
+    def free(self, handle: Any) -> None:
         if handle.tags is None:
             raise RuntimeError("a buffer of %d bytes was freed twice" % handle.nbytes)
         self._in_use -= handle.nbytes
         handle.arrays, handle.tags = {}, None
 
-    def in_use(self):
+    def in_use(self) -> int:
         return self._in_use
 
-    def upload(self, handle, data, offset=0):
-        data = np.frombuffer(data, np.uint8)
-        if offset % 4 or offset + len(data) > handle.nbytes:
-            raise ValueError("%d bytes at byte %d do not fit in a buffer of %d bytes" % (len(data), offset, handle.nbytes))
+    def upload(self, handle: Any, data: Buffer, offset: int = 0) -> None:
+        given: Array = np.frombuffer(memoryview(data), np.uint8)
+        if offset % 4 or offset + len(given) > handle.nbytes:
+            raise ValueError(
+                "%d bytes at byte %d do not fit in a buffer of %d bytes" % (len(given), offset, handle.nbytes)
+            )
         if handle.tag == BYTE:
-            handle.view(BYTE, offset, len(data))[:] = data.view(np.int8)
+            handle.view(BYTE, offset, len(given))[:] = given.view(np.int8)
         else:
-            handle.view(handle.tag, offset, len(data) // 4)[:] = data.view(np.float32 if handle.tag == FLOAT else np.int32)
+            handle.view(handle.tag, offset, len(given) // 4)[:] = given.view(
+                np.float32 if handle.tag == FLOAT else np.int32
+            )
 
-    def download(self, handle, nbytes, offset=0):
+    def download(self, handle: Any, nbytes: int, offset: int = 0) -> bytes:
         return handle.bits(offset // 4, -(-(offset + nbytes) // 4)).tobytes()[offset % 4 :][:nbytes]
 
-    def launch(self, kernel, buffers, params):
+    def launch(self, kernel: Kernel, buffers: Sequence[Place | None], params: Sequence[float]) -> None:
         p = kernel.Params(*params)
         extents = kernel.extents(p)
-        arrays = []
+        arrays: list[Array | None] = []
         for declared, given in zip(kernel.buffers, buffers, strict=True):
             count = extents[declared.name]
             if given is None and count and not declared.optional:
@@ -126,7 +147,9 @@ class ReferenceDevice(Device):
         with np.errstate(all="ignore"):
             IMPLEMENTATIONS[kernel.name](p, *arrays)
 
-    def load(self, launches, arena_bytes):
+    def load(
+        self, launches: Sequence[tuple[Kernel, Sequence[Place | None], Sequence[float]]], arena_bytes: int
+    ) -> ReferenceProgram:
         if arena_bytes > self.arena.nbytes:
             self.arena = Memory(arena_bytes, FLOAT)
         return ReferenceProgram(self, launches)
@@ -135,21 +158,25 @@ class ReferenceDevice(Device):
 class ReferenceProgram:
     """Replays by launching one after the other, on an arena that starts undefined each time."""
 
-    def __init__(self, device, launches):
+    def __init__(
+        self, device: ReferenceDevice, launches: Sequence[tuple[Kernel, Sequence[Place | None], Sequence[float]]]
+    ) -> None:
         self.device, self.launches = device, launches
 
-    def run(self):
+    def run(self) -> None:
         self.device.arena.forget()
         for kernel, buffers, params in self.launches:
             places = [(self.device.arena, b[1]) if b is not None and b[0] == "arena" else b for b in buffers]
             self.device.launch(kernel, places, params)
 
-    def release(self):
+    def release(self) -> None:
         self.launches = ()
 
 
-def _tag(kernel, declared, p):
-    """The type of a buffer in this launch: its own letter, or for `*` what the dtype parameters say."""
+def _tag(kernel: Kernel, declared: kernels.Buffer, p: Any) -> int:
+    """The type of a buffer in this launch: its own letter, or for `*` what the dtype parameters
+    say.
+    """
     if declared.dtype != "*":
         return TAG_OF_LETTER[declared.dtype]
     if kernel.name == "copy":
@@ -159,18 +186,20 @@ def _tag(kernel, declared, p):
     return TAG_OF_CODE[p.dtype]
 
 
-def writes_int32(kernel, p):
-    """Whether a `*` output is int32 whatever the dtype parameter says: comparisons and index reductions."""
+def writes_int32(kernel: Kernel, p: Any) -> bool:
+    """Whether a `*` output is int32 whatever the dtype parameter says: comparisons and index
+    reductions.
+    """
     if kernel.name in ("binary", "binary_scalar"):
         return p.op in (kernels.BINARY[name] for name in kernels.COMPARISONS)
     return kernel.name == "reduce" and p.op in (kernels.REDUCE["argmax"], kernels.REDUCE["argmin"])
 
 
-IMPLEMENTATIONS = {
+IMPLEMENTATIONS: dict[str, Callable[..., None]] = {
     kernel.name: getattr(reference_random if hasattr(reference_random, kernel.name) else reference_kernels, kernel.name)
     for kernel in kernels.KERNELS
 }
 
 
-def make():
+def make() -> ReferenceDevice:
     return ReferenceDevice()

@@ -1,13 +1,22 @@
-"""The oracle's random kernels: Philox 4x32-10 (Salmon et al. 2011) and what draws from it, sampling included.
+"""The oracle's random kernels: Philox 4x32-10 (Salmon et al. 2011) and what draws from it, sampling
+included.
 
-The stream is exact: the same uint32 words as every other device. See `reference_kernels.py` for the form of the functions.
+The stream is exact: the same uint32 words as every other device. See `reference_kernels.py` for the
+form of the functions.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels import PHILOX_ROUNDS
+
+if TYPE_CHECKING:
+    Array = Any  # a NumPy array: NumPy's own stubs know little more of these
+
 
 MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
 WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
@@ -15,7 +24,7 @@ LOW = np.uint64(0xFFFFFFFF)
 WORD = np.uint64(32)
 
 
-def philox(counters, seed_low, seed_high):
+def philox(counters: Array, seed_low: int, seed_high: int) -> Array:
     """uint64 counters [n] -> uint32 words [n, 4]; counter words 2 and 3 are zero."""
     c0, c1 = counters & LOW, counters >> WORD
     c2, c3 = np.zeros_like(c0), np.zeros_like(c0)
@@ -27,62 +36,64 @@ def philox(counters, seed_low, seed_high):
     return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32)
 
 
-def blocks(rng, offset, count):
-    """uint32 [count, 4]: `count` blocks of the stream that rng (int32[4]: seed, base) names, from block `offset`."""
+def blocks(rng: Array, offset: int, count: int) -> Array:
+    """uint32 [count, 4]: `count` blocks of the stream that rng (int32[4]: seed, base) names, from
+    block `offset`.
+    """
     seed_low, seed_high, base_low, base_high = (int(word) for word in rng.view(np.uint32))
     start = (base_low | base_high << 32) + offset
     counters = np.array([start & (2**64 - 1)], np.uint64) + np.arange(count, dtype=np.uint64)
     return philox(counters, seed_low, seed_high)
 
 
-def words(rng, offset, n):
+def words(rng: Array, offset: int, n: int) -> Array:
     """uint32 [n]: the first n words of the blocks from `offset`."""
     return blocks(rng, offset, -(-n // 4)).ravel()[:n]
 
 
-def uniform(w):
+def uniform(w: Array) -> Array:
     """uint32 words -> [0, 1) in steps of 2^-24."""
     return (w >> np.uint32(8)) * 2.0**-24
 
 
-def _below(w, limit):
+def _below(w: Array, limit: int) -> Array:
     """uint32 words -> 0..limit-1 (Lemire's multiply-shift)."""
     return (w.astype(np.uint64) * np.uint64(limit) >> WORD).astype(np.int32)
 
 
-def random_uniform(p, out, rng):
+def random_uniform(p: Any, out: Array, rng: Array) -> None:
     out[:] = p.low + (p.high - p.low) * uniform(words(rng, p.offset, p.n))
 
 
-def random_normal(p, out, rng):
+def random_normal(p: Any, out: Array, rng: Array) -> None:
     u = uniform(blocks(rng, p.offset, -(-p.n // 4))).reshape(-1, 2)
     radius, angle = np.sqrt(-2 * np.log(1 - u[:, 0])), 2 * math.pi * u[:, 1]
     out[:] = p.mean + p.std * np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[: p.n]
 
 
-def random_int(p, out, rng):
+def random_int(p: Any, out: Array, rng: Array) -> None:
     out[:] = p.low + _below(words(rng, p.offset, p.n), p.high - p.low)
 
 
-def dropout(p, out, x, rng):
+def dropout(p: Any, out: Array, x: Array, rng: Array) -> None:
     scale = float(np.float32(1 / (1 - p.p))) if p.p < 1 else 0.0
     out[:] = np.where(uniform(words(rng, p.offset, p.n)) < p.p, 0.0, x * scale)
 
 
-def batch_windows(p, x, y, starts, tokens, rng):
+def batch_windows(p: Any, x: Array, y: Array, starts: Array, tokens: Array, rng: Array) -> None:
     starts[:] = p.low + _below(words(rng, p.offset, p.B), p.high - p.low - p.T)
-    places = starts[:, None] + np.arange(p.T)[None, :]
+    places = starts[:, None] + np.arange(int(p.T))[None, :]
     x[:], y[:] = tokens[places].ravel(), tokens[places + 1].ravel()
 
 
-def sample(p, out, logits, rng, settings):
+def sample(p: Any, out: Array, logits: Array, rng: Array, settings: Array) -> None:
     temperature, top_k, top_p = (float(s) for s in settings[:3])
     u = uniform(blocks(rng, p.offset, p.B)[:, 0])
     for b, row in enumerate(logits.reshape(p.B, p.V)):
         out[b] = np.argmax(row) if temperature == 0 else _draw(row / temperature, int(top_k), top_p, u[b])
 
 
-def _draw(z, top_k, top_p, u):
+def _draw(z: Array, top_k: int, top_p: float, u: float) -> int:
     kept = np.ones(len(z), bool)
     if 0 < top_k < len(z):
         kept = z >= np.sort(z)[-top_k]
@@ -93,5 +104,6 @@ def _draw(z, top_k, top_p, u):
         kept = np.zeros(len(z), bool)
         kept[order[: np.searchsorted(reached, top_p) + 1]] = True
         weight = np.where(kept, weight, 0.0)
-    below = np.cumsum(weight)
-    return min(np.searchsorted(below, u * below[-1], side="right"), np.flatnonzero(weight)[-1])
+    below: Array = np.cumsum(weight)
+    last = int(np.flatnonzero(weight)[-1])
+    return min(int(below.searchsorted(u * below[-1], side="right")), last)

@@ -1,57 +1,91 @@
-"""Elementwise ops with PyTorch's broadcasting: unary functions, arithmetic, comparison, where, casts. Value and gradient side by side.
+"""Elementwise ops with PyTorch's broadcasting: unary functions, arithmetic, comparison, where,
+casts. Value and gradient side by side.
 
-Shapes broadcast from the right; a gradient is summed back over the dimensions that were repeated (`reduce_to`).
+Shapes broadcast from the right; a gradient is summed back over the dimensions that were repeated
+(`reduce_to`).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .. import kernels
-from ..autograd import attach, wanted
-from ..creation import like
-from ..program import launch, merged_dims
-from ..tensor import Tensor, bool_, float32, int32, row_major
+from ..core.autograd import attach, has_edge, needs_grad
+from ..core.factory import full, like, tensor
+from ..core.quoting import quoted
+from ..core.tensor import LONGEST, RangeError, Tensor, bool_, fitted, float32, in_64_bits, int32, row_major
+from ..graph.program import launch
+from ..kernels import broadcast_dims, strided_copy_params
 
-# Unary functions whose gradient needs the output y rather than the input x (kernels.unary_backward).
-_FROM_OUTPUT = ("reciprocal", "exp", "sqrt", "rsqrt", "tanh", "sigmoid")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..core.attached_methods import Operand
+    from ..core.tensor import Shape
+    from ..core.tensor import dtype as DType
+
+# Unary functions whose gradient needs the output y rather than the input x
+# (kernels.unary_backward).
+_FROM_OUTPUT = ("reciprocal", "exp", "sqrt", "rsqrt", "tanh", "sigmoid", "relu")
 
 
-def unary(name, x):
-    """y = name(x) for a function of kernels.UNARY; integers are promoted to float32, as in PyTorch."""
-    x = as_float(x).contiguous()
+def unary(name: str, x: Tensor) -> Tensor:
+    """y = name(x) for a function of kernels.UNARY.
+
+    float32, x's shape; integers become float32, as in PyTorch, but relu of integers stays int32.
+    """
+    if name == "relu" and x._dtype is not float32:
+        return maximum(arithmetic(x, name), 0)
+    source = as_float(x)
+    x = source.contiguous()
     out = like(x)
     launch(kernels.unary, (out, x), (kernels.UNARY[name], x.numel()))
-    if wanted(x):
-        saved = out.detach() if name in _FROM_OUTPUT else x
+    if needs_grad(x):
+        saved = out.detach() if name in _FROM_OUTPUT else source  # and not its dense copy: it may be written
 
         def backward(dy):
             if name == "neg":
                 return (unary("neg", dy),)
             dy = dy.contiguous()
             dx = like(dy)
-            launch(kernels.unary_backward, (dx, dy, saved), (kernels.UNARY[name], dx.numel()))
+            launch(kernels.unary_backward, (dx, dy, saved.detach().contiguous()), (kernels.UNARY[name], dx.numel()))
             return (dx,)
 
-        attach(name, (out,), (x,), backward)
+        attach(name, (out,), (x,), backward, () if name == "neg" else (saved,))
     return out
 
 
-def neg(x):
-    return unary("neg", x) if x.dtype is float32 else mul(x, -1)
+def arithmetic(x: Tensor, name: str) -> Tensor:
+    """x itself, RuntimeError for bool: `name` is not defined for it, as in PyTorch."""
+    if x._dtype is bool_:
+        raise NotImplementedError("%s is not implemented for bool; convert with .int() or use logical_not" % name)
+    return x
 
 
-def abs_(x):
-    return unary("abs", x) if x.dtype is float32 else maximum(x, neg(x))
+def neg(x: Tensor) -> Tensor:
+    """-x. RuntimeError for bool."""
+    return unary("neg", x) if x._dtype is float32 else mul(arithmetic(x, "negation"), -1)
 
 
-def square(x):
-    return unary("square", x) if x.dtype is float32 else mul(x, x)
+def abs_(x: Tensor) -> Tensor:
+    """|x|; the gradient at 0 is 0. RuntimeError for bool."""
+    return unary("abs", x) if x._dtype is float32 else maximum(arithmetic(x, "abs"), neg(x))
 
 
-def as_float(x):
-    return x if x.dtype is float32 else x._cast(float32)
+def square(x: Tensor) -> Tensor:
+    """x * x; int32 for bool."""
+    return unary("square", x) if x._dtype is float32 else mul(promoted(x, int32), x)
 
 
-def cast(x, dtype):
+def as_float(x: Tensor) -> Tensor:
+    """x itself where it is float32, else x cast to float32."""
+    return x if x._dtype is float32 else x._cast(float32)
+
+
+def cast(x: Tensor, dtype: DType) -> Tensor:
     """x as another dtype; float to int truncates. The gradient flows between float dtypes only."""
-    if dtype is x.dtype:
+    if dtype is x._dtype:
         return x
     if dtype is bool_:
         return compare("ne", x, 0)
@@ -60,16 +94,15 @@ def cast(x, dtype):
     return out
 
 
-def copy_into(out, x):
+def copy_into(out: Tensor, x: Tensor) -> None:
     """out = x elementwise, both of one shape with any strides."""
-    from ..program import strided_copy_params
-
     if out.numel():
-        launch(kernels.copy, (out, x), strided_copy_params(out.dtype.code, x.dtype.code, x.shape, out._strides, x._strides))
+        params = strided_copy_params(out._dtype.code, x._dtype.code, x._shape, out._strides, x._strides)
+        launch(kernels.copy, (out, x), params)
 
 
-def broadcast_shapes(a, b):
-    """The shape that shapes a and b broadcast to. RuntimeError with both shapes where they do not."""
+def broadcast_shapes(a: Shape, b: Shape) -> Shape:
+    """The shape that shapes a and b broadcast to. RuntimeError with both where they do not."""
     if a == b:
         return a
     n = max(len(a), len(b))
@@ -80,324 +113,705 @@ def broadcast_shapes(a, b):
         if x != y and x != 1 and y != 1:
             raise RuntimeError(
                 "The size of tensor a (%d) must match the size of tensor b (%d) at non-singleton dimension %d: "
-                "shapes %s and %s do not broadcast"
-                % (x, y, n + i, list(a), list(b))
+                "shapes %s and %s do not broadcast" % (x, y, n + i, list(a), list(b))
             )
         out.append(y if x == 1 else x)
     return tuple(out)
 
 
-def expand_strides(x, shape):
+def expand_strides(x: Tensor, shape: Shape) -> Shape:
     """x's strides seen as `shape`: 0 where x repeats."""
-    pad = len(shape) - len(x.shape)
-    return (0,) * pad + tuple(0 if n == 1 else s for n, s in zip(x.shape, x._strides))
+    pad = len(shape) - len(x._shape)
+    return (0,) * pad + tuple(0 if n == 1 else s for n, s in zip(x._shape, x._strides))
 
 
-def reduce_to(gradient, shape):
-    """The gradient of an operand of `shape` that was broadcast: summed over the repeated dimensions."""
-    if gradient.shape == shape:
+def reduce_to(gradient: Tensor, shape: Shape) -> Tensor:
+    """The gradient of an operand of `shape` that was broadcast: its sum over what was repeated."""
+    if gradient._shape == shape:
         return gradient
-    pad = len(gradient.shape) - len(shape)
-    dims = tuple(range(pad)) + tuple(i + pad for i, n in enumerate(shape) if n == 1 and gradient.shape[i + pad] != 1)
+    pad = len(gradient._shape) - len(shape)
+    dims = tuple(range(pad)) + tuple(i + pad for i, n in enumerate(shape) if n == 1 and gradient._shape[i + pad] != 1)
     if dims:
         gradient = gradient.sum(dims, keepdim=True)
     return gradient.reshape(shape)
 
 
-def operand(value, other):
-    """A Python number as is, anything else as a Tensor on other's device."""
+def operand(value: Any, other: Tensor) -> Any:
+    """A Tensor or a number as is; a NumPy array as a Tensor on other's device, and so is a bool
+    beside a bool tensor.
+
+    TypeError for anything else, a list too.
+    """
     if isinstance(value, (Tensor, int, float)):
+        if other._dtype is bool_ and isinstance(value, bool):
+            return full((), value, device=other.device)
         return value
-    if hasattr(value, "__array__") or isinstance(value, (list, tuple)):
-        from ..creation import tensor
-
+    if hasattr(value, "__array__"):
         return tensor(value, device=other.device)
-    raise TypeError("unsupported operand: a Tensor and %s" % type(value).__name__)
+    advice = "; use tensor(...)" if isinstance(value, (list, tuple)) else ""
+    raise TypeError("unsupported operand: a Tensor and %s %s%s" % (type(value).__name__, quoted(value), advice))
 
 
-def same_device(a, b):
+def same_device(a: Tensor, b: Tensor) -> None:
+    """RuntimeError with both devices and shapes unless a and b are on one device."""
     if a.device is not b.device:
         raise RuntimeError(
-            "Expected all tensors to be on the same device, but found at least two: %s (shape %s) and %s (shape %s); move one with .to(...)"
-            % (a.device.name, list(a.shape), b.device.name, list(b.shape))
+            "Expected all tensors to be on the same device, but found at least two: %s (shape %s) and %s (shape %s); "
+            "move one with .to(...)" % (a.device.name, list(a._shape), b.device.name, list(b._shape))
         )
 
 
-def _promote(a, b, division=False):
-    """Both operands in the common dtype: float32 if either is (or for division), else int32."""
+def result_type(*operands: Any) -> DType:
+    """The one promotion rule, PyTorch's with the dtypes that there are: bool, then int32, then
+    float32; the highest of the operands decides, Tensors and Python numbers alike.
+    """
+    kind = bool_
+    for v in operands:
+        if isinstance(v, Tensor):
+            if v._dtype is float32:
+                return float32
+            if v._dtype is not bool_:
+                kind = int32
+        elif not isinstance(v, int):
+            return float32
+        elif not isinstance(v, bool):
+            kind = int32
+    return kind
+
+
+def promoted(x: Tensor, dtype: DType) -> Tensor:
+    """x as an operand of `dtype`, which is not below its own: bool as int32 is the same memory."""
+    if x._dtype is bool_ and dtype is int32:
+        return Tensor(x._storage, x._shape, int32, x._offset, x._strides)
+    return x._cast(dtype)
+
+
+def _promote(a: Tensor, b: Tensor, division: bool = False) -> tuple[Tensor, Tensor]:
+    """Both operands in their `result_type`, float32 for a division."""
     same_device(a, b)
-    if a.dtype is float32 or b.dtype is float32 or division:
-        return as_float(a), as_float(b)
-    return a, b
+    if a._dtype is b._dtype and (not division or a._dtype is float32):
+        return a, b
+    kind = float32 if division else result_type(a, b)
+    return promoted(a, kind), promoted(b, kind)
 
 
-def binary(name, a, b, dtype=None):
-    """Launches kernels.binary on tensors of one dtype family; no gradient here."""
-    shape = broadcast_shapes(a.shape, b.shape)
-    out = like(a, shape, dtype or (int32 if a.dtype is bool_ else a.dtype))
+def integer(number: Any) -> int:
+    """An int beside an int32 tensor; RangeError where int32 does not hold it."""
+    if not -2147483649 < number < 2147483648:
+        raise RangeError(
+            "value cannot be converted to type int32 without overflow: %s; int32 holds -2147483648 to 2147483647, "
+            "use a float32 tensor" % quoted(number)
+        )
+    return number
+
+
+def binary(name: str, a: Tensor, b: Tensor, dtype: DType | None = None) -> Tensor:
+    """name(a, b) with broadcasting, for a function of kernels.BINARY; no gradient here.
+
+    a, b: of one dtype. The result has a's dtype (int32 for bool) unless given.
+    """
+    shape = broadcast_shapes(a._shape, b._shape)
+    out = like(a, shape, dtype or (int32 if a._dtype is bool_ else a._dtype))
     if out.numel():
-        dims = merged_dims(shape, row_major(shape), expand_strides(a, shape), expand_strides(b, shape))
-        n = kernels.MAX_RANK
-        launch(kernels.binary, (out, a, b), (kernels.BINARY[name], a.dtype.code, *dims[:n], *dims[2 * n :]))
+        dims = broadcast_dims(shape, row_major(shape), expand_strides(a, shape), expand_strides(b, shape))
+        launch(kernels.binary, (out, a, b), (kernels.BINARY[name], a._dtype.code, *dims))
     return out
 
 
-def binary_scalar(name, a, scalar, reverse=False, dtype=None):
-    """Launches kernels.binary_scalar; the tensor's dtype follows PyTorch: an int tensor with a float scalar becomes float32."""
-    if a.dtype is not float32 and (isinstance(scalar, float) or name in ("div", "pow")):
-        a = as_float(a)
+def binary_scalar(name: str, a: Tensor, scalar: float, reverse: bool = False, dtype: DType | None = None) -> Tensor:
+    """name(a, scalar), or name(scalar, a) when reverse; no gradient here.
+
+    The dtype follows PyTorch: an int tensor with a float scalar becomes float32.
+    """
+    if scalar.__class__ is int and not -LONGEST <= scalar <= LONGEST:  # the limits before a call
+        in_64_bits(int(scalar), a._dtype)
+    if a._dtype is not float32:
+        if isinstance(scalar, float) or name in ("div", "pow"):
+            a = as_float(a)
+        else:
+            scalar = integer(scalar)
+            dtype = dtype or int32
     a = a.contiguous()
-    out = like(a, dtype=dtype or (int32 if a.dtype is bool_ else a.dtype))
+    out = like(a, dtype=dtype or a._dtype)
     if out.numel():
-        launch(kernels.binary_scalar, (out, a), (kernels.BINARY[name], a.dtype.code, a.numel(), float(scalar), int(reverse)))
+        launch(
+            kernels.binary_scalar,
+            (out, a),
+            (kernels.BINARY[name], a._dtype.code, a.numel(), float(scalar), int(reverse)),
+        )
     return out
 
 
-def _with_number(name, a, number, gradient, reverse=False):
+def _with_number(
+    name: str,
+    a: Tensor,
+    number: float,
+    gradient: Callable[[Tensor], Tensor],
+    reverse: bool = False,
+    saved: Sequence[Tensor] | None = None,
+) -> Tensor:
     """a op number (number op a when reverse), with the gradient of a."""
     out = binary_scalar(name, a, number, reverse)
-    if wanted(a):
-        attach(name, (out,), (a,), lambda dy: (gradient(dy),))
+    if needs_grad(a):
+        attach(name, (out,), (a,), lambda dy: (gradient(dy),), saved)
     return out
 
 
-def add(a, b, alpha=1):
+def zeros_of(x: Tensor) -> Tensor:
+    """Zeros of x's shape, dtype and device."""
+    return full(x._shape, 0.0, x._dtype, x.device)
+
+
+def partners(a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+    """What a product keeps: each factor for the gradient of the other."""
+    if has_edge(a):
+        return (b, a) if has_edge(b) else (b,)
+    return (a,) if has_edge(b) else ()
+
+
+def needed(saved: Sequence[Tensor], for_inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Those of `saved` that the gradient of the input beside each reads."""
+    return tuple([x for x, y in zip(saved, for_inputs) if has_edge(y)])
+
+
+def add(a: Tensor, b: Operand, alpha: float = 1) -> Tensor:
+    """a + alpha * b with broadcasting. a: Tensor, b: Tensor or number; float32 where either is."""
     b = operand(b, a)
     if alpha != 1:
-        b = b * alpha
+        b = _scaled(a, b, alpha)
     if not isinstance(b, Tensor):
-        return _with_number("add", a, b, lambda dy: dy)
+        if a._dtype is bool_ and isinstance(b, int):
+            integer(b + 1)  # PyTorch's int64 holds what True makes of it
+        return _with_number("add", a, b, lambda dy: dy, saved=())
     a, b = _promote(a, b)
+    if a._dtype is bool_:
+        return logical_or(a, b)
     out = binary("add", a, b)
-    if wanted(a, b):
-        sa, sb = a.shape, b.shape
-        attach("add", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(dy, sb)))
+    if needs_grad(a, b):
+        sa, sb = a._shape, b._shape
+        attach("add", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(dy, sb)), ())
     return out
 
 
-def sub(a, b, alpha=1):
+def sub(a: Tensor, b: Operand, alpha: float = 1) -> Tensor:
+    """a - alpha * b with broadcasting. a: Tensor, b: Tensor or number; float32 where either is."""
+    if a._dtype is bool_ or isinstance(b, bool) or (isinstance(b, Tensor) and b._dtype is bool_):
+        _refuse_bool_sub()
     b = operand(b, a)
     if alpha != 1:
-        b = b * alpha
+        b = _scaled(a, b, alpha)
     if not isinstance(b, Tensor):
-        return _with_number("sub", a, b, lambda dy: dy)
+        return _with_number("sub", a, b, lambda dy: dy, saved=())
     a, b = _promote(a, b)
     out = binary("sub", a, b)
-    if wanted(a, b):
-        sa, sb, needs_b = a.shape, b.shape, b.requires_grad
-        attach("sub", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(neg(dy), sb) if needs_b else None))
+    if needs_grad(a, b):
+        sa, sb, needs_b = a._shape, b._shape, b._requires_grad
+        attach("sub", (out,), (a, b), lambda dy: (reduce_to(dy, sa), reduce_to(neg(dy), sb) if needs_b else None), ())
     return out
 
 
-def rsub(a, b):
+def _scaled(a: Tensor, b: Any, alpha: float) -> Any:
+    """alpha * b, to be added to a. RuntimeError for a float alpha where a and b are integers."""
+    kind = result_type(a, b)
+    if kind is not float32 and isinstance(alpha, float):
+        raise RuntimeError("for integral input tensors, argument alpha must not be a floating point number: %r" % alpha)
+    if isinstance(b, Tensor):
+        b = promoted(b, kind)
+        if kind is float32:  # as in PyTorch, the sum keeps nothing
+            return _with_number("mul", b, alpha, lambda dy: binary_scalar("mul", dy, alpha), saved=())
+    return b * (bool(alpha) if kind is bool_ else alpha)
+
+
+def _refuse_bool_sub() -> None:
+    raise RuntimeError("subtraction, the `-` operator, with a bool tensor is not supported; use ^ or logical_not")
+
+
+def rsub(a: Tensor, b: float) -> Tensor:
     """b - a for a number b."""
-    return _with_number("sub", a, b, neg, reverse=True)
+    if a._dtype is bool_ or isinstance(b, bool):
+        _refuse_bool_sub()
+    return _with_number("sub", a, b, neg, reverse=True, saved=())
 
 
-def mul(a, b):
+def mul(a: Tensor, b: Operand) -> Tensor:
+    """a * b with broadcasting. a: Tensor, b: Tensor or number; float32 where either is."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        return _with_number("mul", a, b, lambda dy: binary_scalar("mul", dy, b))
+        out = binary_scalar("mul", a, b)
+        if needs_grad(a):  # PyTorch keeps the number, as a 0-d tensor, for the gradient of a
+            kept = None if has_edge(a) else ()
+            attach("mul", (out,), (a,), lambda dy: (binary_scalar("mul", dy, b),), kept)
+        return out
     a, b = _promote(a, b)
+    if a._dtype is bool_:
+        return logical_and(a, b)
     out = binary("mul", a, b)
-    if wanted(a, b):
+    if needs_grad(a, b):
 
         def backward(dy):
-            da = reduce_to(binary("mul", dy, b), a.shape) if a.requires_grad else None
-            return da, reduce_to(binary("mul", dy, a), b.shape) if b.requires_grad else None
+            da = reduce_to(binary("mul", dy, b), a._shape) if a._requires_grad else None
+            return da, reduce_to(binary("mul", dy, a), b._shape) if b._requires_grad else None
 
-        attach("mul", (out,), (a, b), backward)
+        attach("mul", (out,), (a, b), backward, partners(a, b))
     return out
 
 
-def div(a, b):
+def div(a: Tensor, b: Operand) -> Tensor:
+    """a / b with broadcasting, in float32. a: Tensor, b: Tensor or number."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
         return _with_number("div", a, b, lambda dy: binary_scalar("div", dy, b))
     a, b = _promote(a, b, division=True)
     out = binary("div", a, b)
-    if wanted(a, b):
-        y = out.detach()
+    if needs_grad(a, b):
 
         def backward(dy):
             da = binary("div", dy, b)
-            db = reduce_to(neg(binary("mul", da, y)), b.shape) if b.requires_grad else None
-            return reduce_to(da, a.shape) if a.requires_grad else None, db
+            # As in PyTorch a is kept and not the result, which the caller may write.
+            db = reduce_to(neg(binary("mul", da, binary("div", a, b))), b._shape) if b._requires_grad else None
+            return reduce_to(da, a._shape) if a._requires_grad else None, db
 
-        attach("div", (out,), (a, b), backward)
+        attach("div", (out,), (a, b), backward, (b, *needed((a,), (b,))))
     return out
 
 
-def rdiv(a, b):
+def rdiv(a: Tensor, b: float) -> Tensor:
     """b / a for a number b."""
-    out = binary_scalar("div", a, b, reverse=True)
-    if wanted(a):
-        y = out.detach()
-        x = as_float(a)
-        attach("rdiv", (out,), (a,), lambda dy: (neg(binary("div", binary("mul", dy, y), x)),))
-    return out
+    y = unary("reciprocal", a)  # and not one division: PyTorch's roundings, and a may be written
+    # y itself is kept for the backward, and the result may be written.
+    return y if b == 1 and y._node is None else mul(y, b)
 
 
-def pow_(a, b):
+def pow_(a: Tensor, b: Operand) -> Tensor:
+    """a ** b with broadcasting. a: Tensor, b: Tensor or number.
+
+    float32; int32 for integers, exact but for the bits above the 32nd, as in PyTorch. RuntimeError
+    for an int32 tensor with a negative int b.
+    """
+    if a._dtype is bool_ and isinstance(b, bool):
+        return logical_or(a, full((), not b, device=a.device))
     b = operand(b, a)
+    if a._dtype is not float32 and result_type(a, b) is not float32:
+        return _integer_power(a, b)
     if not isinstance(b, Tensor):
-        if b == 2:
+        if b == 2 and a._dtype is float32:
             return square(a)
-        if a.dtype is not float32 and isinstance(b, int) and b >= 0:
-            return binary_scalar("pow", a, b)._cast(int32)
         x = as_float(a)
-        out = binary_scalar("pow", x, b)
-        if wanted(a):
-            attach("pow", (out,), (a,), lambda dy: (binary("mul", dy, binary_scalar("mul", binary_scalar("pow", x, b - 1), b)),))
+        out = _power(x, b)
+        if needs_grad(a):
+
+            def backward_number(dy):
+                # At exponent 0 the gradient is 0 wherever x is, where 0 * x ** -1 would be NaN.
+                return (binary_scalar("mul", dy, 0) if b == 0 else mul(mul(_power(x, b - 1), b), dy),)
+
+            attach("pow", (out,), (a,), backward_number, (x,))
         return out
     a, b = _promote(a, b, division=True)
     out = binary("pow", a, b)
-    if wanted(a, b):
+    if needs_grad(a, b):
         y = out.detach()
 
         def backward(dy):
             da = db = None
-            if a.requires_grad:
-                da = reduce_to(binary("mul", dy, binary("mul", b, binary("pow", a, binary_scalar("sub", b, 1)))), a.shape)
-            if b.requires_grad:
-                db = reduce_to(binary("mul", dy, binary("mul", y, unary("log", a))), b.shape)
+            if a._requires_grad:
+                da = binary("mul", dy, binary("mul", b, binary("pow", a, binary_scalar("sub", b, 1))))
+                da = reduce_to(where(compare("eq", b, 0), 0.0, da), a._shape)
+            if b._requires_grad:
+                # 0 ** b does not change with b >= 0; the formula would say 0 * log(0).
+                flat = logical_and(compare("eq", a, 0), compare("ge", b, 0))
+                db = binary("mul", dy, binary("mul", y, unary("log", a.detach())))
+                db = reduce_to(where(flat, 0.0, db), b._shape)
             return da, db
 
-        attach("pow", (out,), (a, b), backward)
+        attach("pow", (out,), (a, b), backward, (a, b, y))
     return out
 
 
-def rpow(a, b):
+def _power(x: Tensor, number: float) -> Tensor:
+    """x ** number with PyTorch's special cases: the roots, which have other values at -0 and -inf.
+
+    No gradient here.
+    """
+    root = {0.5: "sqrt", -0.5: "rsqrt"}.get(number)
+    return binary_scalar("pow", x, number) if root is None else unary(root, x.detach())
+
+
+def _integer_power(a: Tensor, b: Any) -> Tensor:
+    """a ** b by squaring, for an int32 or bool tensor and an int or such a tensor: no digit of an
+    int32 passes through float32.
+    """
+    one = full((), 1, device=a.device)
+    if not isinstance(b, Tensor):
+        if integer(b) < 0:
+            raise RuntimeError("integers to negative integer powers are not allowed; use a float32 tensor")
+        a = promoted(a, int32)
+        out = None
+        for bit in range(b.bit_length()):
+            if bit:
+                a = binary("mul", a, a)
+            if b >> bit & 1:
+                out = a if out is None else binary("mul", out, a)
+        return one.expand(a._shape).contiguous() if out is None else out if b > 1 else out.clone()
+    a, b = _promote(a, b)
+    arithmetic(a, "pow")
+    base, rest, out = a, b, one
+    for _ in range(31):  # |b| has 31 bits; a negative power is 0 but for the bases 1 and -1, whose powers repeat
+        odd = binary_scalar("remainder", rest, 2)
+        out = binary("mul", out, where(compare("eq", odd, 1), base, one))
+        base, rest = binary("mul", base, base), binary_scalar("floordiv", rest, 2)
+    large = logical_not(logical_or(compare("eq", a, 1), compare("eq", a, -1)))
+    return where(logical_and(compare("lt", b, 0), large), 0, out)
+
+
+def rpow(a: Tensor, b: float) -> Tensor:
     """b ** a for a number b."""
-    from ..creation import full
-
-    return pow_(full((), float(b), device=a.device), a)
+    return pow_(full((), float(b) if a._dtype is float32 else b, device=a.device), a)
 
 
-def _extremum(name, a, b):
-    """maximum or minimum; where the two are equal each gets half of the gradient, as in PyTorch."""
+def _extremum(name: str, a: Tensor, b: Operand) -> Tensor:
+    """maximum or minimum; where the two are equal each gets half of the gradient, and where one is
+    NaN both get all of it, as in PyTorch.
+    """
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        from ..creation import full
-
         b = full((), b, device=a.device)
     a, b = _promote(a, b)
-    out = binary(name, a, b)
-    if wanted(a, b):
+    out = binary(name, a, b, a._dtype)
+    if needs_grad(a, b):
 
         def backward(dy):
-            ties = binary_scalar("mul", binary("eq", a, b, int32)._cast(float32), 0.5)
-            wins_a = binary("add", binary("gt" if name == "maximum" else "lt", a, b, int32)._cast(float32), ties)
-            da = binary("mul", dy, wins_a)
-            db = binary("sub", dy, da)
-            return reduce_to(da, a.shape) if a.requires_grad else None, reduce_to(db, b.shape) if b.requires_grad else None
+            dy = where(compare("eq", a, b), binary_scalar("mul", dy, 0.5), dy)
+            loses_a, loses_b = ("lt", "gt") if name == "maximum" else ("gt", "lt")
+            da = reduce_to(where(compare(loses_a, a, b), 0.0, dy), a._shape) if a._requires_grad else None
+            return da, reduce_to(where(compare(loses_b, a, b), 0.0, dy), b._shape) if b._requires_grad else None
 
-        attach(name, (out,), (a, b), backward)
+        attach(name, (out,), (a, b), backward, (a, b))
     return out
 
 
-def maximum(a, b):
+def maximum(a: Tensor, b: Operand) -> Tensor:
+    """The larger of a and b, elementwise with broadcasting; equal values share the gradient."""
     return _extremum("maximum", a, b)
 
 
-def minimum(a, b):
+def minimum(a: Tensor, b: Operand) -> Tensor:
+    """The smaller of a and b, elementwise with broadcasting; equal values share the gradient."""
     return _extremum("minimum", a, b)
 
 
-def clamp(x, min=None, max=None):
-    """x limited to [min, max]; the gradient is 1 inside and at the limits, 0 outside."""
+def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """x limited to [min, max]; the gradient is 1 inside and at the limits, 0 outside.
+
+    min, max: numbers, or tensors that need no gradient; one of them may be None. The dtype is
+    `result_type` of all. RuntimeError where both are None, or int32 does not hold a number;
+    TypeError for a number beside a tensor that is not 0-d.
+    """
     if min is None and max is None:
         raise RuntimeError("clamp needs min, max or both")
-    inside = None
+    bounds = [None if v is None else operand(v, x) for v in (min, max)]
+    kind = result_type(x, *(v for v in bounds if v is not None))
+    shapes = [v._shape if isinstance(v, Tensor) else None for v in (min, max) if v is not None]
+    if kind is bool_ and None in shapes:
+        arithmetic(x, "clamp")
+    if shapes != [None] * len(shapes):
+        if None in shapes and any(shapes):
+            raise TypeError(
+                "clamp takes two numbers or two tensors, not a number and shape %s" % list(shapes[0] or shapes[1] or ())
+            )
+        return _clamp_between(x, kind, *bounds)
+    if kind is not x._dtype:
+        x = promoted(x, kind)
     out = x
     if min is not None:
-        inside = compare("ge", x, min)
         out = _binary_with_number("maximum", out, min)
     if max is not None:
-        below = compare("le", x, max)
-        inside = below if inside is None else logical_and(inside, below)
         out = _binary_with_number("minimum", out, max)
-    if wanted(x):
-        attach("clamp", (out,), (x,), lambda dy: (binary("mul", dy, inside._cast(float32)),))
+    if needs_grad(x):
+        source = x.detach()
+        attach("clamp", (out,), (x,), lambda dy: (where(_inside(source, min, max), dy, 0.0),), (x,))
     return out
 
 
-def _binary_with_number(name, x, number):
+def _inside(x: Tensor, low: Any, high: Any) -> Tensor:
+    """Where low <= x <= high; None is no bound."""
+    if high is None:
+        return compare("ge", x, low)
+    below = compare("le", x, high)
+    return below if low is None else logical_and(compare("ge", x, low), below)
+
+
+def _clamp_between(x: Tensor, kind: DType, low: Any, high: Any) -> Tensor:
+    """clamp where the bounds are Tensors, as `kind`."""
+    source = x.detach()
+    out, kept = promoted(source, kind), [x]
+    for name, bound in (("maximum", low), ("minimum", high)):
+        if bound is None:
+            continue
+        if not isinstance(bound, Tensor):
+            bound = full((), bound, kind, device=x.device)
+        if needs_grad(bound):
+            raise RuntimeError("clamp has no gradient for its bounds; use .detach(), or maximum and minimum")
+        out = binary(name, *_promote(out, promoted(bound, kind)), kind)
+        kept.append(bound)
+    if needs_grad(x):
+
+        def backward(dy):
+            return (reduce_to(where(_inside(source, low, high), dy, 0.0), source._shape),)
+
+        attach("clamp", (out,), (x,), backward, kept)
+    return out
+
+
+def _binary_with_number(name: str, x: Tensor, number: float) -> Tensor:
     return binary_scalar(name, x.detach(), number)
 
 
-def floor_divide(a, b):
-    """a // b rounded down; no gradient."""
+def floor_divide(a: Tensor, b: Operand) -> Tensor:
+    """a // b rounded down, with broadcasting; int32 for ints, else float32.
+
+    RuntimeError where a gradient is needed: there is none.
+    """
     return _integer_like("floordiv", a, b)
 
 
-def remainder(a, b):
-    """a % b with Python's sign; the gradient is not defined here."""
+def remainder(a: Tensor, b: Operand) -> Tensor:
+    """a % b with Python's sign and broadcasting; int32 for ints, else float32.
+
+    RuntimeError where a gradient is needed: it is not defined here.
+    """
     return _integer_like("remainder", a, b)
 
 
-def _integer_like(name, a, b):
+def _integer_like(name: str, a: Tensor, b: Operand) -> Tensor:
     b = operand(b, a)
-    if wanted(a) or (isinstance(b, Tensor) and wanted(b)):
+    if needs_grad(a) or (isinstance(b, Tensor) and needs_grad(b)):
         raise RuntimeError("%s has no gradient here; use .detach() on its operands" % name)
     if not isinstance(b, Tensor):
+        if b == 0 and result_type(a, b) is not float32:
+            raise RuntimeError("ZeroDivisionError: %s of an integer tensor by 0" % name)
         return binary_scalar(name, a, b)
-    return binary(name, *_promote(a, b))
+    a, b = _promote(a, b)
+    if a._dtype is float32:
+        return binary(name, a, b)
+    zero = compare("eq", arithmetic(b, name), 0)
+    return checked(binary(name, a, b), zero, "ZeroDivisionError: %s of an integer tensor by 0" % name)
 
 
-def compare(name, a, b):
-    """eq ne lt le gt ge -> bool."""
+def rfloor_divide(a: Tensor, b: float) -> Tensor:
+    """b // a for a number b."""
+    return _integer_like("floordiv", full((), b, device=a.device), a)
+
+
+def rremainder(a: Tensor, b: float) -> Tensor:
+    """b % a for a number b."""
+    return _integer_like("remainder", full((), b, device=a.device), a)
+
+
+def checked(result: Tensor, wrong: Tensor, message: str, kind: type[Exception] = RuntimeError) -> Tensor:
+    """`result` (int32), or `kind` with `message` where an element of `wrong` (bool) is true.
+
+    Nothing is read for it: the embedding kernel looks the flag up in a table of one row, 0, which
+    is added. So a recorded call stays one, and a GPU does not wait. A replay and a GPU raise that
+    kernel's IndexError, a GPU with its next read.
+    """
+    flag = wrong.any()
+    zero = like(flag, dtype=float32)
+    try:
+        launch(kernels.embedding, (zero, full((1,), 0.0, device=flag.device), flag), (1, 1, 1))
+    except IndexError:
+        raise kind(message) from None
+    return binary("add", result, zero._cast(int32))
+
+
+def compare(name: str, a: Tensor, b: Operand) -> Tensor:
+    """bool: a `name` b with broadcasting; name: eq ne lt le gt ge. No gradient."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
+        if a._dtype is not float32 and isinstance(b, int) and not -2147483649 < b < 2147483648:
+            in_64_bits(b, a._dtype)
+            truth = name == "ne" or name in (("lt", "le") if b > 0 else ("gt", "ge"))
+            return full(a._shape, truth, device=a.device)
         return binary_scalar(name, a.detach(), b, dtype=bool_)
     a, b = _promote(a.detach(), b.detach())
     return binary(name, a, b, dtype=bool_)
 
 
-def logical_not(x):
-    return compare("eq", x, 0)
+# ---- bits ----------------------------------------------------------------------------------------
 
 
-def logical_and(a, b):
-    return binary("mul", as_bool(a), as_bool(b), dtype=bool_)
+def _bit_operands(name: str, a: Tensor, b: Operand) -> tuple[Tensor, Any]:
+    """Both in their `result_type`, an int as it is. RuntimeError for floats."""
+    b = operand(b, a)
+    if result_type(a, b) is float32:
+        raise NotImplementedError("bitwise_%s is not implemented for float32; convert with .int() or .bool()" % name)
+    if isinstance(b, Tensor):
+        return _promote(a, b)
+    return promoted(a, int32), integer(b)
 
 
-def logical_or(a, b):
-    return binary("maximum", as_bool(a), as_bool(b), dtype=bool_)
+def bitwise_and(a: Tensor, b: Operand) -> Tensor:
+    """a & b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
+    a, b = _bit_operands("and", a, b)
+    return logical_and(a, b) if a._dtype is bool_ else _and(a, b)
 
 
-def as_bool(x):
-    return x if x.dtype is bool_ else compare("ne", x, 0)
+def bitwise_or(a: Tensor, b: Operand) -> Tensor:
+    """a | b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
+    a, b = _bit_operands("or", a, b)
+    return logical_or(a, b) if a._dtype is bool_ else sub(add(a, b), _and(a, b))  # modulo 2^32, as int32 computes
 
 
-def where(condition, a, b):
-    """condition ? a : b with broadcasting; a and b may be numbers. condition is bool."""
-    if condition.dtype is not bool_:
-        raise RuntimeError("where expected condition to be a boolean tensor, but got %r" % (condition.dtype,))
-    from ..creation import full
+def bitwise_xor(a: Tensor, b: Operand) -> Tensor:
+    """a ^ b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
+    a, b = _bit_operands("xor", a, b)
+    return compare("ne", a, b) if a._dtype is bool_ else sub(add(a, b), mul(_and(a, b), 2))
 
-    float_wanted = any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype is float32) for v in (a, b))
-    a, b = [v if isinstance(v, Tensor) else full((), float(v) if float_wanted else v, device=condition.device) for v in (a, b)]
-    same_device(condition, a)
-    a, b = _promote(a, b)
-    shape = broadcast_shapes(condition.shape, broadcast_shapes(a.shape, b.shape))
-    out = like(a, shape)
-    if out.numel():
-        n = kernels.MAX_RANK
-        dims = merged_dims(shape, row_major(shape), *(expand_strides(t, shape) for t in (condition, a, b)))
-        launch(kernels.where, (out, condition, a, b), (a.dtype.code, *dims[:n], *dims[2 * n :]))
-    if wanted(a, b):
 
-        def backward(dy):
-            da = reduce_to(where(condition, dy, 0.0), a.shape) if a.requires_grad else None
-            return da, reduce_to(where(condition, 0.0, dy), b.shape) if b.requires_grad else None
+def bitwise_not(a: Tensor) -> Tensor:
+    """~a: the logical not of bools, -a - 1 of int32. TypeError for floats."""
+    if a._dtype is float32:
+        raise TypeError("~ (bitwise_not) is for int32 and bool tensors; use logical_not for float32")
+    return logical_not(a) if a._dtype is bool_ else rsub(a, -1)
 
-        attach("where", (out,), (a, b), backward)
+
+def _and(a: Tensor, b: Any) -> Tensor:
+    """a & b for int32: the contract has no kernel of it, so bit by bit, b an int or a tensor.
+
+    An int that is 2^k - 1 is one remainder. Two tensors are some 200 launches.
+    """
+    if not isinstance(b, Tensor):
+        if 0 <= b < 2147483647 and not b & (b + 1):
+            return binary_scalar("remainder", a, b + 1)
+        bits = [bit for bit in range(32) if b >> bit & 1]
+    else:
+        bits = list(range(32))
+    out: Any = None
+    for bit in bits:
+        both = _bit(a, bit)
+        if isinstance(b, Tensor):
+            both = binary("mul", both, _bit(b, bit))
+        both = binary_scalar("mul", both, 1 << bit if bit < 31 else -(1 << 31))
+        out = both if out is None else binary("add", out, both)
+    return full(a._shape, 0, device=a.device) if out is None else out
+
+
+def _bit(a: Tensor, bit: int) -> Tensor:
+    """0 or 1: a bit of int32. The highest is the sign: what // 2^30 leaves is -2 to 1."""
+    if bit == 31:
+        return promoted(compare("lt", a, 0), int32)
+    return binary_scalar("remainder", binary_scalar("floordiv", a, 1 << bit) if bit else a, 2)
+
+
+def left_shift(a: Tensor, b: Operand) -> Tensor:
+    """a << b with broadcasting, int32; 0 for b outside [0, 32). RuntimeError for floats, bools."""
+    if a._dtype is bool_ and isinstance(b, int) and 30 < b < 64:
+        raise RangeError("a bool shifted by %d does not fit int32; PyTorch's int64 holds it" % b)
+    a, b = _bit_operands("left_shift", a, b)
+    arithmetic(a, "a shift")
+    if not isinstance(b, Tensor):
+        b = full((), b, device=a.device)
+    fits = logical_and(compare("ge", b, 0), compare("lt", b, 32))
+    return where(fits, mul(a, _power_of_two(b, 5)), 0)
+
+
+def rleft_shift(a: Tensor, b: int) -> Tensor:
+    """b << a for a number b."""
+    if a._dtype is bool_:
+        integer(2 * b)
+    return left_shift(full((), b, device=a.device), a)
+
+
+def right_shift(a: Tensor, b: Operand) -> Tensor:
+    """a >> b with broadcasting, int32, the sign shifted in; also for b outside [0, 32).
+
+    RuntimeError for floats and bools.
+    """
+    a, b = _bit_operands("right_shift", a, b)
+    arithmetic(a, "a shift")
+    if not isinstance(b, Tensor):
+        b = full((), b, device=a.device)
+    fits = logical_and(compare("ge", b, 0), compare("lt", b, 31))
+    shifted = binary("floordiv", *_promote(a, where(fits, _power_of_two(where(fits, b, 0), 5), 1)))
+    return where(fits, shifted, mul(promoted(compare("lt", a, 0), int32), -1))
+
+
+def _power_of_two(b: Tensor, bits: int) -> Tensor:
+    """2 ** (b % 32), int32: 2^31 is the least number."""
+    out: Any = None
+    for bit in range(bits):
+        factor = binary_scalar("add", binary_scalar("mul", _bit(b, bit), (1 << (1 << bit)) - 1), 1)
+        out = factor if out is None else binary("mul", out, factor)
     return out
 
 
-def masked_fill(x, mask, value):
-    """x with `value` where mask (bool, broadcastable to x) is true."""
-    if broadcast_shapes(x.shape, mask.shape) != x.shape:
-        raise RuntimeError("masked_fill: mask of shape %s does not broadcast to %s" % (list(mask.shape), list(x.shape)))
-    return where(mask, float(value) if x.dtype is float32 else value, x)
+# ---- logic ---------------------------------------------------------------------------------------
+
+
+def logical_not(x: Tensor) -> Tensor:
+    """bool: whether x is 0."""
+    return compare("eq", x, 0)
+
+
+def logical_and(a: Tensor, b: Tensor) -> Tensor:
+    """bool: whether both are not 0, with broadcasting."""
+    return binary("mul", as_bool(a), as_bool(b), dtype=bool_)
+
+
+def logical_or(a: Tensor, b: Tensor) -> Tensor:
+    """bool: whether one of both is not 0, with broadcasting."""
+    return binary("maximum", as_bool(a), as_bool(b), dtype=bool_)
+
+
+def as_bool(x: Tensor) -> Tensor:
+    """x as bool: whether it is not 0."""
+    return x if x._dtype is bool_ else compare("ne", x, 0)
+
+
+def where(condition: Tensor, a: Any, b: Any) -> Tensor:
+    """a where `condition` is true, else b, with broadcasting.
+
+    condition: bool. a, b: Tensors or numbers; float32 where either is. RuntimeError for another
+    condition, or where devices or shapes do not fit.
+    """
+    if condition._dtype is not bool_:
+        raise RuntimeError("where expected condition to be a boolean tensor, but got %r" % (condition._dtype,))
+    kind = result_type(a, b)
+    a, b = [v if isinstance(v, Tensor) else full((), v, kind, device=condition.device) for v in (a, b)]
+    same_device(condition, a)
+    a, b = _promote(a, b)
+    shape = broadcast_shapes(condition._shape, broadcast_shapes(a._shape, b._shape))
+    out = like(a, shape)
+    if out.numel():
+        dims = broadcast_dims(shape, row_major(shape), *(expand_strides(t, shape) for t in (condition, a, b)))
+        launch(kernels.where, (out, condition, a, b), (a._dtype.code, *dims))
+    if needs_grad(a, b):
+
+        def backward(dy):
+            da = reduce_to(where(condition, dy, 0.0), a._shape) if a._requires_grad else None
+            return da, reduce_to(where(condition, 0.0, dy), b._shape) if b._requires_grad else None
+
+        attach("where", (out,), (a, b), backward, (condition,))
+    return out
+
+
+def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
+    """x with `value` where mask (bool, broadcastable to x) is true.
+
+    value: a number or a 0-d tensor, in x's dtype. Returns x's shape and dtype. RuntimeError where
+    the mask does not broadcast to x, or x's dtype does not hold the value.
+    """
+    if broadcast_shapes(x._shape, mask._shape) != x._shape:
+        raise RuntimeError(
+            "masked_fill: mask of shape %s does not broadcast to %s" % (list(mask._shape), list(x._shape))
+        )
+    if isinstance(value, Tensor):
+        if value._shape:
+            raise RuntimeError(
+                "masked_fill needs a number or a 0-d tensor, not a value of shape %s" % list(value._shape)
+            )
+        out = where(mask, value._cast(x._dtype), x)
+        if x._dtype is not int32 or value._dtype is not float32:
+            return out
+        fits = logical_and(compare("ge", value, -(2.0**31)), compare("lt", value, 2.0**31))
+        return checked(out, logical_not(fits), "value cannot be converted to type int32 without overflow", RangeError)
+    return where(mask, fitted(value, x._dtype), x)

@@ -1,20 +1,23 @@
-"""Matrix products: matmul with PyTorch's shape rules, and linear (x W^T + b) as one launch. Value and gradient side by side.
+"""Matrix products: matmul with PyTorch's shape rules, and linear (x W^T + b) as one launch. Value
+and gradient side by side.
 
-A transposed operand is read in place: the kernel takes NN, NT, TN and TT, so `x @ w.T` and the three products of a linear layer's
-forward and backward copy nothing.
+A transposed operand is read in place: the kernel takes NN, NT, TN and TT, so `x @ w.T` and the
+three products of a linear layer's forward and backward copy nothing.
 """
 
+from __future__ import annotations
+
 from .. import kernels
-from ..autograd import attach, wanted
-from ..creation import like
-from ..program import launch
-from ..tensor import Tensor, float32, numel_of
-from . import elementwise, quantized, reduce
+from ..core.autograd import attach, needs_grad
+from ..core.factory import like
+from ..core.tensor import Tensor, float32, numel_of
+from ..graph.program import launch
+from . import elementwise, movement, quantized, reduce
 
 
-def _operand(x):
+def _operand(x: Tensor) -> tuple[Tensor, int, int]:
     """(x, transposed, leading dimension) with rows or columns dense; a copy where neither is."""
-    rows, columns = x.shape[-2:]
+    rows, columns = x._shape[-2:]
     row_step, column_step = x._strides[-2:]
     if (column_step == 1 or columns == 1) and (row_step >= columns or rows == 1):
         return x, 0, max(row_step if rows != 1 else columns, columns, 1)
@@ -23,10 +26,12 @@ def _operand(x):
     return x.contiguous(), 0, max(columns, 1)
 
 
-def _batch_stride(x):
-    """One stride that walks all batch dimensions of x (in front of its two matrix dimensions), or None."""
-    sizes, strides = x.shape[:-2], x._strides[:-2]
-    step = None
+def _batch_stride(x: Tensor) -> int | None:
+    """One stride that walks all batch dimensions of x (in front of its two matrix dimensions), or
+    None.
+    """
+    sizes, strides = x._shape[:-2], x._strides[:-2]
+    step, first = None, 0
     for n, s in zip(reversed(sizes), reversed(strides)):
         if n == 1:
             continue
@@ -36,121 +41,165 @@ def _batch_stride(x):
             return None
         else:
             step = s * n
-    return 0 if step is None else first
+    return first
 
 
-def gemm(a, b, out=None, bias=None, alpha=1.0, gradient=False):
-    """alpha * a @ b (+ bias) on [..., M, K] and [..., K, N] of equal batch shape (or one of them without); no gradient here.
+def gemm(
+    a: Tensor,
+    b: Tensor,
+    out: Tensor | None = None,
+    bias: Tensor | None = None,
+    alpha: float = 1.0,
+    gradient: bool = False,
+) -> Tensor:
+    """alpha * a @ b (+ bias) as one launch, into `out` where given; no gradient here.
 
-    gradient: a holds gradients (a hint for devices with narrow operands).
+    a: float32 [..., M, K]. b: float32 [..., K, N], of a's batch shape, or one of both without.
+    bias: [N]. Returns [..., M, N]. gradient: a holds gradients (a hint for devices with narrow
+    operands).
     """
-    m, k = a.shape[-2:]
-    n = b.shape[-1]
-    batch = a.shape[:-2] if a.ndim >= b.ndim else b.shape[:-2]
+    M, K = a._shape[-2:]
+    N = ldc = b._shape[-1]
+    sc, beta = M * N, 0.0
+    batch_shape = a._shape[:-2] if a.ndim >= b.ndim else b._shape[:-2]
+    batch = numel_of(batch_shape)
     sides = []
     for x in (a, b):
         x, transposed, ld = _operand(x)
         stride = _batch_stride(x)
         if stride is None:
-            x, transposed, ld = x.contiguous(), 0, max(x.shape[-1], 1)
+            x, transposed, ld = x.contiguous(), 0, max(x._shape[-1], 1)
             stride = _batch_stride(x)
         sides.append((x, transposed, ld, stride))
     (a, ta, lda, sa), (b, tb, ldb, sb) = sides
     if out is None:
-        out = like(a, batch + (m, n))
+        out = like(a, batch_shape + (M, N))
     if out.numel():
         epilogue = (kernels.BIAS if bias is not None else 0) | (kernels.GRADIENT if gradient else 0)
         launch(
             kernels.matmul,
             (out, a, b, bias, None, None),
-            (numel_of(batch), m, n, k, ta, tb, lda, ldb, n, sa, sb, m * n, alpha, 0.0, epilogue),
+            (batch, M, N, K, ta, tb, lda, ldb, ldc, sa, sb, sc, alpha, beta, epilogue),
         )
     return out
 
 
-def _check(a, b, name="matmul"):
+def _check(a: Tensor, b: Tensor, name: str = "matmul") -> None:
     elementwise.same_device(a, b)
     for x in (a, b):
-        if x.dtype is not float32:
+        if x._dtype is not float32:
             raise RuntimeError(
                 "%s: expected float32 operands, but got %s and %s (shapes %s and %s); convert with .float()"
-                % (name, a.dtype.name, b.dtype.name, list(a.shape), list(b.shape))
+                % (name, a._dtype.name, b._dtype.name, list(a._shape), list(b._shape))
             )
 
 
-def matmul(a, b):
-    """a @ b as torch.matmul: vectors, matrices, and batches that broadcast."""
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b as torch.matmul: vectors, matrices, and batches that broadcast.
+
+    a: float32 [..., M, K] or [K]. b: float32 [..., K, N] or [K]. Returns [..., M, N] without the
+    dimension that a vector lacks. RuntimeError where shapes, dtypes or devices do not fit,
+    TypeError where b is no Tensor.
+    """
     if not isinstance(b, Tensor):
         raise TypeError("matmul(): argument 'other' must be a Tensor, not %s" % type(b).__name__)
     _check(a, b)
     if not a.ndim or not b.ndim:
-        raise RuntimeError("both arguments to matmul need to be at least 1D, but they are %dD and %dD" % (a.ndim, b.ndim))
-    if a.ndim == 1:
-        return matmul(a.unsqueeze(0), b).squeeze(0 if b.ndim == 1 else -2)
-    if b.ndim == 1:
-        return matmul(a, b.unsqueeze(1)).squeeze(-1)
-    if a.shape[-1] != b.shape[-2]:
         raise RuntimeError(
-            "mat1 and mat2 shapes cannot be multiplied (%s and %s)" % ("x".join(map(str, a.shape)), "x".join(map(str, b.shape)))
+            "both arguments to matmul need to be at least 1D, but they are %dD and %dD" % (a.ndim, b.ndim)
+        )
+    if a.ndim == 1 or b.ndim == 1:
+        return _with_vectors(a, b)
+    if a._shape[-1] != b._shape[-2]:
+        raise RuntimeError(
+            "mat1 and mat2 shapes cannot be multiplied (%s and %s)"
+            % ("x".join(map(str, a._shape)), "x".join(map(str, b._shape)))
         )
     if b.ndim == 2 and a.ndim > 2 and a.is_contiguous():
-        return matmul(a.reshape(-1, a.shape[-1]), b).reshape(a.shape[:-1] + (b.shape[-1],))
-    batch = elementwise.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if batch != a.shape[:-2]:
-        a = a.expand(batch + a.shape[-2:])
-    if batch != b.shape[:-2]:
-        b = b.expand(batch + b.shape[-2:])
+        return movement.no_view(matmul(a.reshape(-1, a._shape[-1]), b).reshape(a._shape[:-1] + (b._shape[-1],)))
+    batch = elementwise.broadcast_shapes(a._shape[:-2], b._shape[:-2])
+    if batch != a._shape[:-2]:
+        a = a.expand(batch + a._shape[-2:])
+    if batch != b._shape[:-2]:
+        b = b.expand(batch + b._shape[-2:])
     out = gemm(a, b)
-    if wanted(a, b):
+    if needs_grad(a, b):
 
         def backward(dy):
-            da = gemm(dy, b.transpose(-2, -1), gradient=True) if a.requires_grad else None
-            db = gemm(a.transpose(-2, -1), dy) if b.requires_grad else None
+            da = gemm(dy, b.transpose(-2, -1), gradient=True) if a._requires_grad else None
+            db = gemm(a.transpose(-2, -1), dy) if b._requires_grad else None
             return da, db
 
-        attach("matmul", (out,), (a, b), backward)
+        attach("matmul", (out,), (a, b), backward, elementwise.partners(a, b))
     return out
 
 
-def linear(x, weight, bias=None):
-    """x @ weight.T + bias: x [..., K], weight [N, K], bias [N] -> [..., N]. One launch."""
+def _with_vectors(a: Tensor, b: Tensor) -> Tensor:
+    """matmul where a, b or both are vectors."""
+    recorded = needs_grad(a, b)
+    # What is made of an operand whose gradient goes nowhere would have a Node, and be kept for it.
+    x, y = [v if elementwise.has_edge(v) else v.detach() for v in (a, b)] if recorded else (a, b)
+    if a.ndim == 1:
+        out = matmul(x.unsqueeze(0), y).squeeze(0 if b.ndim == 1 else -2)
+    else:
+        out = matmul(x, y.unsqueeze(1)).squeeze(-1)
+    if recorded and not out._requires_grad:
+        attach("matmul", (out,), (a, b), lambda dy: (None, None), ())
+    return movement.no_view(out)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ weight.T + bias as one launch.
+
+    x: float32 [..., K]. weight: float32 [N, K]. bias: float32 [N]. Returns [..., N]. A single row
+    without gradient reads the weight's int8 form where it has one (quantized.py). RuntimeError
+    where shapes, dtypes or devices do not fit.
+    """
+    if weight is None:  # pyright: ignore[reportUnnecessaryComparison]: a layer's that was set to None
+        raise TypeError("linear(): argument 'weight' must be a Tensor, not None")
     _check(x, weight, "linear")
-    k = weight.shape[-1]
-    if weight.ndim != 2 or x.shape[-1:] != (k,):
+    K = weight._shape[-1] if weight._shape else 0
+    if weight.ndim != 2 or x._shape[-1:] != (K,):
         raise RuntimeError(
             "linear(): input and weight shapes cannot be multiplied (%s and %s transposed)"
-            % ("x".join(map(str, x.shape)), "x".join(map(str, weight.shape)))
+            % ("x".join(map(str, x._shape)), "x".join(map(str, weight._shape)))
         )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise RuntimeError("linear(): bias of shape %s does not fit weight of shape %s" % (list(bias.shape), list(weight.shape)))
-    lead = x.shape[:-1]
+    if bias is not None and (bias._shape != weight._shape[:1] or bias._dtype is not float32):
+        _check(x, bias, "linear")
+        raise RuntimeError(
+            "linear(): bias of shape %s does not fit weight of shape %s" % (list(bias._shape), list(weight._shape))
+        )
+    lead = x._shape[:-1]
     flat = x.contiguous()
-    flat = Tensor(flat._storage, (numel_of(lead), k), float32, flat._offset)
+    flat = Tensor(flat._storage, (numel_of(lead), K), float32, flat._offset)
     w = weight.detach()
-    out = like(x, lead + weight.shape[:1])
-    if flat.shape[0] == 1 and quantized.applies(x, weight, bias):
+    across = Tensor(w._storage, w._shape[::-1], float32, w._offset, w._strides[::-1])  # transpose() is 2 us slower
+    out = like(x, lead + weight._shape[:1])
+    if flat._shape[0] == 1 and quantized.applies(x, weight, bias):
         quantized.linear(flat, weight, bias, out)
         return out
-    gemm(flat, w.transpose(0, 1), Tensor(out._storage, (flat.shape[0], weight.shape[0])), bias)
-    if wanted(x, weight, bias):
+    gemm(flat, across, Tensor(out._storage, (flat._shape[0], weight._shape[0])), bias)
+    if needs_grad(x, weight, bias):
 
         def backward(dy):
             dy = dy.contiguous()
-            rows = Tensor(dy._storage, (flat.shape[0], weight.shape[0]), float32, dy._offset)
+            rows = Tensor(dy._storage, (flat._shape[0], weight._shape[0]), float32, dy._offset)
             dx = dw = db = None
-            if x.requires_grad:
-                dx = like(dy, lead + (k,))
-                gemm(rows, w, Tensor(dx._storage, flat.shape), gradient=True)
-            if weight.requires_grad:
+            if x._requires_grad:
+                dx = like(dy, lead + (K,))
+                gemm(rows, w, Tensor(dx._storage, flat._shape), gradient=True)
+            if weight._requires_grad:
                 dw = gemm(rows.transpose(0, 1), flat, gradient=True)
-            if bias is not None and bias.requires_grad:
+            if bias is not None and bias._requires_grad:
                 db = reduce.sum_(rows, 0)
             return dx, dw, db
 
+        kept = (x if x.ndim == 2 else flat,) if elementwise.has_edge(weight) else ()
         attach(
             "linear",
             (out,),
             (x, weight, bias) if bias is not None else (x, weight),
             backward if bias is not None else lambda dy: backward(dy)[:2],
+            (weight, *kept) if elementwise.has_edge(x) else kept,
         )
     return out

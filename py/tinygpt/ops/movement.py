@@ -1,64 +1,132 @@
-"""Ops that move data or only change how it is seen: views, transposes, slices, indexing, cat, stack, split, tril, fill.
+"""Ops that move data or only change how it is seen: views, transposes, slices, indexing, cat,
+stack, split, tril, fill.
 
-A view shares its storage and launches nothing; its gradient is the gradient seen through the reverse view.
+A view shares its storage and launches nothing; its gradient is the gradient seen through the
+reverse view.
 """
 
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING
+
 from .. import kernels
-from ..autograd import attach, wanted
-from ..creation import full, like, tensor
-from ..program import launch
-from ..tensor import Tensor, bool_, float32, int32, numel_of, row_major
-from . import elementwise
+from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad
+from ..core.factory import empty, full, like, tensor
+from ..core.quoting import quoted
+from ..core.state import state
+from ..core.tensor import RangeError, Tensor, bool_, fitted, float32, int32, ints_of, numel_of, whole_number
+from ..graph.program import launch
+from . import elementwise, embedding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from ..core.autograd import Backward
+    from ..core.tensor import Shape
+    from ..core.tensor import dtype as DType
+    from ..devices.base import Device
 
 
-def _view(x, shape, strides, offset, name, backward):
-    out = Tensor(x._storage, shape, x.dtype, offset, strides)
-    if wanted(x):
-        attach(name, (out,), (x,), backward)
+def _view(x: Tensor, shape: Shape, strides: Shape | None, offset: int, name: str, backward: Backward) -> Tensor:
+    return _viewed(x, Tensor(x._storage, shape, x._dtype, offset, strides), name, backward)
+
+
+def _viewed(x: Tensor, out: Tensor, name: str, backward: Backward) -> Tensor:
+    if not state.grad_enabled:
+        return made_view(out, x)
+    if x._base is not None:
+        if needs_grad(x):
+            attach(name, (out,), (x,), backward, ())
+        return made_view(out, x)
+    if x._requires_grad:
+        attach(name, (out,), (x,), backward, ())
+    storage = x._storage  # as made_view, without its call: views cost little more than that
+    out._base, out._made = x, PLAIN
+    out._seen = storage.version if storage.owner is None else storage.writes()
     return out
 
 
-def contiguous(x):
+def no_view(x: Tensor) -> Tensor:
+    """x, a view that an op returns of its own fresh result, as a tensor of its own: nobody else has
+    the base, and PyTorch's result is no view.
+    """
+    x._base = None
+    return x
+
+
+def contiguous(x: Tensor) -> Tensor:
     """x itself where it is dense, else a dense copy."""
     return x if x.is_contiguous() else clone(x)
 
 
-def clone(x):
+def clone(x: Tensor) -> Tensor:
+    """A dense copy; the gradient passes through."""
     out = like(x)
     elementwise.copy_into(out, x)
-    if wanted(x):
-        attach("clone", (out,), (x,), lambda dy: (dy,))
+    if needs_grad(x):
+        attach("clone", (out,), (x,), lambda dy: (dy,), ())
     return out
 
 
-# ---- views ---------------------------------------------------------------------------------------------
+# ---- views -------------------------------------------------------------------------------------
 
 
-def _resolve(x, shape, name):
-    """`shape` with -1 filled in. RuntimeError where the element counts differ."""
-    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
-    if shape.count(-1) > 1:
-        raise RuntimeError("only one dimension can be inferred: %s" % list(shape))
-    if -1 in shape:
-        rest = numel_of([n for n in shape if n != -1])
-        if rest == 0 or x.numel() % rest:
-            raise RuntimeError("shape %s is invalid for input of size %d" % (list(shape), x.numel()))
-        shape = tuple(x.numel() // rest if n == -1 else n for n in shape)
-    if numel_of(shape) != x.numel() or any(n < 0 for n in shape):
-        raise RuntimeError("%s: shape %s is invalid for input of size %d (shape %s)" % (name, list(shape), x.numel(), list(x.shape)))
+def alias(x: Tensor) -> Tensor:
+    """All of x as another Tensor, a view."""
+    return _view(x, x._shape, x._strides, x._offset, "alias", lambda dy: (dy,))
+
+
+def _resolve(x: Tensor, given: Sequence[Any], name: str) -> Shape:
+    """`given` as a shape with -1 filled in. RuntimeError where the element counts differ."""
+    shape = ints_of(given, "a size of %s" % name)
+    count = x.numel()
+    size = 1
+    for n in shape:
+        size *= n
+        if n < 0:
+            return _inferred(shape, count)
+    if size != count:
+        raise RuntimeError(
+            "%s: shape %s is invalid for input of size %d (shape %s)" % (name, list(shape), count, list(x._shape))
+        )
+    if not count:
+        _countable(shape)
     return shape
 
 
-def _view_strides(x, shape):
-    """Strides of x seen as `shape` without a copy, or None: runs of old dimensions that are laid out as one are split anew."""
-    if x.is_contiguous():
-        return row_major(shape)
+def _countable(shape: Sequence[int]) -> None:
+    """RuntimeError where 64 bits do not hold the number of elements, sizes of 0 aside."""
+    if numel_of([n for n in shape if n]) >= 1 << 63:
+        raise RuntimeError("shape %s has 2^63 elements or more" % list(shape))
+
+
+def _inferred(shape: Shape, count: int) -> Shape:
+    """`shape`, which has negative sizes, with one -1 filled in."""
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred: %s" % list(shape))
+    if min(shape) < -1:
+        raise RuntimeError("invalid shape dimension %d in shape %s" % (min(shape), list(shape)))
+    rest = numel_of([n for n in shape if n != -1])
+    if rest == 0 or count % rest:
+        raise RuntimeError("shape %s is invalid for input of size %d" % (list(shape), count))
+    inferred = tuple([count // rest if n == -1 else n for n in shape])
+    _countable(inferred)
+    return inferred
+
+
+def _split_strides(x: Tensor, shape: Shape) -> Shape | None:
+    """Strides of x, which has a dimension, seen as `shape` without a copy, or None: runs of old
+    dimensions that are laid out as one are split anew.
+    """
     strides, d = [0] * len(shape), len(shape) - 1
     base = x._strides[-1]
     run = seen = 1  # elements of the current run of old dimensions, and of the new dimensions laid over it
     for i in range(x.ndim - 1, -1, -1):
-        run *= x.shape[i]
-        if i == 0 or (x.shape[i - 1] != 1 and x._strides[i - 1] != run * base):
+        run *= x._shape[i]
+        if i == 0 or (x._shape[i - 1] != 1 and x._strides[i - 1] != run * base):
             while d >= 0 and (seen < run or shape[d] == 1):
                 strides[d] = seen * base
                 seen *= shape[d]
@@ -71,271 +139,472 @@ def _view_strides(x, shape):
     return tuple(strides) if d == -1 else None
 
 
-def view(x, *shape):
-    """x seen as another shape; RuntimeError where that needs a copy (then use reshape)."""
+def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """x seen as another shape, one size may be -1; RuntimeError where that needs a copy."""
     shape = _resolve(x, shape, "view")
-    strides = _view_strides(x, shape)
-    if strides is None:
+    return _seen_as(x, shape)
+
+
+def _seen_as(x: Tensor, shape: Shape) -> Tensor:
+    old, strides = x._shape, None  # dense
+    # The strides of sizes of 1 mean nothing, but PyTorch compares them where memory overlaps.
+    if (not x.is_contiguous() or (1 in old and 0 not in old)) and (strides := _split_strides(x, shape)) is None:
         raise RuntimeError(
             "view size is not compatible with input tensor's size %s and stride %s "
             "(at least one dimension spans across two contiguous subspaces). "
-            "Use .reshape(...) instead." % (list(x.shape), list(x._strides))
+            "Use .reshape(...) instead." % (list(old), list(x._strides))
         )
-    old = x.shape
     return _view(x, shape, strides, x._offset, "view", lambda dy: (dy.reshape(old),))
 
 
-def reshape(x, *shape):
-    """view where possible, else a copy."""
+def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """x in another shape, one size may be -1: a view where possible, else a copy.
+
+    RuntimeError where the element counts differ.
+    """
     shape = _resolve(x, shape, "reshape")
-    if shape == x.shape:
-        return x
-    return view(x if _view_strides(x, shape) is not None else clone(x), shape)
+    if shape == x._shape and 1 not in shape:
+        return alias(x)
+    return _seen_as(x if x.is_contiguous() or _split_strides(x, shape) is not None else clone(x), shape)
 
 
-def dim_of(x, dim, extra=0):
+def dim_of(x: Tensor, dim: int, extra: int = 0) -> int:
     """dim as a non-negative index; IndexError outside x's dimensions (one more with extra=1)."""
-    n = max(x.ndim + extra, 1)
+    n = len(x._shape) + extra or 1
+    if type(dim) is not int:
+        dim = whole_number(dim, "a dimension")
     if not -n <= dim < n:
-        raise IndexError("Dimension out of range (expected to be in range of [%d, %d], but got %d)" % (-n, n - 1, dim))
+        raise IndexError(
+            "Dimension out of range (expected to be in range of [%d, %d], but got %s)" % (-n, n - 1, quoted(dim))
+        )
     return dim % n
 
 
-def permute(x, *dims):
-    dims = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    dims = tuple(dim_of(x, d) for d in dims)
-    if sorted(dims) != list(range(x.ndim)):
-        raise RuntimeError("permute(%s) does not name each of the %d dimensions once" % (list(dims), x.ndim))
-    back = tuple(sorted(range(len(dims)), key=dims.__getitem__))
+def permute(x: Tensor, *dims: int | Sequence[int]) -> Tensor:
+    """x with its dimensions in the order `dims`, a view. RuntimeError unless each is named once."""
+    given = ints_of(dims, "a dimension of permute")
+    order = tuple([dim_of(x, d) for d in given]) if len(given) == len(x._shape) else given
+    if sorted(order) != list(range(x.ndim)):
+        raise RuntimeError("permute(%s) does not name each of the %d dimensions once" % (list(order), x.ndim))
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
     return _view(
-        x, tuple(x.shape[d] for d in dims), tuple(x._strides[d] for d in dims), x._offset, "permute", lambda dy: (permute(dy, back),)
+        x,
+        tuple(x._shape[d] for d in order),
+        tuple(x._strides[d] for d in order),
+        x._offset,
+        "permute",
+        lambda dy: (permute(dy, back),),
     )
 
 
-def transpose(x, dim0, dim1):
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """x with dim0 and dim1 exchanged, a view. IndexError for a dimension that x does not have."""
     dims = list(range(x.ndim))
-    if not dims:
-        return x
     i, j = dim_of(x, dim0), dim_of(x, dim1)
+    if not dims:
+        return alias(x)
     dims[i], dims[j] = dims[j], dims[i]
     return permute(x, dims)
 
 
-def t(x):
+def t(x: Tensor) -> Tensor:
+    """The transpose of a matrix, a view. RuntimeError for more than two dimensions."""
     if x.ndim > 2:
         raise RuntimeError("t() expects a tensor with <= 2 dimensions, but self is %dD" % x.ndim)
-    return transpose(x, 0, 1) if x.ndim == 2 else x
+    return transpose(x, 0, 1) if x.ndim == 2 else alias(x)
 
 
-def unsqueeze(x, dim):
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """x with a new dimension of size 1 at `dim`, a view. IndexError for a `dim` out of range."""
     d = dim_of(x, dim, 1)
-    return view_as(x, x.shape[:d] + (1,) + x.shape[d:], x._strides[:d] + (0,) + x._strides[d:], "unsqueeze")
+    shape, strides = x._shape, x._strides
+    step = shape[d] * strides[d] if d < len(shape) else 1
+    return view_as(x, (*shape[:d], 1, *shape[d:]), (*strides[:d], step, *strides[d:]), "unsqueeze")
 
 
-def squeeze(x, dim=None):
-    drop = [d for d, n in enumerate(x.shape) if n == 1] if dim is None else [d for d in [dim_of(x, dim)] if x.ndim and x.shape[d] == 1]
+def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """x without `dim` (one or several) where its size is 1, or without all such; a view."""
+    named = range(x.ndim) if dim is None else [dim_of(x, d) for d in ints_of((dim,), "a dimension")]
+    drop = [d for d in named if x.ndim and x._shape[d] == 1]
     keep = [d for d in range(x.ndim) if d not in drop]
-    return view_as(x, tuple(x.shape[d] for d in keep), tuple(x._strides[d] for d in keep), "squeeze")
+    return view_as(x, tuple(x._shape[d] for d in keep), tuple(x._strides[d] for d in keep), "squeeze")
 
 
-def view_as(x, shape, strides, name):
-    old = x.shape
-    return _view(x, shape, strides, x._offset, name, lambda dy: (dy.reshape(old),))
+def view_as(x: Tensor, shape: Shape, strides: Shape, name: str) -> Tensor:
+    """x seen with `shape` and `strides`, of equal elements; name: of the op on the tape."""
+    old, out = x._shape, x.detach()
+    out._shape, out._strides = shape, strides  # equal elements: nothing to check again
+    return _viewed(x, out, name, lambda dy: (dy.reshape(old),))
 
 
-def flatten(x, start_dim=0, end_dim=-1):
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions start_dim to end_dim (inclusive) as one; a view where that is possible."""
+    a, b = dim_of(x, start_dim), dim_of(x, end_dim)
     if not x.ndim:
         return x.reshape(1)
-    a, b = dim_of(x, start_dim), dim_of(x, end_dim)
-    return reshape(x, x.shape[:a] + (numel_of(x.shape[a : b + 1]),) + x.shape[b + 1 :])
-
-
-def expand(x, *shape):
-    """x repeated along dimensions of size 1, without a copy; -1 keeps a size."""
-    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
-    pad = len(shape) - x.ndim
-    shape = tuple(x.shape[i - pad] if n == -1 and i >= pad else n for i, n in enumerate(shape))
-    if pad < 0 or elementwise.broadcast_shapes(x.shape, shape) != shape:
+    if a > b:
         raise RuntimeError(
-            "the expanded size %s must match the existing size %s at non-singleton dimensions" % (list(shape), list(x.shape))
+            "flatten() has invalid args: start_dim %d cannot come after end_dim %d" % (start_dim, end_dim)
         )
-    old = x.shape
-    return _view(x, shape, elementwise.expand_strides(x, shape), x._offset, "expand", lambda dy: (elementwise.reduce_to(dy, old),))
-
-
-# ---- slices and indexing -------------------------------------------------------------------------------
-
-
-def narrow(x, dim, start, length, step=1):
-    """x[..., start : start + length * step : step, ...] along dim, a view."""
-    d = dim_of(x, dim)
-    if length == x.shape[d] and step == 1:
+    if a == b:
         return x
-    shape = x.shape[:d] + (length,) + x.shape[d + 1 :]
-    strides = x._strides[:d] + (x._strides[d] * step,) + x._strides[d + 1 :]
-    whole = x.shape
+    return reshape(x, x._shape[:a] + (numel_of(x._shape[a : b + 1]),) + x._shape[b + 1 :])
+
+
+def expand(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """x repeated along dimensions of size 1, without a copy; -1 keeps a size.
+
+    RuntimeError where x does not broadcast to the shape.
+    """
+    given = ints_of(shape, "a size of expand")
+    pad = len(given) - len(x._shape)
+    if pad < 0:
+        raise RuntimeError("expand: %s has fewer sizes than shape %s" % (list(given), list(x._shape)))
+    sizes, strides = list(given), [0] * len(given)
+    for i, n in enumerate(given):
+        old = x._shape[i - pad] if i >= pad else 1
+        if n == -1 and i >= pad:
+            sizes[i] = n = old
+        if n < 0 or (old != n and old != 1):
+            raise RuntimeError(
+                "expand: the size %d of %s does not fit shape %s; a size of 1 takes any other, -1 keeps an existing one"
+                % (n, list(given), list(x._shape))
+            )
+        if old == n and i >= pad:
+            strides[i] = x._strides[i - pad]
+    if x._shape:
+        for i in range(pad - 1, -1, -1):
+            if sizes[i] == 1:  # PyTorch's stride of a new dimension of size 1
+                strides[i] = sizes[i + 1] * strides[i + 1]
+    if sizes and max(sizes) > 1 << 16:
+        _countable(sizes)
+    old_shape = x._shape
+    return _view(
+        x, tuple(sizes), tuple(strides), x._offset, "expand", lambda dy: (elementwise.reduce_to(dy, old_shape),)
+    )
+
+
+# ---- slices and indexing -----------------------------------------------------------------------
+
+
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """x[..., start : start + length, ...] along dim, a view; a negative start counts from the end.
+
+    IndexError for a dimension or a start that x does not have, RuntimeError for a length that
+    passes the end.
+    """
+    if not x.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor")
+    d, start, length = dim_of(x, dim), whole_number(start, "the start"), whole_number(length, "the length")
+    n = x._shape[d]
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative, not %d" % length)
+    if not -n <= start <= n:
+        raise IndexError("start out of range (expected to be in range of [%d, %d], but got %d)" % (-n, n, start))
+    start = start if start >= 0 else start + n
+    if start + length > n:
+        raise RuntimeError("start (%d) + length (%d) exceeds dimension size (%d)" % (start, length, n))
+    return sliced(x, d, start, length)
+
+
+def sliced(x: Tensor, d: int, start: int, length: int, step: int = 1) -> Tensor:
+    """x[..., start : start + length * step : step, ...] along dimension d, a view; d >= 0."""
+    shape, strides = x._shape, x._strides
+    if length == shape[d] and step == 1:
+        return alias(x)
 
     def backward(dy):
-        dx = full(whole, 0.0, device=dy.device)
-        elementwise.copy_into(narrow(dx, d, start, length, step), dy)
+        dx = full(shape, 0.0, device=dy.device)
+        elementwise.copy_into(sliced(dx, d, start, length, step), dy)
         return (dx,)
 
-    return _view(x, shape, strides, x._offset + start * x._strides[d], "slice", backward)
+    return _view(
+        x,
+        (*shape[:d], length, *shape[d + 1 :]),
+        (*strides[:d], strides[d] * step, *strides[d + 1 :]),
+        x._offset + start * strides[d],
+        "slice",
+        backward,
+    )
 
 
-def select(x, dim, index):
-    """x[..., index, ...] along dim, which disappears."""
-    d = dim_of(x, dim)
-    n = x.shape[d]
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """x[..., index, ...] along dim, which disappears; a view. IndexError out of bounds."""
+    if not x._shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor")
+    d, index = dim_of(x, dim), whole_number(index, "an index")
+    shape, strides = x._shape, x._strides
+    n = shape[d]
     if not -n <= index < n:
         raise IndexError("index %d is out of bounds for dimension %d with size %d" % (index, d, n))
-    return view_as_dropped(narrow(x, d, index % n, 1), d)
+    at = index if index >= 0 else index + n
+
+    def backward(dy):
+        dx = full(shape, 0.0, device=dy.device)
+        elementwise.copy_into(select(dx, d, at), dy)
+        return (dx,)
+
+    return _view(
+        x, shape[:d] + shape[d + 1 :], strides[:d] + strides[d + 1 :], x._offset + at * strides[d], "select", backward
+    )
 
 
-def view_as_dropped(x, d):
-    return view_as(x, x.shape[:d] + x.shape[d + 1 :], x._strides[:d] + x._strides[d + 1 :], "select")
+def index(x: Tensor, key: Any) -> Tensor:
+    """x[key]: a view for ints, slices, None and Ellipsis, a copy for index tensors or lists.
 
-
-def index(x, key):
-    """x[key]: ints, slices with a positive step, None, Ellipsis, and int32 tensors or lists in the leading dimensions."""
+    Slices have a positive step. Index tensors are int32 and name the leading dimensions; their
+    shape takes the place of those. IndexError for an index out of bounds or another key.
+    """
     keys = list(key) if isinstance(key, tuple) else [key]
     if any(is_advanced(k) for k in keys):
+        if isinstance(key, list) and any(isinstance(k, (list, tuple, slice, Tensor)) for k in key):
+            raise IndexError(
+                "a list index holds ints alone, as PyTorch takes one of lists or tensors for a tuple; "
+                "use a tuple for several dimensions, or tensor(...)"
+            )
         return _advanced(x, keys)
-    return basic_index(x, keys)
+    part = basic_index(x, keys)
+    return alias(x) if part is x else part
 
 
-def is_advanced(k):
-    return (isinstance(k, Tensor) and k.ndim > 0) or isinstance(k, list) or hasattr(k, "__array__") and not isinstance(k, Tensor)
+def is_advanced(k: Any) -> bool:
+    """Whether a key is a list or array of indices (a scalar tensor or NumPy integer counts as an
+    int).
+    """
+    return (
+        k.ndim > 0
+        if isinstance(k, Tensor)
+        else isinstance(k, list) or (hasattr(k, "__array__") and getattr(k, "ndim", 1) > 0)
+    )
 
 
-def basic_index(x, keys):
-    named = sum(1 for k in keys if k is not None and k is not Ellipsis)
-    if named > x.ndim:
+def basic_index(x: Tensor, keys: list[Any]) -> Tensor:
+    """x[keys] for ints, slices, None and Ellipsis: a view, or x itself where the keys name all of
+    it, which an assignment writes.
+
+    IndexError for too many keys, an index out of bounds or another key, ValueError for a step <= 0.
+    """
+    named = sum([k is not None and k is not Ellipsis for k in keys])
+    if named > len(x._shape):
         raise IndexError("too many indices for tensor of dimension %d" % x.ndim)
-    if keys.count(Ellipsis) > 1:
+    if named < len(keys) and sum([k is Ellipsis for k in keys]) > 1:
         raise IndexError("an index can only have a single ellipsis")
+    if named == 0 and None not in keys:
+        return x
     d = 0
-    for k in keys:
+    for at, k in enumerate(keys):
         if k is None:
             x = unsqueeze(x, d)
             d += 1
         elif k is Ellipsis:
-            d += x.ndim - d - sum(1 for j in keys[keys.index(Ellipsis) + 1 :] if j is not None)
+            d += x.ndim - d - sum([j is not None for j in keys[at + 1 :]])
         elif isinstance(k, slice):
-            start, stop, step = k.indices(x.shape[d])
+            start, stop, step = k.indices(x._shape[d])
             if step <= 0:
                 raise ValueError("step must be greater than zero, not %d" % step)
-            x = narrow(x, d, start, max(0, -(-(stop - start) // step)), step)
+            length = max(0, -(-(stop - start) // step))
+            if length != x._shape[d] or step != 1:
+                x = sliced(x, d, start, length, step)
             d += 1
-        elif isinstance(k, (int, Tensor)) and not isinstance(k, bool):
-            x = select(x, d, int(k))
         else:
-            raise TypeError("tensors are indexed with ints, slices, None, ... or int32 tensors, not %s" % type(k).__name__)
+            x = select(x, d, k if type(k) is int else _index_of(k))
     return x
 
 
-def _advanced(x, keys):
-    """Gathers rows: k index tensors for the first k dimensions, then full slices. The flat row number goes to the embedding kernel."""
-    from . import embedding
+def _index_of(k: Any) -> int:
+    """A key that stands for one int as an int. IndexError for another key."""
+    try:
+        return whole_number(k, "an index")
+    except TypeError:
+        pass
+    raise IndexError(
+        "tensors are indexed with ints, slices, None, ... or int32 tensors, not %s"
+        % ("a tensor of %s" % k._dtype.name if isinstance(k, Tensor) else "%s %r" % (type(k).__name__, k))
+    )
 
+
+def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
+    """Gathers rows: k index tensors for the first k dimensions, then full slices. The flat row
+    number goes to the embedding kernel, which checks it. It is -1 where one index of several is out
+    of its own dimension: another row's number would pass that check.
+    """
     while keys and isinstance(keys[-1], slice) and keys[-1] == slice(None):
         keys.pop()
-    indices = []
+    indices: list[Any] = []
     for k in keys:
-        k = k if isinstance(k, (Tensor, int)) else tensor(k, device=x.device)
-        if isinstance(k, Tensor) and k.dtype is bool_:
+        if k is None or k is Ellipsis or isinstance(k, slice):
             raise IndexError(
-                "indexing with a bool mask is not supported, because its result's shape depends on the data; use where or masked_fill"
+                "index tensors must come first, one for each leading dimension, followed by full slices only"
             )
-        if not isinstance(k, int) and k.dtype is not int32:
-            raise IndexError("tensors used as indices must be int32, not %r" % (k.dtype,))
+        if is_advanced(k):
+            if not isinstance(k, Tensor):
+                k = tensor(
+                    k, dtype=int32 if isinstance(k, list) and not numel_of(_list_shape(k)) else None, device=x.device
+                )
+            if k._dtype is bool_:
+                raise IndexError(
+                    "indexing with a bool mask is not supported, because its result's shape depends on the data; "
+                    "use where or masked_fill"
+                )
+            if k._dtype is not int32:
+                raise IndexError("tensors used as indices must be int32, not %r" % (k._dtype,))
+            elementwise.same_device(x, k)
+        elif not isinstance(k, Tensor) or k._dtype is not int32:
+            k = _index_of(k)
         indices.append(k)
-    if any(not isinstance(k, (Tensor, int)) for k in keys if not isinstance(k, list)) or len(indices) > x.ndim:
-        raise IndexError("index tensors must come first, one for each leading dimension, followed by full slices only")
-    rows, flat = 1, None
-    for size, k in zip(x.shape, indices):
+    if len(indices) > x.ndim:
+        raise IndexError("too many indices for tensor of dimension %d" % x.ndim)
+    rows = numel_of(x._shape[: len(indices)])
+    if rows > 1 << 31:
+        raise IndexError("an index tensor of int32 cannot name the rows of a tensor of shape %s" % list(x._shape))
+    flat: Any = None
+    outside: Any = None
+    for d, (size, k) in enumerate(zip(x._shape, indices)):
         if isinstance(k, int):
             if not -size <= k < size:
-                raise IndexError("index %d is out of bounds for a dimension of size %d" % (k, size))
+                raise IndexError("index %d is out of bounds for dimension %d with size %d" % (k, d, size))
             k = k % size
+        elif not size and k.numel():
+            raise IndexError("an index is out of bounds for dimension %d with size 0" % d)
+        elif len(indices) == 1:  # negative indices count from the end; what is still outside the kernel refuses
+            negative = elementwise.promoted(elementwise.compare("lt", k, 0), int32)
+            k = elementwise.binary("add", k, elementwise.binary_scalar("mul", negative, size))
         else:
-            k = elementwise.where(elementwise.compare("lt", k, 0), k + size, k)  # negative indices count from the end
-        flat = k if flat is None else flat * size + k
-        rows *= size
-    rest = x.shape[len(indices) :]
+            turns = elementwise.floor_divide(k, max(size, 1))  # 0, or -1 where k counts from the end
+            wrong = elementwise.compare("gt", elementwise.binary("mul", turns, turns + 1), 0)
+            outside = wrong if outside is None else _joined(elementwise.logical_or, outside, wrong, indices)
+            k = elementwise.remainder(k, max(size, 1))
+        flat = k if flat is None else _joined(operator.add, flat * size, k, indices)
+    if outside is not None:
+        flat = elementwise.where(outside, -1, flat)
+    rest = x._shape[len(indices) :]
     table = x.reshape(rows, numel_of(rest))
-    return embedding.embedding(flat, table).reshape(flat.shape + rest)
+    return no_view(embedding.embedding(flat, table).reshape(flat._shape + rest))
 
 
-# ---- joining and splitting -----------------------------------------------------------------------------
+def _list_shape(k: Any) -> list[int]:
+    """The sizes of nested lists, down to an empty one."""
+    shape: list[int] = []
+    while isinstance(k, list):
+        shape.append(len(k))
+        if not k:
+            break
+        k = k[0]
+    return shape
 
 
-def cat(tensors, dim=0):
-    """Tensors of equal shape but for `dim`, one after the other along it."""
-    tensors = list(tensors)
+def _joined(op: Any, a: Any, b: Any, indices: Sequence[Any]) -> Any:
+    try:
+        return op(a, b)
+    except RuntimeError:
+        shapes = [list(k._shape) for k in indices if isinstance(k, Tensor)]
+        raise IndexError("shape mismatch: indexing tensors of shapes %s do not broadcast" % shapes) from None
+
+
+# ---- joining and splitting ---------------------------------------------------------------------
+
+
+def cat(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of equal shape but for `dim`, one after the other along it; a copy.
+
+    The dtype is `elementwise.result_type` of all. Tensors of shape (0,) fit any shape, as in
+    PyTorch. RuntimeError for no tensor, or where shapes or devices do not fit.
+    """
+    tensors = given = list(tensors)
     if not tensors:
-        raise RuntimeError("cat expects a non-empty list of tensors")
+        raise RangeError("cat expects a non-empty list of tensors")
+    if any(x._shape == (0,) for x in given):
+        tensors = [x for x in given if x._shape != (0,)] or given
     first = tensors[0]
+    if not first._shape:
+        raise RuntimeError("a 0-d tensor cannot be concatenated; use stack")
     d = dim_of(first, dim)
     for x in tensors[1:]:
-        if x.ndim != first.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != d):
+        if x.ndim != first.ndim or any(a != b for i, (a, b) in enumerate(zip(x._shape, first._shape)) if i != d):
             raise RuntimeError(
-                "Sizes of tensors must match except in dimension %d: got shapes %s and %s" % (d, list(first.shape), list(x.shape))
+                "Sizes of tensors must match except in dimension %d: got shapes %s and %s"
+                % (d, list(first._shape), list(x._shape))
             )
         elementwise.same_device(first, x)
-    if any(x.dtype is float32 for x in tensors):
-        tensors = [elementwise.as_float(x) for x in tensors]
-    sizes = [x.shape[d] for x in tensors]
-    out = like(tensors[0], first.shape[:d] + (sum(sizes),) + first.shape[d + 1 :])
+    sizes = [x._shape[d] for x in tensors]
+    out = like(first, first._shape[:d] + (sum(sizes),) + first._shape[d + 1 :], elementwise.result_type(*given))
     _fill_parts(out.detach(), tensors, d, sizes)
-    if wanted(*tensors):
+    if needs_grad(*tensors):
 
         def backward(dy):
             at, grads = 0, []
             for n in sizes:
-                grads.append(narrow(dy, d, at, n))
+                grads.append(sliced(dy, d, at, n))
                 at += n
             return grads
 
-        attach("cat", (out,), tuple(tensors), backward)
+        attach("cat", (out,), tuple(tensors), backward, ())
     return out
 
 
-def _fill_parts(whole, parts, d, sizes):
+def _fill_parts(whole: Tensor, parts: Sequence[Tensor], d: int, sizes: Sequence[int]) -> None:
     at = 0
     for part, n in zip(parts, sizes):
-        elementwise.copy_into(narrow(whole, d, at, n), part)
+        elementwise.copy_into(sliced(whole, d, at, n), part)
         at += n
 
 
-def stack(tensors, dim=0):
+def stack(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension `dim`. RuntimeError where the shapes differ."""
     tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty list of tensors")
     for x in tensors[1:]:
-        if x.shape != tensors[0].shape:
-            raise RuntimeError("stack expects each tensor to be equal size, but got %s and %s" % (list(tensors[0].shape), list(x.shape)))
-    return cat([unsqueeze(x, dim) for x in tensors], dim if dim >= 0 else dim_of(tensors[0], dim, 1))
+        if x._shape != tensors[0]._shape:
+            raise RuntimeError(
+                "stack expects each tensor to be equal size, but got %s and %s"
+                % (list(tensors[0]._shape), list(x._shape))
+            )
+    d = dim_of(tensors[0], dim, 1)
+    return cat([unsqueeze(x, d) for x in tensors], d)
 
 
-def split(x, size, dim=0):
-    """Views along dim: of `size` each (the last may be smaller), or of the sizes in a list."""
+def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Views along dim: of `size` each (the last may be smaller), or of the sizes in a list.
+
+    RuntimeError for a negative size, for 0 where x's is not 0, or sizes that do not sum to x's.
+    """
+    if not x._shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = dim_of(x, dim)
-    n = x.shape[d]
-    if isinstance(size, int):
-        if size <= 0:
-            raise RuntimeError("split expects split_size to be positive, but got %d" % size)
-        sizes = [min(size, n - at) for at in range(0, n, size)] or [0]
-    else:
-        sizes = list(size)
+    n = x._shape[d]
+    if type(size) is not int and isinstance(size, (list, tuple)):
+        sizes = list(ints_of((size,), "a size of split"))
+        if sizes and min(sizes) < 0:
+            raise RuntimeError("split expects sizes that are not negative, but got %s" % sizes)
         if sum(sizes) != n:
             raise RuntimeError(
-                "split_with_sizes expects split_sizes to sum exactly to %d (input size at dimension %d), but got %s" % (n, d, sizes)
+                "split_with_sizes expects split_sizes to sum exactly to %d (input size at dimension %d), but got %s"
+                % (n, d, sizes)
             )
-    outs, at = [], 0
+    else:
+        each = size if type(size) is int else whole_number(size, "a size of split")
+        if each < 0 or (each == 0 and n):
+            raise RuntimeError("split expects split_size to be positive, but got %s" % quoted(each))
+        sizes = [each] * (n // each) + [n % each] * (n % each > 0) if n else [0]
+    return _parts(x, d, sizes)
+
+
+def _parts(x: Tensor, d: int, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    """Views of x, one behind the other along dimension d, of `sizes` that sum to x's."""
+    before, after = x._shape[:d], x._shape[d + 1 :]
+    offset, step = x._offset, x._strides[d]
+    outs: list[Tensor] = []
+    shape, last = x._shape, x._shape[d]
     for length in sizes:
-        outs.append(Tensor(x._storage, x.shape[:d] + (length,) + x.shape[d + 1 :], x.dtype, x._offset + at * x._strides[d], x._strides))
-        at += length
-    if wanted(x):
-        whole = x.shape
+        if length != last:
+            shape, last = (*before, length, *after), length
+        out = x.detach()
+        out._shape, out._offset = shape, offset if length else 0  # parts of x: nothing to check again
+        outs.append(out)
+        offset += length * step
+    if needs_grad(x):
+        whole = x._shape
 
         def backward(*grads):
             dx = like(next(g for g in grads if g is not None), whole)
@@ -343,42 +612,86 @@ def split(x, size, dim=0):
             _fill_parts(dx, parts, d, sizes)
             return (dx,)
 
-        shapes = [o.shape for o in outs]
-        attach("split", tuple(outs), (x,), backward)
+        shapes = [o._shape for o in outs]
+        attach("split", tuple(outs), (x,), backward, ())
+    if outs:
+        first = made_view(outs[0], x, ONE_OF_MANY)
+        for out in outs:
+            out._base, out._seen, out._made = first._base, first._seen, first._made
     return tuple(outs)
 
 
-def chunk(x, chunks, dim=0):
-    return split(x, max(1, -(-x.shape[dim_of(x, dim)] // chunks)), dim)
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of equal size along dim; the last may be smaller."""
+    count = whole_number(chunks, "chunks")
+    if not x._shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    d = dim_of(x, dim)
+    if count <= 0:
+        raise RuntimeError("chunk expects `chunks` to be greater than 0, got: %d" % count)
+    if not x._shape[d]:
+        return _parts(x, d, [0] * count)
+    return split(x, -(-x._shape[d] // count), d)
 
 
-def tril(x, diagonal=0, upper=False):
-    """The lower triangle of the last two dimensions (the upper one with upper=True), zeros elsewhere."""
+def tril(x: Tensor, diagonal: int = 0, upper: bool = False) -> Tensor:
+    """The lower triangle of the last two dimensions, the upper one with upper=True; 0 elsewhere.
+
+    diagonal: 0 is the main one, above it positive. RuntimeError for fewer than 2 dimensions.
+    """
     if x.ndim < 2:
-        raise RuntimeError("tril: input tensor must have at least 2 dimensions, not shape %s" % list(x.shape))
+        raise RuntimeError("tril: input tensor must have at least 2 dimensions, not shape %s" % list(x._shape))
     x = contiguous(x)
     out = like(x)
-    m, n = x.shape[-2:]
-    launch(kernels.tril, (out, x), (x.dtype.code, numel_of(x.shape[:-2]), m, n, diagonal, int(upper)))
-    if wanted(x):
-        attach("tril", (out,), (x,), lambda dy: (tril(dy, diagonal, upper),))
+    M, N = x._shape[-2:]
+    batch = numel_of(x._shape[:-2])
+    diagonal = max(
+        -M - N, min(M + N, whole_number(diagonal, "the diagonal"))
+    )  # farther out all or nothing is kept as well
+    launch(kernels.tril, (out, x), (x._dtype.code, batch, M, N, diagonal, int(upper)))
+    if needs_grad(x):
+        attach("tril", (out,), (x,), lambda dy: (tril(dy, diagonal, upper),), ())
     return out
 
 
-def triu(x, diagonal=0):
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of the last two dimensions, zeros elsewhere."""
     return tril(x, diagonal, True)
 
 
-def arange(start, end=None, step=1, dtype=None, device=None):
-    """Numbers from start (0) to end, exclusive, by step."""
-    from ..creation import empty
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    dtype: DType | None = None,
+    device: Device | str | None = None,
+) -> Tensor:
+    """Numbers from start to end, exclusive, by step; arange(end) starts at 0.
 
+    int32 where all three are ints, else float32, unless given. RuntimeError for step 0, for an end
+    that the step leads away from, and for numbers that int32 does not hold.
+    """
     if end is None:
         start, end = 0, start
+    start, end, step = [
+        v if isinstance(v, (int, float)) else whole_number(v, "a bound of arange") for v in (start, end, step)
+    ]
     if step == 0:
         raise RuntimeError("step must be nonzero")
-    dtype = dtype or (int32 if all(isinstance(v, int) for v in (start, end, step)) else float32)
-    n = max(0, -int(-(end - start) // step) if step > 0 else -int(-(start - end) // -step))
+    if not all(-math.inf < v < math.inf for v in (start, end, step)):
+        raise RuntimeError("unsupported range: arange(%r, %r, %r)" % (start, end, step))
+    if (end - start) * step < 0:
+        raise RuntimeError(
+            "upper bound and lower bound inconsistent with step sign: arange(%r, %r, %r)" % (start, end, step)
+        )
+    dtype = dtype or (int32 if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else float32)
+    n = -int(-(end - start) // step)
+    if dtype is not float32:
+        if dtype is not int32 or start != int(start) or step != int(step):
+            raise RuntimeError("arange of %s needs ints, not arange(%r, %r, %r)" % (dtype.name, start, end, step))
+        if n:
+            for bound in (start, start + (n - 1) * step):
+                fitted(bound, dtype)
     out = empty(n, dtype=dtype, device=device)
     if n:
         launch(kernels.arange, (out,), (dtype.code, n, float(start), float(step)))

@@ -1,8 +1,10 @@
-"""A peer library in Chromium, in a process of its own: `python3 -m tests.bench.peers.host JOB_FOLDER [ADAPTER [future]]`.
+"""A peer library in Chromium, in a process of its own: `python3 -m tests.bench.peers.host
+JOB_FOLDER [ADAPTER [future]]`.
 
-Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). Serves tests/bench/peers, the npm packages and the job's
-files with the page's own server and headers, and answers one JSON request a line:
-{"open": {...}} builds the model in a fresh page, {"steps": n, "warm": s, "seconds": s} times steps, {"close": true} empties the page.
+Chromium under Playwright, or what TINYGPT_BROWSER opens (tests/hosts/driven.py). Serves
+tests/bench/peers, the npm packages and the job's files with the page's own server and headers, and
+answers one JSON request a line: {"open": {...}} builds the model in a fresh page, {"steps": n,
+"warm": s, "seconds": s} times steps, {"close": true} empties the page.
 """
 
 import contextlib
@@ -39,7 +41,9 @@ class Handler(driven.Handler):
         if not known or ".." in path or not file.is_file():
             return self._text(404, "there is no %s here\n" % path)
         content = file.read_bytes()
-        return self._send(file.suffix if file.suffix in SUFFIXES else ".gz", '"%x"' % hash(content), len(content), io.BytesIO(content))
+        return self._send(
+            file.suffix if file.suffix in SUFFIXES else ".gz", '"%x"' % hash(content), len(content), io.BytesIO(content)
+        )
 
 
 class Pages:

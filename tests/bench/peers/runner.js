@@ -1,18 +1,25 @@
-// Runs a peer's training step under a clock. `peer.open({library, backend, threads})` builds the model of /job/job.json from TinyGPT's own
-// starting weights and makes the first steps; `peer.steps({steps, warm, seconds})` times more. A step's loss is read when it has arrived, at most two
-// steps later, as TinyGPT's is (py/tinygpt/measure.py): a GPU is not waited for, and on the CPU the value is there at once.
+// Runs a peer's training step under a clock. `peer.open({library, backend, threads})` builds the
+// model of /job/job.json from TinyGPT's own starting weights and makes the first steps;
+// `peer.steps({steps, warm, seconds})` times more. A step's loss is read when it has arrived, at
+// most two steps later, as TinyGPT's is (py/tinygpt/tools/benchmark.py): a GPU is not waited for,
+// and on the CPU the value is there at once.
 
 const LIBRARIES = { jax: "./jax.js", tfjs: "./tfjs.js" };
 const IN_FLIGHT = 2;
 
-let model, job, batches, made = 0;
+let model,
+  job,
+  batches,
+  made = 0;
 let latest = 0; // ms of the last compared step: a slow library is not warmed up
 
 const bytes = async (name) => (await fetch(`/job/${name}`)).arrayBuffer();
 
-// The next batch: {x, y}, Int32Array of batch x context token ids. The job's batches come round again.
+// The next batch: {x, y}, Int32Array of batch x context token ids. The job's batches come round
+// again.
 function nextBatch() {
-  const size = job.batch_size * job.context, at = 2 * size * (made++ % job.batches);
+  const size = job.batch_size * job.context,
+    at = 2 * size * (made++ % job.batches);
   return { x: batches.subarray(at, at + size), y: batches.subarray(at + size, at + 2 * size) };
 }
 
@@ -22,7 +29,8 @@ async function step() {
 }
 
 async function open({ library, backend, threads, compared, seconds }) {
-  // Both libraries take the cores that the browser names; the contenders of a table share one number of threads.
+  // Both libraries take the cores that the browser names; the contenders of a table share one
+  // number of threads.
   Object.defineProperty(navigator, "hardwareConcurrency", { value: threads, configurable: true });
   job = await (await fetch("/job/job.json")).json();
   const flat = new Float32Array(await bytes("weights.bin"));
@@ -48,17 +56,20 @@ async function open({ library, backend, threads, compared, seconds }) {
   return { losses, first_step_s: first / 1000, build: model.build, threads: model.threads, notes: model.notes };
 }
 
-// {ms: [of each step], losses}: `steps` steps, or as many as begin within `seconds`, at least one, after untimed ones for `warm` seconds.
+// {ms: [of each step], losses}: `steps` steps, or as many as begin within `seconds`, at least one,
+// after untimed ones for `warm` seconds.
 async function steps({ steps: count, warm, seconds }) {
   const rolling = performance.now();
   while (latest < warm * 1000 && performance.now() - rolling < warm * 1000) await (await step()).loss;
-  const starts = [performance.now()], losses = [], waiting = [];
+  const starts = [performance.now()],
+    losses = [],
+    waiting = [];
   while (starts.length <= count && (starts.length === 1 || performance.now() - starts[0] < seconds * 1000)) {
     waiting.push((await step()).loss);
     if (waiting.length > IN_FLIGHT || model.immediate) losses.push(await waiting.shift());
     starts.push(performance.now());
   }
-  losses.push(...await Promise.all(waiting));
+  losses.push(...(await Promise.all(waiting)));
   return { ms: starts.slice(1).map((end, i) => end - starts[i]), losses };
 }
 

@@ -1,5 +1,6 @@
-// TinyGPT's training step in TensorFlow.js: eager operations, the gradients of tf.variableGrads, clipping and the decay by hand (its Adam has
-// neither), tf.train.adam for the rest. GELU is the exact one, by tf.erf.
+// TinyGPT's training step in TensorFlow.js: eager operations, the gradients of tf.variableGrads,
+// clipping and the decay by hand (its Adam has neither), tf.train.adam for the rest. GELU is the
+// exact one, by tf.erf.
 
 const EPS = 1e-5; // of LayerNorm
 const PACKAGES = "/node_modules/@tensorflow";
@@ -19,17 +20,24 @@ const gelu = (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)
 
 function norm(x, p, name) {
   const { mean, variance } = tf.moments(x, -1, true);
-  return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, EPS))), p[`${name}.weight`]), p[`${name}.bias`]);
+  return tf.add(
+    tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, EPS))), p[`${name}.weight`]),
+    p[`${name}.bias`],
+  );
 }
 
 // Mean cross-entropy. p: {name: variable}; x, y int32 [B T]; mask [T, T] of 0 and -1e9.
 function loss(p, x, y, mask, job) {
-  const B = job.batch_size, T = job.context, { layers, heads: H, d_model: C, vocab_size: V } = job.model, D = C / H;
+  const B = job.batch_size,
+    T = job.context,
+    { layers, heads: H, d_model: C, vocab_size: V } = job.model,
+    D = C / H;
   let h = tf.matMul(tf.oneHot(x, V).toFloat(), p["tok_emb.weight"]); // gather has no gradient in the wasm backend
   h = tf.reshape(tf.add(tf.reshape(h, [B, T, C]), p["pos_emb.weight"]), [B * T, C]);
   for (let i = 0; i < layers; i++) {
     const name = `blocks.${i}`;
-    const heads = tf.split(linear(norm(h, p, `${name}.norm1`), p, `${name}.attn.qkv`), 3, 1)
+    const heads = tf
+      .split(linear(norm(h, p, `${name}.norm1`), p, `${name}.attn.qkv`), 3, 1)
       .map((part) => tf.transpose(tf.reshape(part, [B, T, H, D]), [0, 2, 1, 3]));
     const scores = tf.add(tf.mul(tf.matMul(heads[0], heads[1], false, true), 1 / Math.sqrt(D)), mask);
     const mixed = tf.reshape(tf.transpose(tf.matMul(tf.softmax(scores), heads[2]), [0, 2, 1, 3]), [B * T, C]);
@@ -41,14 +49,21 @@ function loss(p, x, y, mask, job) {
 }
 
 export async function create({ job, weights, backend, threads }) {
-  const { lr, beta1, beta2, eps, weight_decay, grad_clip } = job.train, T = job.context;
+  const { lr, beta1, beta2, eps, weight_decay, grad_clip } = job.train,
+    T = job.context;
   const p = {};
-  for (const [name, { shape, data }] of Object.entries(weights)) p[name] = tf.variable(tf.tensor(data, shape), true, name);
-  const mask = tf.tensor(Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)), [T, T]);
+  for (const [name, { shape, data }] of Object.entries(weights))
+    p[name] = tf.variable(tf.tensor(data, shape), true, name);
+  const mask = tf.tensor(
+    Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)),
+    [T, T],
+  );
   const optimizer = tf.train.adam(lr, beta1, beta2, eps);
   const version = tf.version_core ?? tf.version["tfjs-core"];
   return {
-    build: `tfjs ${version}`, threads: backend === "wasm" ? threads : null, immediate: backend === "wasm",
+    build: `tfjs ${version}`,
+    threads: backend === "wasm" ? threads : null,
+    immediate: backend === "wasm",
     notes: ["eager operations; embedding as a product with one-hot rows (the wasm backend has no gradient of gather)"],
     async step(x, y) {
       const value = tf.tidy(() => {
@@ -76,6 +91,7 @@ create.prepare = async (backend, threads) => {
     tf.wasm.setWasmPaths(`${PACKAGES}/tfjs-backend-wasm/dist/`);
     tf.wasm.setThreadsCount(threads);
   }
-  if (!(await tf.setBackend(backend)) || tf.getBackend() !== backend) throw new Error(`TensorFlow.js could not start its ${backend} backend here`);
+  if (!(await tf.setBackend(backend)) || tf.getBackend() !== backend)
+    throw new Error(`TensorFlow.js could not start its ${backend} backend here`);
   await tf.ready();
 };

@@ -1,0 +1,300 @@
+// The code editor (CodeMirror 6): one tab a file, each with its own undo history, selection and
+// place. It knows which text runs, so it can say what differs (a dot on the tab, the diff) and go
+// back to it.
+//
+//   new Editor(parent, {session})                     session may come later (editor.session =
+//                                                     ...); without one, words of the document
+//                                                     complete
+//   open({name: text}), files, text, shown            the originals; the texts now; train.py's
+//                                                     text; the name of the file that is shown
+//   replace({name: text})                             other texts for files that are open
+//   show(name)                                        chooses a tab
+//   setRunning({name: text} or null)                  the code that runs now
+//   changed, changedFiles                             against the running code, or the originals
+//                                                     where nothing runs
+//   showDiff(on), revert()                            of the shown file; revert is one undo step
+//   markError(line, message, file), clearError()
+//   hold(on)                                          the texts are a link's that has not run:
+//                                                     Python gets none of them
+//   bar                                               the element of the tabs: the page puts its
+//                                                     buttons there
+//
+// Events: "run" at Ctrl or Cmd+Enter; "change" when `changed` flips, "diff" when `diffing` was set.
+//
+// language.js Python; completion.js completion and hover; diagnostics.js errors; tabs.js the tabs;
+// position.js questions.
+
+import {
+  Compartment,
+  closeBracketsKeymap,
+  completionKeymap,
+  crosshairCursor,
+  defaultKeymap,
+  diff,
+  dropCursor,
+  EditorState,
+  EditorView,
+  getChunks,
+  goToNextChunk,
+  goToPreviousChunk,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  highlightSelectionMatches,
+  historyKeymap,
+  isolateHistory,
+  keymap,
+  lineNumbers,
+  lintKeymap,
+  Prec,
+  rectangularSelection,
+  searchKeymap,
+  Text,
+  tooltips,
+  unifiedMergeView,
+} from "../../public/vendor/editor.js";
+import { element } from "../ui/dom.js";
+import { interpreterHelp } from "./completion.js";
+import { checkAgain, errorAt, errorField, marks, setError } from "./diagnostics.js";
+import { label, pythonLanguage, tabKeys } from "./language.js";
+import { Asking } from "./position.js";
+import { Tabs } from "./tabs.js";
+
+export { pythonLanguage } from "./language.js";
+
+const MAIN = "train.py";
+
+export class Editor extends EventTarget {
+  constructor(parent, { session = null } = {}) {
+    super();
+    this.asking = new Asking(session);
+    this.diffing = false;
+    this.diff = new Compartment();
+    this.running = null; // {name: Text}
+    this.originals = {}; // {name: Text}
+    this.states = {}; // {name: EditorState}; the shown one's is in the view
+    this.scrolls = {}; // {name: effect that scrolls to where one was}
+    this.wasChanged = false;
+    parent.classList.add("code-editor");
+    this.bar = element("div", { class: "editor-bar" });
+    const panel = element("div", { class: "editor-file" });
+    parent.append(this.bar, panel);
+    this.tabs = new Tabs(this.bar, panel, (name, { keepFocus = false } = {}) => this.show(name, { focus: !keepFocus }));
+    this.view = new EditorView({ parent: panel, state: this.newState(MAIN, "") });
+    this.open({ [MAIN]: "" });
+  }
+
+  set session(session) {
+    this.asking.session = session;
+  }
+
+  hold(on) {
+    if (this.asking.held === on) return;
+    this.asking.held = on;
+    this.view.dispatch({ effects: checkAgain.of(null) });
+  }
+
+  newState(name, doc) {
+    const run = () => (this.dispatchEvent(new Event("run")), true);
+    return EditorState.create({
+      doc,
+      extensions: [
+        // CodeMirror's own Mod-Enter inserts a line; ours comes first.
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run, preventDefault: true }])),
+        lineNumbers(),
+        highlightActiveLine(),
+        highlightActiveLineGutter(),
+        dropCursor(),
+        rectangularSelection(),
+        crosshairCursor(),
+        EditorState.allowMultipleSelections.of(true),
+        pythonLanguage(),
+        highlightSelectionMatches(),
+        tooltips({ position: "fixed" }),
+        interpreterHelp(this.asking, name),
+        marks(this.asking, name),
+        this.diff.of([]),
+        label(name),
+        keymap.of([
+          ...closeBracketsKeymap,
+          ...completionKeymap,
+          ...defaultKeymap,
+          ...searchKeymap,
+          ...historyKeymap,
+          ...lintKeymap,
+          ...tabKeys,
+        ]),
+        EditorView.updateListener.of((update) => update.docChanged && this.compare(name)),
+      ],
+    });
+  }
+
+  // ---- files ----
+
+  open(files) {
+    const names = Object.keys(files);
+    this.originals = Object.fromEntries(names.map((name) => [name, textOf(files[name])]));
+    this.states = Object.fromEntries(names.map((name) => [name, this.newState(name, this.originals[name])]));
+    this.scrolls = {};
+    this.shown = names[0];
+    this.tabs.show(names, this.shown);
+    this.view.setState(this.states[this.shown]);
+    this.restoreDiff();
+    this.compareAll();
+  }
+
+  state(name) {
+    return name === this.shown ? this.view.state : this.states[name];
+  }
+
+  dispatch(name, spec) {
+    if (name === this.shown) this.view.dispatch(spec);
+    else {
+      this.states[name] = this.states[name].update(spec).state;
+      this.compare(name);
+    }
+  }
+
+  get files() {
+    return Object.fromEntries(Object.keys(this.states).map((name) => [name, this.state(name).doc.toString()]));
+  }
+
+  get text() {
+    return this.state(MAIN)?.doc.toString() ?? "";
+  }
+
+  set text(text) {
+    if (!this.states[MAIN]) this.open({ [MAIN]: text });
+    else this.dispatch(MAIN, { changes: { from: 0, to: this.state(MAIN).doc.length, insert: textOf(text) } });
+  }
+
+  // Other texts for files that are open; each is one undo step.
+  replace(files) {
+    for (const [name, text] of Object.entries(files)) {
+      const doc = textOf(text),
+        state = this.state(name);
+      if (!state || state.doc.eq(doc)) continue;
+      this.dispatch(name, {
+        changes: { from: 0, to: state.doc.length, insert: doc },
+        annotations: isolateHistory.of("full"),
+      });
+    }
+  }
+
+  show(name, { focus = false } = {}) {
+    if (name !== this.shown && this.states[name]) {
+      this.states[this.shown] = this.view.state;
+      this.scrolls[this.shown] = this.view.scrollSnapshot();
+      this.shown = name;
+      this.tabs.select(name);
+      this.view.setState(this.states[name]);
+      this.restoreDiff(this.scrolls[name]);
+    }
+    if (focus) this.focus();
+  }
+
+  // ---- what differs ----
+
+  setRunning(files) {
+    this.running = files && Object.fromEntries(Object.entries(files).map(([name, text]) => [name, textOf(text)]));
+    if (this.diffing) this.restoreDiff();
+    this.compareAll();
+  }
+
+  // What a file is compared with.
+  base(name) {
+    return this.running?.[name] ?? this.originals[name];
+  }
+
+  get changedFiles() {
+    return Object.keys(this.states).filter((name) => !this.state(name).doc.eq(this.base(name)));
+  }
+
+  get changed() {
+    return this.changedFiles.length > 0;
+  }
+
+  compare(name) {
+    this.tabs.mark(name, !this.state(name).doc.eq(this.base(name)));
+    const { changed } = this;
+    if (changed === this.wasChanged) return;
+    this.wasChanged = changed;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  compareAll() {
+    for (const name of Object.keys(this.states)) this.compare(name);
+  }
+
+  showDiff(on) {
+    this.diffing = Boolean(on);
+    this.dispatchEvent(new Event("diff"));
+    this.restoreDiff();
+    if (!on) return;
+    const chunks = getChunks(this.view.state)?.chunks ?? [];
+    const count = chunks.length === 1 ? "1 change" : `${chunks.length || "no"} changes`;
+    const effects = [EditorView.announce.of(`${this.shown}: ${count} compared with the running code`)];
+    if (chunks.length)
+      effects.push(EditorView.scrollIntoView(Math.min(chunks[0].fromB, this.view.state.doc.length), { y: "center" }));
+    this.view.dispatch({ effects });
+  }
+
+  // Every state has its own configuration: the shown one is brought to what is wanted.
+  restoreDiff(scroll) {
+    const wanted = !this.diffing
+      ? []
+      : [
+          unifiedMergeView({ original: this.base(this.shown), mergeControls: control }),
+          keymap.of([{ key: "F7", run: goToNextChunk, shift: goToPreviousChunk }]),
+        ];
+    if (!scroll && !this.diffing && !getChunks(this.view.state)) return;
+    this.view.dispatch({ effects: [this.diff.reconfigure(wanted), ...(scroll ? [scroll] : [])] });
+  }
+
+  // The shown file as it runs. Only what differs is replaced, so cursor and place stay.
+  revert() {
+    const { doc } = this.view.state;
+    const base = this.base(this.shown).toString();
+    const changes = diff(doc.toString(), base).map(({ fromA, toA, fromB, toB }) => ({
+      from: fromA,
+      to: toA,
+      insert: textOf(base.slice(fromB, toB)),
+    }));
+    if (changes.length) this.view.dispatch({ changes, annotations: isolateHistory.of("full"), userEvent: "revert" });
+  }
+
+  // ---- errors ----
+
+  // Marks the line, shows the message on it and brings it into view.
+  markError(number, message, file = MAIN) {
+    if (!this.states[file]) return;
+    const error = errorAt(this.state(file), number, message);
+    if (!error) return;
+    this.show(file);
+    this.view.dispatch({ effects: [setError.of(error), EditorView.scrollIntoView(error.from, { y: "center" })] });
+  }
+
+  clearError() {
+    for (const name of Object.keys(this.states)) {
+      if (this.state(name).field(errorField)) this.dispatch(name, { effects: setError.of(null) });
+    }
+  }
+
+  focus() {
+    this.view.focus();
+  }
+}
+
+const textOf = (text) => Text.of(text.split(/\r\n?|\n/));
+
+// Beside a change in the diff: one button that puts the running code back there. (To accept a
+// change is to leave it.)
+function control(type, action) {
+  if (type === "accept") return element("span");
+  const button = element(
+    "button",
+    { type: "button", class: "revert-change", title: "Put the running code back here" },
+    "Revert",
+  );
+  button.addEventListener("click", action);
+  return button;
+}

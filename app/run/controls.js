@@ -1,0 +1,295 @@
+// Run control: start, pause, one step, resume, stop, reset, and Apply, which lets the edited code
+// take over from the code that runs. The buttons and `window.tinygpt` call the same functions.
+//
+// A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle
+// (nothing to go on with), stopped (a run that could go on), running, paused, stopping. Emits
+// "phase" as a CustomEvent, and "replaced" {byFile} when another run than the one before is to go
+// on.
+
+import { duration } from "../ui/format.js";
+import { readable } from "./model_file.js";
+
+const GRAPHICS_PATIENCE = 1500; // ms
+
+const DEAF = "Python in this browser hears the page only when a run has ended (no shared memory and no JSPI).";
+
+export class Controls extends EventTarget {
+  // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.
+  // status(text, kind), error(traceback): where sentences and tracebacks go.
+  constructor({ session, editor, settings, training, texts, estimate, status, error }) {
+    super();
+    Object.assign(this, { session, editor, settings, training, texts, estimate, status, error });
+    this.phase = "idle";
+    this.active = false; // the editor's code is in the worker
+    this.begun = null; // of a run that begins: its loop has, or has come to an end
+    this.deciding = null; // a promise: whether the run that was asked for is refused
+    this.resumable = false; // there is a run that could be resumed
+    this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
+    session.addEventListener("state", ({ detail: { state } }) => {
+      if (state === "stopping" && this.active) this.enter("stopping");
+      else if (state === "booting") this.lose();
+    });
+    session.addEventListener("training", ({ detail }) =>
+      detail.forEach((message) => this["on_" + message.type]?.(message)),
+    );
+  }
+
+  hold(sentence) {
+    this.held = sentence;
+    this.editor.hold(sentence !== null);
+  }
+
+  // The user has said that the code in the editor is to run.
+  take() {
+    if (!this.held) return;
+    this.hold(null);
+    this.dispatchEvent(new Event("taken"));
+  }
+
+  // Another Python takes the place of this one: a run that was stopped is in its save alone.
+  lose() {
+    this.resumable = false;
+    if (this.phase !== "stopped") return;
+    this.phase = "idle";
+    this.dispatchEvent(new CustomEvent("phase", { detail: { phase: "lost" } })); // there is nothing to save
+  }
+
+  enter(phase) {
+    this.phase = phase;
+    this.dispatchEvent(new CustomEvent("phase", { detail: { phase } }));
+  }
+
+  // ---- a whole run ----
+
+  start({ paused = false } = {}) {
+    return this.execute({ paused, resume: false });
+  }
+
+  // saying: what the status line says instead of "Resumed".
+  async execute({ paused = false, resume = false, saying = "Resumed" }) {
+    if (this.active || this.session.state !== "ready") return { ok: false, error: "something else is running" };
+    if (this.held && (paused || resume)) {
+      this.status(this.held, "bad");
+      return { ok: false, error: this.held };
+    }
+    const { editor } = this;
+    const files = editor.files;
+    this.active = true;
+    this.status("Starting");
+    const refused = resume ? null : await (this.deciding = this.estimate.refused());
+    if (refused) {
+      // nothing has changed: what was trained before could still go on
+      this.active = false;
+      this.status(refused, "bad");
+      return { ok: false, error: refused };
+    }
+    this.take();
+    editor.clearError();
+    this.resumable = false;
+    if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
+    editor.setRunning(files);
+    this.inUse = files;
+    this.begun = untilCalled();
+    this.enter("running");
+    await Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]);
+    this.status(resume ? saying : "Running train.py");
+    const begun = performance.now();
+    const outcome = await this.session.run(files["train.py"], {
+      mode: "script",
+      options: { settings: this.settings.values(), files, paused, resume },
+    });
+    const took = duration((performance.now() - begun) / 1000);
+    this.active = false;
+    this.begun?.end();
+    this.begun = null;
+    if (outcome.error && outcome.status !== "stopped") this.error(outcome.error);
+    if (outcome.status === "finished")
+      this.status(
+        `Finished in ${took}${this.resumable ? ". Use it under Generate, or raise Steps and press Resume" : ""}`,
+        "good",
+      );
+    else if (outcome.restarted && outcome.status === "stopped")
+      this.status("Stopped. Python was restarted, and its variables are gone.");
+    else if (outcome.status === "stopped")
+      this.status(this.resumable ? "Stopped. Press Resume to continue." : "Stopped. Variables are kept.");
+    else this.showError(outcome);
+    editor.setRunning(null);
+    this.enter(this.resumable ? "stopped" : "idle");
+    return { ok: outcome.ok, error: outcome.error };
+  }
+
+  // Once Python runs, the worker cannot take a GPU that is still being opened: a run pressed in the
+  // first moments waits a little for it.
+  async graphicsSoon() {
+    const status = setTimeout(() => this.status("Opening the GPU"), 100);
+    await Promise.race([this.session.graphics, new Promise((resume) => setTimeout(resume, GRAPHICS_PATIENCE))]);
+    clearTimeout(status);
+  }
+
+  showError({ error, file, line }, introduction = "") {
+    const last = error.trim().split("\n").at(-1);
+    const where = line ? `${file && file !== "train.py" ? file + ", line" : "Line"} ${line}: ` : "";
+    this.status(introduction + where + last, "bad");
+    if (line) this.editor.markError(line, last, file ?? "train.py");
+  }
+
+  stop() {
+    this.session.interrupt();
+  }
+
+  // Forgets what was trained; a run that is under way is stopped first.
+  async reset() {
+    if (this.active) {
+      this.stop();
+      while (this.active) await new Promise((resume) => setTimeout(resume, 20));
+    }
+    await this.session.request("reset");
+    this.resumable = false;
+    this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
+    this.training.forget();
+    this.status("Reset. The next run starts from new weights.");
+    this.enter("idle");
+  }
+
+  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what
+  // the file holds. options: see py/tinygpt_session/features/checkpoints.py.
+  async importModel(blob, options = {}) {
+    const url = URL.createObjectURL(await readable(blob));
+    try {
+      const about = await this.session.request("import", { ...options, url });
+      this.resumable = true;
+      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true } }));
+      this.enter("stopped");
+      return about;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  // ---- between two steps ----
+
+  async pause() {
+    if (this.phase !== "running") return;
+    if (!this.session.hears) this.status(`${DEAF} Press Stop to end it.`, "bad");
+    else if (this.resumable) await this.session.request("pause");
+    else if (!this.session.pauseAnywhere())
+      this.status("This code has no step boundary (run.steps), so it cannot be paused. Press Stop to end it.", "bad");
+  }
+
+  // Goes on: a paused loop from where it waits, a stopped run from its last step, with the editor's
+  // code.
+  async resume(options = {}) {
+    if (this.phase === "paused") await this.session.request("resume");
+    else if (this.phase === "stopped") return this.execute({ ...options, resume: true });
+  }
+
+  async step() {
+    if (this.phase === "paused") await this.session.request("step");
+    else if (this.phase === "running") await this.pause();
+    else if (this.phase === "stopped") this.execute({ resume: true, paused: true });
+    else if (this.phase === "idle") this.start({ paused: true });
+  }
+
+  // The edited code takes over at the next step boundary. Resolves to {ok, error}.
+  async apply() {
+    await this.deciding; // Run was pressed just now
+    const { editor } = this;
+    const files = editor.files;
+    if (!this.active) {
+      try {
+        await this.session.request("apply", { files });
+        return { ok: true, error: null };
+      } catch (error) {
+        this.showError({ error: error.message, file: error.file, line: error.line });
+        return { ok: false, error: error.traceback ?? error.message };
+      }
+    }
+    this.take();
+    if (!this.session.hears) return this.refuse(`Not applied. ${DEAF} Stop the run, or wait for its end.`);
+    const before = this.inUse;
+    this.status("Applying at the next step");
+    editor.clearError();
+    this.training.expectEdit(changed(before, files));
+    this.inUse = files;
+    this.before = before;
+    const attempt = (this.attempt = { error: null });
+    try {
+      await this.begun?.promise; // before the loop runs there is no step to apply it at
+      if (!this.active) return this.refuse("Not applied: the run ended before its next step.", before);
+      const { step, notes } = await this.session.request("apply", { files, settings: this.settings.values() });
+      if (step === null) return this.refuse("Not applied: train.py runs no loop at present.", before);
+      if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
+      editor.setRunning(files);
+      this.status(`Applied at step ${step.toLocaleString("en")}${notes.length ? ": " + notes.join("; ") : ""}`, "good");
+      return { ok: true, error: null };
+    } catch (error) {
+      this.inUse = before;
+      this.error(error.traceback ?? error.message);
+      this.showError(
+        { error: error.message, file: error.file, line: error.line },
+        "Not applied. Training continues with the previous code. ",
+      );
+      return { ok: false, error: error.traceback ?? error.message };
+    }
+  }
+
+  // An edit that was not applied, and why; before: the files that run, where they were replaced.
+  refuse(sentence, before = this.inUse) {
+    this.inUse = before;
+    this.status(sentence, "bad");
+    return { ok: false, error: sentence };
+  }
+
+  // ---- what the loop says ----
+
+  on_start() {
+    this.begun?.end();
+    this.resumable = true;
+  }
+
+  on_paused({ step }) {
+    this.status(step === null ? "Paused" : `Paused before step ${step.toLocaleString("en")}`);
+    this.enter("paused");
+  }
+
+  on_resumed() {
+    this.status("Running train.py");
+    this.enter("running");
+  }
+
+  // A version that had been running failed: the one before goes on.
+  on_reverted({ arrived, error, traceback, file, line, step }) {
+    if (!arrived) return; // the answer to `apply` says it
+    if (this.attempt) this.attempt.error = traceback;
+    this.inUse = this.before;
+    this.editor.setRunning(this.before);
+    this.error(traceback);
+    this.showError(
+      { error, file, line },
+      `Your edit failed, so the previous code continues from step ${step.toLocaleString("en")}. `,
+    );
+  }
+}
+
+// A promise and the function that resolves it.
+function untilCalled() {
+  let end;
+  const promise = new Promise((resolve) => (end = resolve));
+  return { promise, end };
+}
+
+// The first line that an edit brings (or takes away), for the mark on the chart.
+export function changed(before, after) {
+  for (const [name, text] of Object.entries(after)) {
+    if (text === before[name]) continue;
+    const lines = text.split("\n"),
+      old = (before[name] ?? "").split("\n");
+    let first = 0;
+    while (lines[first] === old[first]) first++;
+    // A line that was taken out: the new text goes on with what came after it.
+    const gone = old.length > lines.length && lines[first] === old[first + old.length - lines.length];
+    const line = (gone ? "− " + old[first] : (lines[first] ?? "")).trim() || "an empty line";
+    return name === "train.py" ? line : `${name}: ${line}`;
+  }
+  return "no change";
+}

@@ -1,0 +1,118 @@
+// The two entry points at the top of the page: load a trained model and read what it writes, or
+// train your own.
+//
+// Which models are shipped says public/models/models.json (app/run/shipped_models.js); the Models
+// panel has a card for each.
+
+import { bytes, duration } from "../ui/format.js";
+import { fetched, PROMPT } from "./shipped_models.js";
+
+// steps that Train further adds, with a batch that a processor bears and a small rate: the model is
+// good already
+const FURTHER = 500;
+const FURTHER_SETTINGS = { batch_size: 4, lr: 1e-4, schedule: "constant", warmup_steps: 0 };
+const MEASURED = 2000; // ms of steps before the estimate is told
+
+export class EntryPoints {
+  // generate: the Generate panel. tabs: the PanelTabs. untouched(): whether neither the inputs nor
+  // train.py differ from what the page came with.
+  constructor({ session, controls, training, settings, generate, tabs, models, status, untouched }) {
+    Object.assign(this, { session, controls, training, settings, generate, tabs, models, status, untouched });
+    this.advice = "";
+    session.addEventListener("training", ({ detail }) =>
+      detail.forEach((message) => message.type === "start" && this.began(message)),
+    );
+    training.chart.setReference(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
+  }
+
+  get shipped() {
+    return this.models.find(({ name }) => name === "shakespeare");
+  }
+
+  // ---- a trained model ----
+
+  async load(model = this.shipped) {
+    if (!model) {
+      return this.status(
+        "This version of TinyGPT ships no trained model yet. Press Train your own: the page estimates how long that takes.",
+        "bad",
+      );
+    }
+    await this.take(model);
+    this.tabs.show("generate");
+    await this.generate.generate({ prompt: model.corpus === "stdlib" ? "def " : PROMPT });
+  }
+
+  async look(model) {
+    await this.take(model);
+    this.tabs.show("inside");
+  }
+
+  // Goes on training a shipped model with the editor's code, on the text that it knows.
+  async further(model) {
+    await this.take(model);
+    for (const [name, value] of Object.entries({
+      corpus: model.corpus,
+      steps: model.step + FURTHER,
+      ...FURTHER_SETTINGS,
+    }))
+      this.settings.choose(name, value);
+    this.tabs.show("samples");
+    this.controls.resume(); // its end is told where the end of every run is
+  }
+
+  // Makes a shipped model the current one.
+  async take(model) {
+    if (this.controls.active)
+      throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
+    const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
+    say(0);
+    this.settings.choose("preset", this.settings.defaults.preset); // one that was chosen before would be the shape to go on with
+    await this.controls.importModel(await fetched(model, say), { name: model.title });
+    this.status(
+      `${model.title.replace(/ after .*/, "")} model loaded (step ${model.step.toLocaleString("en")}).`,
+      "good",
+    );
+  }
+
+  // ---- your own model ----
+
+  // With the inputs as the user has set them; where nobody has touched them, with what reaches
+  // readable text here in a quarter of an hour.
+  async train() {
+    if (this.controls.held) return this.status(this.controls.held, "bad");
+    this.tabs.show("samples");
+    if (this.controls.active) return;
+    if (this.untouched()) await this.recommend();
+    await this.controls.start();
+  }
+
+  async recommend() {
+    const names = (part) => this.status(`Measuring this machine: a few steps of ${part.measuring}`);
+    this.status("Measuring this machine");
+    await this.controls.graphicsSoon();
+    const { preset, settings, loss, seconds } = await this.session.request("recommend", {}, names);
+    for (const [name, value] of Object.entries({ preset, ...settings })) this.settings.choose(name, value);
+    this.advice = `; expect a final loss near ${loss.toFixed(2)}`;
+    this.status(
+      `Recommended here: ${preset}, ${settings.steps.toLocaleString("en")} steps, about ${duration(seconds)}`,
+    );
+  }
+
+  // What the run will take, measured in its first seconds and told once.
+  began({ step, steps, preset, goes_on }) {
+    clearTimeout(this.timer);
+    if (goes_on) return;
+    const tell = () => {
+      const done = this.training.state().step - step;
+      if (this.controls.phase !== "running") return;
+      if (done < 3) return void (this.timer = setTimeout(tell, MEASURED));
+      const all = this.training.elapsed() + this.training.left(),
+        ms = all / Math.max(1, steps - step);
+      const sentence = `${steps.toLocaleString("en")} steps of ${preset} take about ${duration(all / 1000)}`;
+      this.status(`${sentence} here, measured at ${ms.toFixed(ms < 10 ? 1 : 0)} ms a step${this.advice}`);
+      this.advice = "";
+    };
+    this.timer = setTimeout(tell, MEASURED);
+  }
+}

@@ -1,0 +1,131 @@
+// The buttons that control a run: which of them can be pressed, and what each does. They are
+// disabled in index.html, and live from when this is made.
+
+const part = (id) => document.getElementById(id);
+const PHASES = {
+  idle: { pause: "Pause", title: "" },
+  running: { pause: "Pause", title: "Pauses before the next step" },
+  paused: { pause: "Resume", title: "Resumes before the next step" },
+  stopped: { pause: "Resume", title: "Resumes from the last step, with the code in the editor" },
+  stopping: { pause: "Pause", title: "" },
+};
+
+const LONG_STEP = 10; // seconds
+
+export class Buttons {
+  // status(text, kind): the status line, which also says why a press did nothing.
+  constructor({ session, editor, controls, training, entryPoints, status }) {
+    Object.assign(this, { session, editor, controls, status });
+    for (const [id, press] of Object.entries({
+      run: () => controls.start(),
+      "load-model": () => entryPoints.load(),
+      "train-own": () => entryPoints.train(),
+      pause: () => (controls.phase === "running" ? controls.pause() : controls.resume()),
+      step: () => controls.step(),
+      stop: () => controls.stop(),
+      reset: () => controls.reset(),
+      apply: () => controls.apply(),
+      diff: () => editor.showDiff(!editor.diffing),
+      revert: () => editor.revert(),
+      restart: () => {
+        training.ended();
+        session.restart("Python was restarted.");
+      },
+    }))
+      part(id).addEventListener("click", () => this.press(press));
+    editor.addEventListener("run", () => this.runOrApply());
+    editor.addEventListener("change", () => this.draw());
+    editor.addEventListener("diff", () => this.showDiff());
+    controls.addEventListener("phase", () => this.draw());
+    session.addEventListener("state", () => this.showState());
+    session.addEventListener("stuck", () => this.showStuck());
+    session.addEventListener("silent", ({ detail }) => this.showSilence(detail));
+    session.addEventListener("answers", () => this.takeBack());
+    this.showState();
+  }
+
+  async press(does) {
+    try {
+      await does();
+    } catch (error) {
+      this.status(error.message, "bad");
+    }
+  }
+
+  // Ctrl or Cmd+Enter in the editor.
+  runOrApply() {
+    if (this.controls.active) this.controls.apply();
+    else if (this.session.state === "ready") this.controls.start();
+  }
+
+  showState() {
+    const { state } = this.session;
+    this.draw();
+    if (state !== "stopping") part("restart").hidden = state !== "failed";
+    if (state === "stopping") this.say("Stopping");
+    else if (this.stopping && part("status").textContent === this.stopping) this.say(null);
+  }
+
+  // On a Stop, until it has taken hold; null: it has. A run of the editor then says more.
+  say(text, kind = "") {
+    this.stopping = text;
+    const { state } = this.session;
+    if (text) this.status(text, kind);
+    else this.status(state === "ready" || state === "running" ? "Stopped. Variables are kept." : "Restarting Python");
+  }
+
+  showStuck() {
+    part("restart").hidden = false;
+    this.say(
+      "This code has not stopped yet: it is in one long call, or it catches KeyboardInterrupt. Wait, or restart Python: that clears its variables.",
+      "bad",
+    );
+  }
+
+  // A step of a large model may take longer than that.
+  showSilence({ seconds, held }) {
+    if (!held && this.controls.resumable && seconds < LONG_STEP) return;
+    const line = part("status");
+    if (!this.saying) this.before = [line.textContent, line.className];
+    const why =
+      held === null
+        ? `it computes, or it is gone. The page cannot tell which: ${this.session.unshared}. Restart Python clears its variables.`
+        : held
+          ? "it is in one long call, or it is gone. Stop ends it where it can. Restart Python clears its variables."
+          : "its code has no step boundary (run.steps) there. Stop ends it.";
+    this.saying = `Python has not answered for ${seconds} s: ${why}`;
+    this.status(this.saying, held ? "bad" : "");
+    if (held !== false) part("restart").hidden = false;
+  }
+
+  takeBack() {
+    if (this.saying && part("status").textContent === this.saying) this.status(...this.before);
+    if (this.saying && this.session.state !== "stopping") part("restart").hidden = this.session.state !== "failed";
+    this.saying = null;
+  }
+
+  draw() {
+    const { session, editor } = this,
+      { phase, active } = this.controls,
+      ready = session.state === "ready";
+    part("run").disabled = part("train-own").disabled = !ready;
+    part("load-model").disabled = !ready;
+    part("stop").disabled = session.state !== "running" && session.state !== "stopping";
+    part("pause").disabled = !(phase === "running" || phase === "paused" || (phase === "stopped" && ready));
+    part("pause").textContent = PHASES[phase].pause;
+    part("pause").title = PHASES[phase].title;
+    part("step").disabled = !(phase === "running" || phase === "paused" || ready);
+    part("reset").disabled = phase === "idle" || phase === "stopping";
+    part("apply").disabled = !active || !editor.changed;
+    part("apply").classList.toggle("primary", active && editor.changed);
+    part("diff").disabled = part("revert").disabled = !editor.changed;
+    part("run-key").textContent =
+      `${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}Enter ${active ? "applies" : "runs"}`;
+    document.body.dataset.phase = phase;
+    if (!editor.changed && editor.diffing) editor.showDiff(false);
+  }
+
+  showDiff() {
+    part("diff").setAttribute("aria-pressed", String(this.editor.diffing));
+  }
+}

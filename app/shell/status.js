@@ -1,0 +1,64 @@
+// What the page says in one place: the status line below the editor, and the banner at the top.
+
+import { sentence } from "../ui/format.js";
+
+const line = document.getElementById("status");
+const top = document.getElementById("banner");
+const sentences = new Map(); // of the banner
+
+// kind: "", "good" or "bad".
+export function status(text, kind = "") {
+  line.textContent = text;
+  line.className = kind;
+  line.title = text;
+}
+
+// Sentences on a Stop begin so.
+export const stopped = (text) => text.startsWith("Stopped");
+
+// What keeps the page from working fully. subject: what the sentence is about; another sentence
+// about it replaces this one, and an empty one removes it.
+export function banner(subject, text) {
+  sentences.set(subject, text);
+  top.textContent = [...sentences.values()].filter(Boolean).join(" ");
+  top.hidden = !top.textContent;
+}
+
+// While the GPU's programs are compiled the status line counts them. Then it says again what it
+// said before.
+export function countCompilations({ session, controls }) {
+  let before = null;
+  controls.addEventListener("phase", () => (before = null));
+  session.addEventListener("compiling", ({ detail: { compiled, total } }) => {
+    if (session.state !== "running") return;
+    if (compiled < total) {
+      before ??= line.textContent;
+      status(`Compiling the GPU's programs: ${compiled} of ${total}`);
+    } else if (before !== null) {
+      status(before);
+      before = null;
+    }
+  });
+}
+
+// Python came to an end and another one starts: the banner says so until the next run.
+export function tellDeaths({ session, controls, training }) {
+  session.addEventListener("died", ({ detail: { message } }) => {
+    training.ended();
+    banner("death", `${sentence(message)} It was restarted: its variables are gone, the editor keeps its text.`);
+  });
+  controls.addEventListener("phase", ({ detail: { phase } }) => {
+    if (phase === "running") banner("death", "");
+  });
+}
+
+// A function for sentences on the next run, which are said while none runs. Without a sentence the
+// last one is taken back.
+export function warnings({ controls }) {
+  let last = null;
+  return (sentence) => {
+    if (!controls.active && sentence) status(sentence, "bad");
+    else if (!controls.active && line.textContent === last) status("Ready");
+    last = sentence;
+  };
+}

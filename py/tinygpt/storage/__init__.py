@@ -1,0 +1,1 @@
+"""Files: the safetensors container under `tinygpt.checkpoint`."""

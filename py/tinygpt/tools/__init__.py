@@ -1,0 +1,1 @@
+"""Looking at a model, its speed and its shaders: inspect, profile, benchmark, roofline, wgsl."""

@@ -1,1 +1,0 @@
-"""torch.utils' name for what it holds."""

@@ -1,0 +1,1 @@
+"""What the page requests of Python: each module registers its handlers with `dispatch.handles`."""

@@ -1,0 +1,1 @@
+"""Tensors, the tape, compile, transfer between devices."""

@@ -1,0 +1,1 @@
+"""What every device does, and the border between Python and the extension."""

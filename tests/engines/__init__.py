@@ -1,0 +1,1 @@
+"""The page in the browsers that people have: Chromium, Firefox and WebKitGTK (Safari)."""

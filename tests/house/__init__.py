@@ -1,0 +1,1 @@
+"""The repository itself: tree, imports, documents, packages, style."""

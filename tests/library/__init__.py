@@ -1,0 +1,1 @@
+"""The public modules: data, model, tokenizer, optimizers, schedules."""

@@ -1,0 +1,1 @@
+"""The page in Chromium, clicked and typed in as a user would."""

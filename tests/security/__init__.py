@@ -1,0 +1,1 @@
+"""Attacks: hostile links, sources, files, programs and tabs; `python3 -m tests.security`."""

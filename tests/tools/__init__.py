@@ -1,0 +1,1 @@
+"""Profile, benchmark, roofline, inspection."""

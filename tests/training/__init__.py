@@ -1,0 +1,1 @@
+"""The Run, hot reload, state transfer, recovery of a lost device."""

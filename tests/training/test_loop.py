@@ -1,0 +1,210 @@
+"""The training loop's runner and train.py: messages in order, settings, stop, errors that keep the
+state.
+"""
+
+import contextlib
+import json
+import pathlib
+import sys
+
+import pytest
+
+import tinygpt
+from tests.fake_gpu import fake_gpu
+from tinygpt import loop
+from tinygpt.config import PRESETS
+from tinygpt.core.async_reads import PendingReads
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture(autouse=True)
+def messages():
+    got = []
+    before = tinygpt.tensor(0.0).device
+    tinygpt.set_device("native")
+    loop.set_sink(lambda text: got.append(json.loads(text)))
+    yield got
+    loop.set_sink(None)
+    loop.set_settings({})
+    tinygpt.set_device(before.name)
+
+
+QUICK = {
+    "preset": "tiny",
+    "steps": 6,
+    "eval_interval": 3,
+    "sample_interval": 5,
+    "eval_batches": 2,
+    "sample_tokens": 9,
+    "corpus": "stdlib",
+}
+
+
+def test_train_py_is_short_and_trains(messages):
+    from tinygpt import train
+
+    assert len(pathlib.Path(train.__file__).read_text().splitlines()) < 80
+    loop.set_settings({**QUICK, "steps": 40})
+    run = loop.run(train.train)
+    kinds = [m["type"] for m in messages]
+    steps = [m for m in messages if m["type"] == "step"]
+    assert kinds[0] == "start" and messages[-1] == {"type": "finish", "step": 40, "reason": "done"}
+    assert [m["step"] for m in steps] == list(range(40))
+    assert steps[0]["loss"] == pytest.approx(5.5, abs=0.2) and steps[-1]["loss"] < steps[0]["loss"] - 0.3
+    assert all(m["lr"] == 3e-4 and m["grad_norm"] > 0 and m["ms"] > 0 for m in steps)
+    assert steps[-1]["planned_bytes"] > 0
+    assert kinds.count("eval") == 14 and run.step == 40
+
+
+def test_sample_streams_in_pieces(messages):
+    from tinygpt import train
+
+    loop.set_settings(QUICK)
+    loop.run(train.train)
+    begin = [i for i, m in enumerate(messages) if m["type"] == "sample_start"][0]
+    end = [i for i, m in enumerate(messages) if m["type"] == "sample_end"][0]
+    pieces = messages[begin + 1 : end]
+    assert len(pieces) > 1 and all(m["type"] == "sample" and m["text"] for m in pieces)
+
+
+def test_evaluation_does_not_change_training(messages):
+    from tinygpt import train
+
+    def losses(interval):
+        messages.clear()
+        loop.set_settings({**QUICK, "eval_interval": interval, "sample_interval": interval})
+        loop.run(train.train)
+        return [m["loss"] for m in messages if m["type"] == "step"]
+
+    assert losses(0) == losses(1)
+
+
+def test_a_stop_keeps_the_run(messages):
+    def train(run):
+        run.keep("model", lambda: tinygpt.nn.Linear(2, 2))
+        for i in run.steps(10):
+            run.log(1.0)
+            if i == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(train)
+    assert messages[-1] == {"type": "finish", "step": 4, "reason": "stopped"}, "the step that log reported is done"
+    assert loop.current.step == 4 and "model" in loop.current.kept
+
+
+@pytest.mark.parametrize("where", ["before the step", "in log", "after log"])
+def test_a_run_resumed_after_a_stop_anywhere_makes_each_step_once(messages, monkeypatch, where):
+    def train(run):
+        weights = run.keep("weights", lambda: [0])
+        for i in run.steps(6):
+            if where == "before the step" and stops and i == 3:
+                raise stops.pop()
+            weights[0] += 1  # the step
+            run.log(float(i))
+            if where == "after log" and stops and i == 3:
+                raise stops.pop()
+
+    def add(self, *values):
+        if where == "in log" and stops and loop.current.step == 3:
+            raise stops.pop()
+        return as_it_is(self, *values)
+
+    as_it_is = PendingReads.add
+    monkeypatch.setattr(PendingReads, "add", add)
+    stops = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(train)
+    run = loop.run(train, resume=loop.current)
+    assert run.kept["weights"] == [6] and run.step == 6
+    assert run.state.history == [(i, float(i)) for i in range(6)]
+
+
+@pytest.mark.parametrize("device", ["native", "gpu"])
+def test_a_stop_at_any_line_of_a_report_loses_no_loss_and_records_none_twice(messages, device):
+    """A trace raises it at the first, the second, ... line that runs once log noted the step."""
+
+    def train(run):
+        weights = run.keep("weights", lambda: [0])
+        for i in run.steps(6):
+            weights[0] += 1  # the step
+            run.log(tinygpt.tensor(float(i)))
+
+    def lines(frame, event, arg):
+        if event == "line" and loop.current.state.reported and loop.current.step == 3 and frame.f_code.co_name != "end":
+            left[0] -= 1
+            if left[0] == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return lines if frame.f_code.co_filename.endswith(("run.py", "async_reads.py", "run_state.py")) else None
+
+    stopped = 0
+    with fake_gpu() if device == "gpu" else contextlib.nullcontext():
+        for line in range(1, 200):
+            messages.clear()
+            left, run, before = [line], None, sys.gettrace()
+            try:
+                sys.settrace(lines)
+                run = loop.run(train)
+            except KeyboardInterrupt:
+                stopped += 1
+            finally:
+                sys.settrace(before)
+            if run is not None:
+                break
+            assert loop.current.step == 4 and loop.current.kept["weights"] == [4], line
+            run = loop.run(train, resume=loop.current)
+            assert run.kept["weights"] == [6] and run.state.history == [(i, float(i)) for i in range(6)], line
+            sent = [m["step"] for m in messages if m["type"] == "step"]
+            assert list(dict.fromkeys(sent)) == list(range(6)) and len(sent) <= 7, (line, sent)
+    assert stopped > 15
+
+
+@pytest.mark.parametrize("loss, word", [(float("nan"), "NaN"), (float("inf"), "infinite")])
+def test_a_loss_that_is_not_finite_is_one_sentence(messages, loss, word):
+    def train(run):
+        for _ in run.steps(2):
+            run.log(loss)
+
+    with pytest.raises(loop.TrainingError, match="the loss became %s at step 0" % word):
+        loop.run(train)
+    assert messages[-1]["reason"] == "error"
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="no preset 'giant'"):
+        loop.set_settings({"preset": "giant"})
+    with pytest.raises(ValueError, match="no setting 'learning_rate'"):
+        loop.set_settings({"learning_rate": 1})
+    loop.set_settings({"preset": "medium", "lr": 1e-3})
+    model, config = loop.Run().settings("small")
+    assert model == PRESETS["medium"].model and config.lr == 1e-3 and config.batch_size == 16
+
+
+def test_a_plan_that_does_not_fit_is_one_sentence_and_the_interpreter_lives():
+    with pytest.raises(MemoryError, match="would not fit"):
+        tinygpt.empty(1 << 46)
+    assert tinygpt.tensor([1.0]).item() == 1.0
+
+
+def test_a_long_run_keeps_its_curve_in_bounded_memory():
+    """The last steps exactly, the older ones thinned, all evaluations; and steps can still be
+    rolled back.
+    """
+    from tinygpt.training.run import Run
+    from tinygpt.training.run_state import EXACT
+
+    run, steps = Run(), 3 * EXACT
+    for step in run.steps(steps):
+        if step % 1000 == 0:
+            run.state.record((step, None, 2.0))
+        run.log(1.0)
+    assert len(run.history) <= EXACT
+    taken = [entry[0] for entry in run.history]
+    assert taken == sorted(taken) and taken[0] == 0
+    losses = [entry[0] for entry in run.history if len(entry) == 2]
+    assert losses[-EXACT // 4 :] == list(range(steps - EXACT // 4, steps))
+    assert [entry[0] for entry in run.history if len(entry) == 3] == list(range(0, steps, 1000))
+    run.state.forget_from(steps - 7)
+    assert run.history[-1] == (steps - 8, 1.0)
