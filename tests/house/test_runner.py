@@ -47,7 +47,7 @@ def test_the_runs_are_summed_and_all_of_them_happen(given, capsys, ends, status,
 @pytest.mark.parametrize("engines", [False, True])
 def test_every_test_is_in_one_of_the_runs(alone, by_file, engines):
     marks = {"alone": alone, "by_file": by_file, "engines": engines}
-    assert sum(eval(options[options.index("-m") + 1], marks) for options in runs.RUNS.values()) == 1
+    assert sum(eval(chosen, marks) for chosen, _ in runs.RUNS.values()) == 1
 
 
 def test_the_counts_are_those_of_pytests_closing_line(tmp_path):
@@ -67,3 +67,33 @@ def test_the_counts_are_those_of_pytests_closing_line(tmp_path):
     ]
     done = subprocess.run(command, cwd=runs.ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "(1, {'failed': 1, 'passed': 1, 'error': 1})", done.stdout + done.stderr
+
+
+SECOND = """
+import pathlib, pytest
+here = pathlib.Path(__file__).parent
+def tried(name):
+    first = not (here / name).exists()
+    (here / name).touch()
+    return not first
+def test_well(): pass
+def test_late(): assert tried("late")
+def test_wrong(): assert False
+"""
+
+
+@pytest.mark.parametrize("more, line, named", [
+    ("", "2 passed, 1 failed", ["test_late"]),
+    ("def test_gone():\n    if tried('gone'): pytest.skip('')\n    assert False\n", "1 passed, 3 failed", []),
+    ("@pytest.mark.parametrize('k', range(11))\ndef test_many(k): assert tried('many%d' % k)\n",
+     "1 passed, 13 failed", []),
+], ids=["passes then, or never", "skipped then", "too many"])  # fmt: skip
+def test_what_failed_is_tried_once_more_and_named(tmp_path, monkeypatch, capsys, more, line, named):
+    (tmp_path / "test_some.py").write_text(SECOND + more)
+    monkeypatch.setattr(runs, "set_up", lambda: None)
+    monkeypatch.setattr(runs, "RUNS", {"all": ("not absent", ["-n", "2"]), "none": ("absent", [])})
+    options = ["-c", "/dev/null", "--rootdir", str(tmp_path), "--import-mode=importlib", str(tmp_path)]
+    assert runs.main(options) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == line
+    assert [each.split("::")[-1] for each in out if each.startswith("passed only at the second try: ")] == named
