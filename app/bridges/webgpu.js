@@ -92,7 +92,7 @@ export async function openGpu({
   if (!gpu) {
     throw new Error(
       globalThis.isSecureContext === false
-        ? "this page was not loaded over https or from this machine, and browsers offer WebGPU only there"
+        ? "WebGPU needs https or localhost, and this page was loaded over neither"
         : "this browser has no WebGPU",
     );
   }
@@ -173,7 +173,7 @@ async function requestDevice(adapter, requiredFeatures, requiredLimits) {
       // An adapter may list a limit that its devices do not take (an experimental one): that one is
       // left at its default.
       const name = Object.keys(requiredLimits).find((limit) => String(error?.message).includes(limit));
-      if (!name) throw new Error(`the GPU gave no device: ${error?.message ?? error}`);
+      if (!name) throw new Error(`the browser could not open the GPU: ${error?.message ?? error}`);
       delete requiredLimits[name];
     }
   }
@@ -514,7 +514,7 @@ export class Gpu {
             .slice(0, 5);
           const lines = source.split("\n");
           const at = Number(messages[0]?.split(":")[0]);
-          entry.error = `the shader ${label} was refused: ${messages.join("; ") || error.message}${at ? `\n${at}: ${lines[at - 1]}` : ""}`;
+          entry.error = `the shader ${label} does not compile: ${messages.join("; ") || error.message}${at ? `\n${at}: ${lines[at - 1]}` : ""}`;
           if (!entry.beside) this.problem ||= entry.error;
         },
       )

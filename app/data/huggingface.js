@@ -122,7 +122,7 @@ export class HuggingFace {
       if (!BUSY.has(answer.status) || attempt === TRIES) throw this.refused(answer, parameters);
       const wait = answer.wait ?? FIRST_WAIT * 2 ** (attempt - 1);
       if (wait > LONGEST_WAIT) throw this.refused(answer, parameters);
-      const why = answer.status === 429 ? "asks for a pause (too many requests)" : `is busy (${answer.status})`;
+      const why = answer.status === 429 ? "is limiting requests (429)" : `is busy (${answer.status})`;
       waits(
         `${this.name} ${why}: retrying in ${Math.max(1, Math.round(wait / 1000))} s, try ${attempt + 1} of ${TRIES}`,
       );
@@ -157,7 +157,7 @@ export class HuggingFace {
       if (error instanceof TooLarge)
         throw new DatasetError(
           "answer",
-          `${this.name} answered with more than ${MOST_ANSWER / 1e6} MB at once, which is not read: choose another dataset, or use a file of your own.`,
+          `${this.name} sent an answer of more than ${MOST_ANSWER / 1e6} MB, the most that this page reads: choose another dataset, or use a file of your own.`,
           { code: "AnswerTooBig" },
         );
       if (signal?.aborted) throw new DatasetError("cancelled", "Cancelled.");
@@ -168,8 +168,7 @@ export class HuggingFace {
           "offline",
           "This computer is offline: connect it to the network and try again. The texts at the top of the list need no network.",
         );
-      if (reached)
-        throw new DatasetError("dropped", `The connection to ${this.name} broke off in the middle of an answer.`);
+      if (reached) throw new DatasetError("dropped", `The connection to ${this.name} was lost during an answer.`);
       throw new DatasetError(
         "offline",
         `${this.name} could not be reached: there is no network, something blocks ${new URL(url).host}, or the server refuses more requests. Try again later.`,
@@ -193,12 +192,12 @@ export class HuggingFace {
   // The error of an answer that is a refusal.
   refused({ status, content, wait, code }, { dataset }) {
     const said =
-      typeof content?.error === "string" && content.error ? ` It says: “${content.error.slice(0, QUOTED)}”` : "";
+      typeof content?.error === "string" && content.error ? ` Its message: “${content.error.slice(0, QUOTED)}”` : "";
     const more = { status, code, said };
     if (status === 429) {
       const pause = wait
         ? `in ${wait > 90_000 ? `${Math.ceil(wait / 60_000)} min` : `${Math.ceil(wait / 1000)} s`}`
-        : "in some minutes";
+        : "in a few minutes";
       return new DatasetError(
         "rate",
         `${this.name} limits the number of requests, and the limit is reached (429): continue ${pause}.${said}`,
@@ -258,8 +257,8 @@ export class Loading {
   // Why it ended there, in a sentence.
   get lastPage() {
     return this.pages >= MOST_PAGES
-      ? `Loading ended after ${count(MOST_PAGES)} requests, the most that are made.`
-      : `Loading ended because the last ${count(MOST_EMPTY)} requests brought no text.`;
+      ? `Loading stopped after ${count(MOST_PAGES)} requests, the maximum.`
+      : `Loading stopped because the last ${count(MOST_EMPTY)} requests returned no text.`;
   }
 
   async run() {
@@ -373,7 +372,7 @@ export class Loading {
     }
     return new DatasetError(
       "server",
-      `${this.server.name} knows ${dataset}, but does not have its rows ready (404): try again later, or choose another one.${error.said}`,
+      `${this.server.name} has not prepared the rows of ${dataset} (404): try again later, or choose another one.${error.said}`,
     );
   }
 }

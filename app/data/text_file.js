@@ -17,7 +17,7 @@ export const LIMIT = "100 MB";
 const KNOWN = [
   // first bytes, and what begins so
   [[0x25, 0x50, 0x44, 0x46], "a PDF"],
-  [[0x50, 0x4b, 3, 4], "a zip archive (or a document that is one inside, such as .docx)"],
+  [[0x50, 0x4b, 3, 4], "a zip archive, or a document such as .docx"],
   [[0x1f, 0x8b], "a gzip archive"],
   [[0x89, 0x50, 0x4e, 0x47], "a picture"],
   [[0xff, 0xd8, 0xff], "a picture"],
@@ -42,9 +42,12 @@ export function asText(bytes, name) {
   const wide = marked(bytes) ?? (zero >= 0 ? unmarkedWide(bytes) : null);
   if (wide) {
     text = wide.text;
-    const why = text === null ? `its bytes are not ${wide.encoding}, which it begins like` : implausible(text);
+    const why =
+      text === null
+        ? `it begins like ${wide.encoding}, but its bytes are not valid ${wide.encoding}`
+        : implausible(text);
     if (why) throw new Error(`${name} is not a text: ${why}. Choose a plain text file.`);
-    notes.push(`It was ${wide.encoding} and is kept as UTF-8.`);
+    notes.push(`Converted from ${wide.encoding} to UTF-8.`);
   } else {
     if (zero >= 0)
       throw new Error(`${name} is not a text: byte ${zero.toLocaleString("en")} is zero. Choose a plain text file.`);
@@ -53,7 +56,7 @@ export function asText(bytes, name) {
         `${name} is not a text: more than 2 % of its bytes are control characters. Choose a plain text file.`,
       );
     if (switches(bytes))
-      throw new Error(`${name} is in an encoding of ISO-2022 (Japanese, Korean): save it as UTF-8 and choose that.`);
+      throw new Error(`${name} is in an ISO-2022 encoding (Japanese, Korean): save it as UTF-8 and choose that.`);
     const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
     if (mark) {
       bytes = bytes.subarray(3);
@@ -79,7 +82,7 @@ export function asText(bytes, name) {
 }
 
 export const tooLarge = (name, size) =>
-  `${name} has ${(size / 1e6).toFixed(1)} MB, and texts may have at most ${LIMIT}: choose a smaller one, or a part of it.`;
+  `${name} is ${(size / 1e6).toFixed(1)} MB, and the maximum is ${LIMIT}: choose a smaller one, or a part of it.`;
 
 // Unicode characters of UTF-8 bytes: those that do not continue one.
 export function characters(bytes) {
@@ -107,14 +110,15 @@ function decoded(bytes, name, mark) {
   if (broken <= (beyond < 16 ? 0.125 : 0.25) * beyond)
     return [
       text,
-      `${broken.toLocaleString("en")} ${broken === 1 ? "place that is" : "places that are"} not UTF-8 became \ufffd.`,
+      `${broken.toLocaleString("en")} ${broken === 1 ? "sequence that is" : "sequences that are"} not UTF-8 became \ufffd.`,
     ];
-  if (mark) throw new Error(`${name} begins with the byte order mark of UTF-8 and is none: choose a plain text file.`);
+  if (mark)
+    throw new Error(`${name} begins with the byte order mark of UTF-8, but is not UTF-8: choose a plain text file.`);
   const { encoding, text: read, perhaps } = guessed(bytes);
   const why = read && implausible(read);
   if (why) throw new Error(`${name} is not a text: ${why}. Choose a plain text file.`);
-  if (read) return [read, `It is not UTF-8: it was read as ${encoding} and is kept as UTF-8.`];
-  const names = perhaps.length ? `it may be ${perhaps.join(" or ")}` : "none that this page knows fits";
+  if (read) return [read, `Converted from ${encoding} to UTF-8.`];
+  const names = perhaps.length ? `it may be ${perhaps.join(" or ")}` : "no known encoding fits";
   throw new Error(
     `${name} is not UTF-8, and its encoding is not certain (${names}): save it as UTF-8 and choose that.`,
   );

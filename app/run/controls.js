@@ -11,7 +11,7 @@ import { readable } from "./model_file.js";
 
 const GRAPHICS_PATIENCE = 1500; // ms
 
-const DEAF = "Python in this browser hears the page only when a run has ended (no shared memory and no JSPI).";
+const DEAF = "This browser cannot reach Python during a run (it has no shared memory and no JSPI).";
 
 export class Controls extends EventTarget {
   // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.
@@ -109,7 +109,7 @@ export class Controls extends EventTarget {
         "good",
       );
     else if (outcome.restarted && outcome.status === "stopped")
-      this.status("Stopped. Python was restarted, and its variables are gone.");
+      this.status("Stopped. Python was restarted, and its variables are lost.");
     else if (outcome.status === "stopped")
       this.status(this.resumable ? "Stopped. Press Resume to continue." : "Stopped. Variables are kept.");
     else this.showError(outcome);
@@ -217,7 +217,7 @@ export class Controls extends EventTarget {
       await this.begun?.promise; // before the loop runs there is no step to apply it at
       if (!this.active) return this.refuse("Not applied: the run ended before its next step.", before);
       const { step, notes } = await this.session.request("apply", { files, settings: this.settings.values() });
-      if (step === null) return this.refuse("Not applied: train.py runs no loop at present.", before);
+      if (step === null) return this.refuse("Not applied: train.py has no training loop running.", before);
       if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
       editor.setRunning(files);
       this.status(`Applied at step ${step.toLocaleString("en")}${notes.length ? ": " + notes.join("; ") : ""}`, "good");

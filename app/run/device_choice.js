@@ -13,7 +13,7 @@ const PRECISIONS = {
   f32: ["f32", "Computes in 32-bit floats throughout."],
   f16: [
     "f16",
-    "Matrix products of 16-bit floats, added up in 32 bits; weights stay 32-bit. Losses change by less than 1 %.",
+    "Matrix products read 16-bit floats and accumulate in 32 bits; weights stay 32-bit. Losses change by less than 1 %.",
   ],
   f16_matrix: ["tensor cores", "As f16, on the GPU's matrix units: for large models. Losses change by less than 1 %."],
 };
@@ -30,7 +30,7 @@ export class DeviceChoice {
     this.device = this.part("setting-device");
     this.precision = this.part("setting-precision");
     this.gpu = null;
-    this.noWide = "it is being checked"; // why there is no 64-bit memory; null: there is
+    this.noWide = "still checking"; // why there is no 64-bit memory; null: there is
     this.current = { device: "wasm", precision: "f32" };
     this.problem = "";
     this.touched = false; // whether the choice is the user's

@@ -11,17 +11,17 @@
 
 const LADDERS = {
   stdlib: [
-    [3.14, "It is learning which bytes are common and which never come"],
-    [2.4, "It knows which bytes are common and begins to see which follows which"],
-    [1.78, "It knows which byte follows which, and the commonest short sequences"],
-    [1.42, "It knows sequences of three bytes and more: the commonest words come out whole"],
+    [3.14, "It is learning which bytes are common and which never occur"],
+    [2.4, "It knows which bytes are common and begins to learn which byte follows which"],
+    [1.78, "It knows which byte follows which, and the most common short sequences"],
+    [1.42, "It knows sequences of three bytes and more: it spells the most common words"],
     [1.1, "It does better than any table of byte counts: it uses text from further back"],
     [0, "It is more confident than small models are on new text: compare the validation loss"],
   ],
   shakespeare: [
-    [3.35, "It is learning which bytes are common and which never come"],
+    [3.35, "It is learning which bytes are common and which never occur"],
     [2.5, "It knows which letters are common and where spaces go"],
-    [2.05, "It knows which letter follows which: short words come out, most of them made up"],
+    [2.05, "It knows which letter follows which: it writes short words, most of them made up"],
     [1.77, "Many words are real now, and speakers' names begin lines"],
     [1.6, "Most words are real, names and lines look like the plays'; the sense is missing"],
     [1.2, "Words, names and verse lines as in the plays; the sense still breaks from line to line"],
@@ -62,12 +62,12 @@ export const isBytes = (guess) => Math.abs(guess - Math.log(256)) < 1e-9;
 // The texts behind the names of the numbers.
 export const WORDS = {
   loss:
-    "How surprised the model was by the right next token in this step's batch, in nats: 0 is certainty, ln V is random guessing. " +
-    "Below it the same in bits (loss / ln 2): with the byte tokenizer a token is a byte, so these are the bits per byte that a compressor with this model would need.",
+    "How surprised the model was by the next tokens of this step's batch, in nats per token: 0 is certainty, ln V is random guessing. " +
+    "Below it, the same in bits (loss / ln 2). With the byte tokenizer a token is a byte: a compressor with this model would need that many bits per byte.",
   val: "The loss on text that is never trained on (the last tenth), averaged over several batches. When it rises while the loss still falls, the model is memorising.",
-  step: "A step is one batch: read it, compare, and change every weight a little. Beside it: how many steps this run makes.",
+  step: "A step trains on one batch: predict, measure the loss, and change every weight a little. Beside it: how many steps this run makes.",
   speed:
-    "New training tokens each second, from the median of the last 20 steps. Evaluation and samples do not count, neither as tokens nor as time.",
+    "Training tokens per second, from the median time of the last 20 steps. Evaluations and samples are not counted.",
   eta: "How long the remaining steps, evaluations and samples will take at the current speed. Below it: how long the run has trained, without pauses.",
   model: "The preset of this run, and its number of weights.",
   device:

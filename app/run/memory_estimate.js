@@ -92,7 +92,7 @@ function breakdown({ parts, device }) {
   const list = Object.entries(parts)
     .filter(([, nbytes]) => nbytes)
     .map(([name, nbytes]) => `${NAMES[name]} ${bytes(nbytes)}`);
-  const most = "The first step, which is recorded, needs the most.";
+  const most = "The first step needs the most, because it is recorded.";
   const tab = tabBudget() === null ? "" : " A phone or tablet ends a tab that takes more than is available here.";
-  return `Counted before the run: ${list.join(", ")}. ${most}${tab}${device === "webgpu" ? " The browser does not report how much memory a GPU has." : ""}`;
+  return `Estimated before the run: ${list.join(", ")}. ${most}${tab}${device === "webgpu" ? " The browser does not report how much memory a GPU has." : ""}`;
 }

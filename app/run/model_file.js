@@ -24,7 +24,7 @@ class NoMemory extends Error {}
 
 export async function readable(blob) {
   if (blob.size > MOST_BYTES)
-    throw new Error(`The file has ${bytes(blob.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
+    throw new Error(`The file is ${bytes(blob.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
   const head = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
   if (head[0] !== GZIP[0] || head[1] !== GZIP[1]) return blob;
   try {

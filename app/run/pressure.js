@@ -10,7 +10,7 @@ const WORDS = {
   serious: ["CPU very busy", "Training may slow down, and so may other programs."],
   critical: [
     "CPU at its limit",
-    "Near its limit of heat or load: training may be slowed down. Fewer threads or a smaller preset help.",
+    "The processor is near its thermal or load limit, and training may slow down. Use fewer threads or a smaller preset.",
   ],
 };
 
@@ -39,7 +39,7 @@ export class PressureChip {
     this.battery.hidden = !batteryIsLow(battery);
     this.battery.dataset.state = "serious";
     this.battery.textContent = `Battery ${Math.round(battery.level * 100)} %`;
-    this.battery.title = "Training drains the battery. Plug the device in, or press Pause. The run is saved meanwhile.";
+    this.battery.title = "Training drains the battery. Plug the device in, or press Pause: the run stays saved.";
   }
 
   show(state) {

@@ -8,7 +8,7 @@ export const PROMPT = "ROMEO:\n"; // what a text of the Shakespeare model begins
 export async function fetched(model, onBytes = () => {}) {
   const answer = await fetch("public/models/" + model.file).catch(() => null);
   if (!answer?.ok) {
-    const again = answer ? `(${answer.status}): reload the page` : "(no connection): try again when there is one";
+    const again = answer ? `(${answer.status}): reload the page` : "(no connection): try again when you are online";
     throw new Error(`${model.title} could not be fetched ${again}, or train your own.`);
   }
   const pieces = [];

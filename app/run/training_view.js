@@ -336,7 +336,7 @@ export class TrainingView {
 
   // The list of runs, behind a button of the chart's legend.
   buildRuns() {
-    const button = this.chart.button("Runs", () => this.runs.changed(), "Show, rename and remove this page's runs");
+    const button = this.chart.button("Runs", () => this.runs.changed(), "Show, rename and remove runs");
     const panel = popover(button, "div", "runs-popover");
     Object.assign(panel, { role: "group", ariaLabel: "Runs" });
     this.chart.parent.append(panel);

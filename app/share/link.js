@@ -109,7 +109,7 @@ function parsed(bytes) {
   try {
     return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    refuse(`what it holds is not readable${error instanceof LimitError ? `: it ${error.message}` : ""}`);
+    refuse(`its content is not readable${error instanceof LimitError ? `: it ${error.message}` : ""}`);
   }
 }
 
@@ -120,7 +120,7 @@ function checked(state, names, presets) {
   }
   for (const [name, text] of Object.entries(known(files, names, "its code"))) {
     if (typeof text !== "string") refuse(`its ${name} is ${kind(text)} instead of text`);
-    if (/[\uD800-\uDFFF]/u.test(text) || text.includes("\0")) refuse(`its ${name} holds characters that are not text`);
+    if (/[\uD800-\uDFFF]/u.test(text) || text.includes("\0")) refuse(`its ${name} has characters that are not text`);
   }
   for (const [name, value] of Object.entries(known(settings, SHARED, "its settings"))) {
     const { fits, wanted } = SETTINGS[name];
@@ -133,11 +133,11 @@ function checked(state, names, presets) {
 // meaning are own names here, and unknown.
 function known(value, names, what) {
   if (kind(value) !== "an object")
-    refuse(`${what === "it" ? "what it holds" : what} is ${kind(value)} instead of an object`);
+    refuse(`${what === "it" ? "its content" : what} is ${kind(value)} instead of an object`);
   const other = Object.keys(value).find((name) => !names.includes(name));
   if (other !== undefined)
     refuse(
-      `${what === "it" ? "it holds" : `${what} hold${what.endsWith("s") ? "" : "s"}`} ${shown(other)}, which this page does not know`,
+      `${what === "it" ? "it has" : `${what} ${what.endsWith("s") ? "have" : "has"}`} ${shown(other)}, which this page does not know`,
     );
   return value;
 }

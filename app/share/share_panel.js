@@ -73,7 +73,7 @@ export class Sharing {
 
   async copy() {
     if (typeof CompressionStream !== "function")
-      return this.status("This browser cannot pack a link (it has no CompressionStream): a newer one can.", "bad");
+      return this.status("This browser cannot make links (it has no CompressionStream): use a newer one.", "bad");
     const link = this.link();
     const copied = await copiedText(link).then(
       () => true,
@@ -127,7 +127,7 @@ export class Sharing {
       this.editor.show(files[0]);
       this.status(HELD);
       const press = this.controls.active ? "press Apply, or stop the run and press Run" : "press Run";
-      sentences.push(`${listed(files)} came with the link. Nothing of it has run: read it, then ${press}. ${CODE_CAN}`);
+      sentences.push(`${listed(files)} came with the link. It has not run yet: read it, then ${press}. ${CODE_CAN}`);
       const far = files.reduce(
         (sum, name) => sum + link.files[name].split("\n").filter((line) => line.length > FAR).length,
         0,

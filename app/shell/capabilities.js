@@ -32,7 +32,7 @@ export function summary({ device, use, gpu }) {
       : !gpu.canWait
         ? ": Python here cannot wait for the GPU"
         : gpu.fallback
-          ? ": the GPU here is software"
+          ? ": the only GPU is a software renderer"
           : "";
   return `Training on ${one(use.threads, "CPU thread")}${why}.`;
 }
@@ -81,7 +81,7 @@ function graphics(gpu) {
     return {
       name,
       there: false,
-      text: `${gpu.name} is software and slower than the CPU, so training uses the CPU.`,
+      text: `${gpu.name} is a software renderer and slower than the CPU, so training uses the CPU.`,
     };
   return { name, there: true, text: sentence(gpu.name) };
 }
@@ -90,9 +90,7 @@ function waiting(device) {
   if (!device) return null;
   const name = "Waiting in Python (JSPI)";
   if (device.jspi) return { name, there: true, text: "Python can wait for the GPU in the middle of its code." };
-  const also = device.unshared
-    ? " Without threads too: Pause, Apply and Generate work only after a run has ended."
-    : "";
+  const also = device.unshared ? " Without threads, Pause, Apply and Generate work only after a run has ended." : "";
   return { name, there: false, text: `Python cannot wait for the GPU, so training uses the CPU.${also}` };
 }
 
@@ -107,7 +105,7 @@ function simd(device) {
     };
   if (/relaxed/.test(device.build))
     return { name, there: true, text: "Matrix products multiply and add in one instruction." };
-  const why = device.unshared ? "The build for one thread does without" : "This browser has none";
+  const why = device.unshared ? "The one-thread build has none" : "This browser has none";
   return {
     name,
     there: false,
@@ -160,7 +158,7 @@ function touch() {
   return {
     name: "Phone or tablet",
     there: null,
-    text: `${front} Phones and tablets pause pages in the background. A run may take about ${budget} here: they end a tab that takes too much.`,
+    text: `${front} Phones and tablets pause pages in the background. A run may take about ${budget} of memory here: tabs that take too much are closed.`,
   };
 }
 
@@ -168,7 +166,7 @@ function touch() {
 // asks, since a private window may have the function and refuse.
 async function storage() {
   const name = "Storage",
-    cost = "Runs are gone when the page is closed. Download what you want to keep.";
+    cost = "Runs are lost when the page is closed. Download what you want to keep.";
   try {
     const usable = await available();
     if (usable !== true)
@@ -177,10 +175,10 @@ async function storage() {
     return {
       name,
       there: true,
-      text: quota ? `About ${bytes(quota - usage)} are free for saved runs and texts.` : "The page can keep files.",
+      text: quota ? `About ${bytes(quota - usage)} are free for saved runs and texts.` : "The page can store files.",
     };
   } catch {
-    return { name, there: false, text: `The browser refuses it, as private windows do. ${cost}` };
+    return { name, there: false, text: `The browser refuses storage, as private windows do. ${cost}` };
   }
 }
 

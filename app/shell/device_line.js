@@ -72,7 +72,7 @@ export class DeviceLine {
         : ["CPU", facts.build, threads];
     line.textContent = [...parts, ...surroundings].join(" · ");
     line.title = line.textContent;
-    choice.show(facts.build ? facts : { ...facts, problem: "There is no device here, so nothing can be trained." });
+    choice.show(facts.build ? facts : { ...facts, problem: "There is no device to train on in this browser." });
   }
 }
 

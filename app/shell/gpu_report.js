@@ -24,7 +24,7 @@ export class GpuReport {
     this.line = element(
       "p",
       { id: "gpu-report-line", role: "status" },
-      "Measures the GPU for some seconds and writes a text for a bug report. Nothing is sent.",
+      "Measures the GPU for a few seconds and writes a text for a bug report. Nothing is sent.",
     );
     this.text = element("textarea", {
       id: "gpu-report-text",

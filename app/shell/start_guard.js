@@ -71,7 +71,7 @@
   const timer = setTimeout(() => {
     if (!ended && !said)
       show(
-        `The page's program has not come for ${PATIENCE / 1000} s. It starts as soon as its files are here. If nothing changes, check the connection and reload the page.`,
+        `The page's program has not loaded after ${PATIENCE / 1000} s. It starts when its files arrive. If nothing changes, check the connection and reload the page.`,
       );
   }, PATIENCE);
 

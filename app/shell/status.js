@@ -45,7 +45,7 @@ export function countCompilations({ session, controls }) {
 export function tellDeaths({ session, controls, training }) {
   session.addEventListener("died", ({ detail: { message } }) => {
     training.ended();
-    banner("death", `${sentence(message)} It was restarted: its variables are gone, the editor keeps its text.`);
+    banner("death", `${sentence(message)} It was restarted: its variables are lost, and the editor keeps its text.`);
   });
   controls.addEventListener("phase", ({ detail: { phase } }) => {
     if (phase === "running") banner("death", "");

@@ -17,7 +17,7 @@ const STOPS = [
   [
     "#run",
     "Run it",
-    "Run starts from new weights. Pause, Step and Resume act between two steps; Stop ends Python at once. What was learned is kept until you press Reset.",
+    "Run starts from new weights. Pause, Step and Resume act between two steps; Stop ends Python at once. The trained model is kept until you press Reset.",
   ],
   [
     "#apply",
@@ -27,7 +27,7 @@ const STOPS = [
   [
     "#chart",
     "See it learn",
-    "The blue line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay behind in grey.",
+    "The blue line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart, in grey.",
   ],
   [
     "#numbers",

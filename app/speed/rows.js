@@ -98,7 +98,7 @@ const WORDS = [
   [({ precision }) => precision === "tf32", "tf32: PyTorch's products with 10 bits of fraction."],
   [
     ({ flags }) => flags === "future",
-    "256-bit: the engine makes one vector of 256 bits of two of 128, as Chrome does on Intel and AMD with chrome://flags/#enable-future-v8-vm-features on; without this word, as it comes.",
+    "256-bit: the engine makes one vector of 256 bits of two of 128, as Chrome does on Intel and AMD with chrome://flags/#enable-future-v8-vm-features on; without this word, the default.",
   ],
   [
     ({ flags }) => flags === "plain",
@@ -106,7 +106,7 @@ const WORDS = [
   ],
   [
     ({ flags }) => flags === "full",
-    "all flags: a browser started with 16-bit products and matrix units on; without these words, as it comes.",
+    "all flags: a browser started with 16-bit products and matrix units on; without these words, the default.",
   ],
   [({ host }) => host === "eager", "Eager: operation by operation."],
   [({ host }) => host.startsWith("graph"), "Graph: the step recorded once, as a CUDA graph."],

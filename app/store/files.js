@@ -37,9 +37,9 @@ export function available() {
 /** @returns {Promise<true | string>} */
 async function probe() {
   if (!self.isSecureContext)
-    return "This address is not a secure one (https or localhost), so the browser keeps no files for it: download what you want to keep.";
+    return "This address is not secure (https or localhost), so the browser stores no files for it: download what you want to keep.";
   if (!navigator.storage?.getDirectory)
-    return "This browser keeps no files for pages (it has no OPFS): download what you want to keep.";
+    return "This browser cannot store files for pages (it has no OPFS): download what you want to keep.";
   try {
     await navigator.storage.getDirectory();
     // A worker may have another way to write than a page, so the worker is the one to answer.
@@ -47,7 +47,7 @@ async function probe() {
     return missing === null ? true : `${missing}: download what you want to keep.`;
   } catch (thrown) {
     const error = /** @type {Error} */ (thrown);
-    return `The browser keeps no files for this page (${error.name}; a private window is the usual reason): download what you want to keep.`;
+    return `The browser stores no files for this page (${error.name}; a private window is the usual reason): download what you want to keep.`;
   }
 }
 
@@ -172,7 +172,7 @@ async function described({ name, message, needed = 0 }) {
   const full = space && space.quota - space.used < needed;
   const of = full
     ? `this site uses ${inWords(space.used)} of its ${inWords(space.quota)}`
-    : `${space ? `this site uses ${inWords(space.used)}, and ` : ""}the browser grants no more (the disk may be full)`;
+    : `${space ? `this site uses ${inWords(space.used)}, and ` : ""}the browser allows no more (the disk may be full)`;
   return Object.assign(new Error(`There is no space for ${inWords(needed)} in the browser's storage: ${of}.`), {
     quota: true,
   });

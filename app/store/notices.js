@@ -115,7 +115,7 @@ export class Notices {
   }
 
   async download() {
-    const waits = setTimeout(() => this.status("The download starts after this step"), PATIENCE);
+    const waits = setTimeout(() => this.status("The download starts after the current step"), PATIENCE);
     const { session, saved, training } = this;
     try {
       const name = await download({
@@ -137,7 +137,7 @@ export class Notices {
     await this.saved.remove(victim);
     this.oldest.hidden = true;
     this.status(
-      `${victim.name} will be deleted in 10 s. To keep it, press Undo under Runs. The run is saved when the space is free.`,
+      `${victim.name} will be deleted in 10 s. To keep it, press Undo under Runs. The run is saved once there is space.`,
     );
   }
 

@@ -53,7 +53,7 @@ export class Resume {
     const { about, sequence, file, problems } = await saved.open(entry.id);
     await session.graphics;
     const notes = problems.length
-      ? [`the newest of its two saves was damaged (${problems[0]}), so the one before it was used`]
+      ? [`the newest of its two saves was damaged (${problems[0]}), so the older one was used`]
       : [];
     for (const [name, text] of Object.entries(about.files)) this.putBack(name, text);
     controls.take(); // what a link brought is not in the editor any more
@@ -120,7 +120,7 @@ export class Resume {
     this.refuseWhileActive();
     if (!file.size) throw new Error(`${file.name} is empty (0 bytes): save or download it again.`);
     if (file.size > MOST_BYTES)
-      throw new Error(`${file.name} has ${bytes(file.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
+      throw new Error(`${file.name} is ${bytes(file.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
     this.status(`Reading ${file.name}: ${bytes(file.size)}`);
     /** @type {ImportAnswer} */
     let about;

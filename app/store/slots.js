@@ -122,7 +122,7 @@ function fill(head, digest) {
  * @returns {Promise<{ about: SavedRun, sequence: number, file: Blob } | string>}
  */
 export async function opened(blob, { complete }) {
-  if (blob.size < HEAD) return `it has ${blob.size} bytes, fewer than its first part`;
+  if (blob.size < HEAD) return `it has ${blob.size} bytes, fewer than its header needs`;
   const head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer()),
     view = new DataView(head.buffer);
   if (new TextDecoder("latin1").decode(head.subarray(0, 8)) !== MAGIC) return "it is not a saved run";

@@ -73,7 +73,7 @@ const HANDLERS = {
   writable: async () =>
     WRITES_BESIDE || WRITES_AND_MOVES
       ? null
-      : "This browser writes no files for pages (it has neither createWritable nor createSyncAccessHandle with move)",
+      : "This browser cannot write files for pages (it has neither createWritable nor createSyncAccessHandle with move)",
 
   write: ({ folder, name, parts }) => write(folder, name, parts),
 

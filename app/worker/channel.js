@@ -246,7 +246,7 @@ export class BatchWriter {
     this.last = performance.now();
     if (this.size > BATCH) this.cut();
     if (this.omitted) {
-      const text = `${this.omitted.toLocaleString("en")} characters of output are left out: the page takes ${BATCH.toLocaleString("en")} in 30 ms.`;
+      const text = `${this.omitted.toLocaleString("en")} characters of output are left out: the page shows at most ${BATCH.toLocaleString("en")} in 30 ms.`;
       this.records.unshift([NOTICE, text]);
     }
     if (this.records.length) this.#post({ type: "output", records: this.records });

@@ -32,7 +32,7 @@ export function preferred(gpu) {
   if (gpu.missing) return cpu(`Training uses the CPU: ${gpu.missing}.`);
   if (!gpu.canWait)
     return cpu("Training uses the CPU: Python in this browser cannot wait for the GPU (it has no JSPI).");
-  if (gpu.fallback) return cpu(`Training uses the CPU: the only GPU here, ${gpu.name}, is software, which is slower.`);
+  if (gpu.fallback) return cpu(`Training uses the CPU: the only GPU, ${gpu.name}, is a slower software renderer.`);
   return { choice: "webgpu:f32", reason: "" };
 }
 

@@ -256,7 +256,7 @@ async function openWide(options, pyodide) {
       wide.extension = await load({ ...options, variant: variant ?? undefined });
       wide.extension.attach(pyodide);
     } catch (error) {
-      wide.missing = `the browser did not give it (${messageOf(error)})`;
+      wide.missing = `the browser did not grant it (${messageOf(error)})`;
     }
   };
   return wide;
@@ -286,7 +286,7 @@ function openGraphics(signal, progress) {
   const graphics = {
     opened: Promise.resolve(),
     gpu: null,
-    missing: "it is still being opened",
+    missing: "it is still opening",
     reopening: false,
     async open() {
       graphics.gpu = null;

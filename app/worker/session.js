@@ -333,7 +333,7 @@ export class Session extends EventTarget {
     if (this.state !== "booting" && this.state !== "failed" && !again) {
       this.deaths = this.began ? 0 : this.deaths + 1;
       this.emit("died", { message });
-      return this.restart(`${message}. Python was restarted, and its variables are gone.`, "error");
+      return this.restart(`${message}. Python was restarted, and its variables are lost.`, "error");
     }
     this.worker.terminate();
     this.problem = message;

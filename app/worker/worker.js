@@ -367,7 +367,7 @@ function broken(error) {
   const last = messageOf(error).trim().split("\n").at(-1)?.slice(0, 200);
   post({
     type: "failed",
-    message: `Python cannot continue: something that it needs was replaced${last ? ` (${last})` : ""}`,
+    message: `Python cannot continue: code replaced something that Python needs${last ? ` (${last})` : ""}`,
   });
 }
 

@@ -140,7 +140,7 @@ def provide(name: str, text: TextSource, note: str = "", size: int | None = None
             "%r cannot name a text, since it reads like a path; leave out slashes and a leading dot" % name
         )
     if name.casefold() in CORPORA:
-        raise ValueError("%r is the name of a corpus that is always there; give the text another name" % name)
+        raise ValueError("%r is the name of a built-in corpus; give the text another name" % name)
     keep_provided(name, text, note, size)
 
 
@@ -422,7 +422,7 @@ def fetch_corpora(
                 data = None
         if data is None:
             progress(
-                "%s: not to be had (%s); the page will offer %s"
+                "%s: not available (%s); the page will offer %s"
                 % (known.file, "; ".join(reasons), CORPORA[STDLIB].title)
             )
             target.unlink(missing_ok=True)

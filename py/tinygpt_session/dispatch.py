@@ -124,7 +124,7 @@ def _serve_first() -> None:
         request = _begin(answer)
         found = HANDLERS.get(request["name"])
         if found is None:
-            raise ValueError("the page asked for %r, which Python does not know" % request["name"])
+            raise ValueError("the page sent the request %r, which Python does not know" % request["name"])
         function, deferred = found
         value = function(json.loads(request["args"]), answer if deferred else answer.part)
         if value is LATER:

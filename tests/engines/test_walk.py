@@ -199,7 +199,7 @@ def test_pause_step_and_go_on(page):
     page.reached(3)
     page.click("#pause")
     if not page.hears:
-        page.degrades("hears the page only when a run has ended")
+        page.degrades("cannot reach Python during a run")
         return
     page.wait("() => tinygpt.state().paused")
     at = page.evaluate("() => tinygpt.state().step")
@@ -218,7 +218,7 @@ def test_apply_changes_the_running_code(page):
     page.wait("() => !document.getElementById('apply').disabled")
     page.press("Control+Enter")
     if not page.hears:
-        page.degrades("^Not applied. .* hears the page only when a run has ended")
+        page.degrades("^Not applied. .* cannot reach Python during a run")
         page.click("#revert")
         return
     page.says("^Applied at step")
@@ -277,7 +277,8 @@ def test_a_text_of_ones_own_is_learned_from(page, tmp_path):
 def test_a_reload_loses_nothing(page):
     if page.name == "webkit-as-shipped":
         page.click("#tab-runs")
-        says = r"/[^.\n]*keeps no files for pages[^.]*\./.exec(document.getElementById('runs').innerText)?.[0].trim()"
+        sentence = r"/[^.\n]*cannot store files for pages[^.]*\./"
+        says = sentence + ".exec(document.getElementById('runs').innerText)?.[0].trim()"
         matrix.record(page.name, "says", "a reload loses nothing", True, page.wait("() => " + says))
         return
     page.train(100_000)

@@ -74,6 +74,44 @@ PHRASES = [
     "under way",  # in progress
     "one's own",  # your own
     "is in your downloads",  # downloaded
+    "is loaded, as",  # loaded (step 1,900)
+    "not all is",  # Continuing from step 100. The file has no ...
+    "the optimizer was %s and is",  # Optimizer changed from AdamW to SGD
+    "moments start",  # its state starts from zero
+    "keeps it until",  # Keep them permanently
+    "(there is none)",  # Too short: this preset needs at least
+    "to be had",  # available
+    "asked for",  # requested
+    "at present",
+    "hears the page",  # cannot reach Python
+    "keeps no files",  # cannot store files
+    "variables are gone",  # lost
+    "in some minutes",  # in a few minutes
+    "commonest",  # most common
+    "likeliest token",  # most likely
+    "the likeliest",
+    "k likeliest",
+    "come out",
+    "comes out",
+    "never come",  # never occur
+    "no such limit",  # no limit
+    "To download",  # Download size
+    "has not come",  # has not loaded
+    "nothing of it",
+    "took over",  # took effect
+    "takes over",
+    "did not come back",  # could not be reopened
+    "took its place",  # replaced it
+    "did not suffice",  # ran out of memory
+    "always there",  # built-in
+    "being counted",  # not ready yet
+    "when there is one",
+    "here is software",  # a software renderer
+    "that is one inside",
+    "as it comes",  # the default
+    "which it begins like",
+    "was drawn at",  # sampled with probability
+    "what it holds",  # its content
 ]
 
 

@@ -176,8 +176,8 @@ def test_a_provided_text_trains_on_exactly_that_text(provided):
         ("../secret", "reads like a path"),
         (".hidden", "reads like a path"),
         ("a\\b", "reads like a path"),
-        ("shakespeare", "is the name of a corpus that is always there"),
-        ("Stdlib", "is the name of a corpus that is always there"),
+        ("shakespeare", "is the name of a built-in corpus"),
+        ("Stdlib", "is the name of a built-in corpus"),
     ],
 )
 def test_names_that_no_text_may_have(provided, name, sentence):
@@ -268,7 +268,7 @@ def test_an_edition_with_another_checksum_is_refused_and_the_standard_library_st
         said = []
         placed = fetch_corpora(tmp_path / "public", said.append, {"shakespeare": make})
         assert placed["shakespeare"] is None and placed["stdlib"].is_file()
-        (line,) = [line for line in said if "not to be had" in line]
+        (line,) = [line for line in said if "not available" in line]
         assert (
             "no network" in line
             and reason in line

@@ -246,7 +246,7 @@ ENCODED = [
     (
         "naïve façade – déjà vu, où ça ".encode() + b"\xe9\n",
         "naïve façade – déjà vu, où ça \ufffd\n",
-        "1 place that is not UTF-8",
+        "1 sequence that is not UTF-8",
     ),
 ]
 
@@ -261,7 +261,7 @@ def test_other_encodings_are_read_and_said(tab):
 NO_TEXT = [
     ("a.bin", b"abc\0def", "a.bin is not a text: byte 3 is zero"),
     ("a.pdf", b"%PDF-1.7 some", "a.pdf is a PDF, not a plain text"),
-    ("a.docx", b"PK\x03\x04some", "a.docx is a zip archive (or a document that is one inside"),
+    ("a.docx", b"PK\x03\x04some", "a.docx is a zip archive, or a document such as .docx"),
     ("a.dat", b"\x01\x02\x03\x04ab" * 20, "a.dat is not a text: more than 2 % of its bytes are control characters"),
     ("a.txt", b"", "a.txt is empty"),
 ]
@@ -283,7 +283,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tab):
         Object.defineProperty(event, "dataTransfer", {value: {types: ["Files"], files: [file]}});
         document.body.dispatchEvent(event);
     }""")
-    shown(tab, "huge.txt has 123.5 MB, and texts may have at most 100 MB")
+    shown(tab, "huge.txt is 123.5 MB, and the maximum is 100 MB")
 
 
 def test_names_are_made_safe_and_never_clash(tab):
@@ -502,7 +502,7 @@ def test_cancel_before_anything_came_leaves_nothing(tab, hub):
     open_any(tab)
     load(tab)
     tab.page.get_by_role("button", name="Cancel").click()
-    shown(tab, "Cancelled before any text came")
+    shown(tab, "Cancelled before any text arrived")
     assert (
         tab.page.get_by_role("button", name="Load", exact=True).is_visible()
         and tab.page.get_by_role("button", name="Continue").is_hidden()
@@ -514,7 +514,7 @@ def test_cancel_before_anything_came_leaves_nothing(tab, hub):
     [
         (negative, "did not answer with the number of rows (it says -1)"),
         (deep, "answered with JSON that is nested too deeply (more than 100 levels)"),
-        (flood, "answered with more than 32 MB at once, which is not read"),
+        (flood, "sent an answer of more than 32 MB, the most that this page reads"),
     ],
     ids=["negative", "deep", "flood"],
 )
@@ -542,7 +542,7 @@ def test_a_connection_that_breaks_off_in_the_middle_can_go_on(tab, hub):
     load(tab)
     shown(
         tab,
-        "After 100 rows: the connection to %s broke off in the middle of an answer. You can keep these rows." % hub.url,
+        "After 100 rows: the connection to %s was lost during an answer. You can keep these rows." % hub.url,
     )
     tab.page.get_by_role("button", name="Continue").click()
     shown(tab, "250 of 250 rows, with")
@@ -568,7 +568,7 @@ def test_a_server_that_asks_for_a_pause_gets_it_and_the_page_says_so(tab, hub):
     hub.faults[100] = [refuse(429, "Too many requests", Retry_After="2"), refuse(503, "busy")]
     open_any(tab)
     load(tab)
-    shown(tab, "asks for a pause (too many requests): retrying in 2 s, try 2 of 5")
+    shown(tab, "is limiting requests (429): retrying in 2 s, try 2 of 5")
     shown(tab, "is busy (503): retrying in 2 s, try 3 of 5")
     shown(tab, "250 of 250 rows, with")
     assert hub.offsets()[1:] == [0, 100, 100, 100, 200] and in_python(tab, "stories") == "\n\n".join(STORIES)
@@ -579,7 +579,8 @@ def test_a_rate_limit_that_lasts_is_named_and_one_can_go_on_later(tab, hub):
     open_any(tab)
     load(tab)
     shown(
-        tab, "limits the number of requests, and the limit is reached (429): continue in 10 min. It says: “Slow down”"
+        tab,
+        "limits the number of requests, and the limit is reached (429): continue in 10 min. Its message: “Slow down”",
     )
     tab.page.get_by_role("button", name="Continue").click()
     shown(tab, "250 of 250 rows, with")
@@ -594,7 +595,7 @@ def test_five_refusals_in_a_row_are_enough(tab, hub):
 
 
 GATED = "does not share test/stories (401): it is gated, private, or does not exist."
-SCRIPTED = "(501, DatasetWithScriptNotSupportedError): try again later, or choose another one. It says: “Scripts are not supported.”"
+SCRIPTED = "(501, DatasetWithScriptNotSupportedError): try again later, or choose another one. Its message: “Scripts are not supported.”"
 REFUSALS = [
     (refuse(401, "Please log in.", "ExternalUnauthenticatedError"), GATED),
     (refuse(403, "Ask for access."), "does not share test/stories (403)"),

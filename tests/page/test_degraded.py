@@ -192,7 +192,7 @@ def test_without_a_private_file_system_the_page_works_and_warns(browser, server,
     tab.page.click("#abilities-button")
     tab.wait("() => document.getElementById('abilities').textContent.includes('Storage')")
     rows, _ = abilities(tab)
-    assert rows["Storage"][0] == "missing" and "gone when the page is closed" in rows["Storage"][1]
+    assert rows["Storage"][0] == "missing" and "lost when the page is closed" in rows["Storage"][1]
     tab.page.keyboard.press("Escape")
     trains(tab)
     assert tab.page.evaluate("async () => (await tinygpt.exportModel()).size") > 10_000
@@ -209,7 +209,7 @@ def test_without_pressure_and_compression_only_those_are_missed(browser, server)
     )
     tab.page.keyboard.press("Escape")
     tab.page.click("#share")
-    assert "cannot pack a link" in tab.text("#status")
+    assert "cannot make links" in tab.text("#status")
     trains(tab)
     tab.close()
 
@@ -233,7 +233,7 @@ def test_without_simd_python_works_and_the_page_says_that_nothing_can_train(brow
     assert rows["SIMD"][0] == "missing" and "training does not" in rows["SIMD"][1]
     assert tab.value("1 + 1") == 2 and "there is no device to train on" in tab.text("#banner")
     assert "XMLHttpRequest" not in tab.text("#banner"), "a sentence; what the browser said is in the console"
-    assert tab.text("#device-note") == "There is no device here, so nothing can be trained."
+    assert tab.text("#device-note") == "There is no device to train on in this browser."
     tab.close()
 
 
@@ -329,7 +329,7 @@ def test_where_the_plays_are_another_edition_the_page_says_which(browser, server
     assert row.inner_text().startswith("The plays (Folio)")
     row.click()
     assert tab.text("#data .data-head h3") == "The plays (Folio)"
-    assert "out of Shakespeare's plays" in tab.text("#data .data-notes")
+    assert "from Shakespeare's plays" in tab.text("#data .data-notes")
     tab.close()
 
 
@@ -399,7 +399,7 @@ def test_an_isolated_page_without_shared_memory_has_one_truth_about_threads(brow
     tab.page.keyboard.press("Escape")
     assert first.startswith("Training on 1 CPU thread")
     assert rows["Threads"][0] == "missing" and rows["Threads"][1].startswith("One thread: %s." % WHY)
-    assert rows["Relaxed SIMD"][1].startswith("The build for one thread does without")
+    assert rows["Relaxed SIMD"][1].startswith("The one-thread build has none")
     assert "1 thread · no shared memory ·" in tab.text("#device")
     assert tab.text("#banner") == (
         "Training uses one thread here: %s. Stop restarts Python and clears its variables." % WHY
@@ -415,7 +415,7 @@ def test_an_isolated_page_without_shared_memory_has_one_truth_about_threads(brow
     tab.wait("() => document.body.dataset.state === 'ready'")
     tab.wait(
         "said => document.getElementById('status').textContent === said",
-        "Stopped. Python was restarted, and its variables are gone.",
+        "Stopped. Python was restarted, and its variables are lost.",
     )
     tab.wait("() => document.getElementById('resume-last')?.checkVisibility()")
     before = tab.page.evaluate("() => tinygpt.state().step")
@@ -439,9 +439,9 @@ def test_without_shared_memory_and_jspi_pause_and_apply_say_that_python_does_not
     tab.wait("() => tinygpt.state().running && document.body.dataset.phase === 'running'")
     tab.page.click("#pause")
     tab.wait("() => document.getElementById('status').className === 'bad'")
-    assert tab.text("#status").startswith("Python in this browser hears the page only when a run has ended")
+    assert tab.text("#status").startswith("This browser cannot reach Python during a run")
     answer = tab.page.evaluate("() => tinygpt.apply(tinygpt.source() + '# edited')")
-    assert not answer["ok"] and answer["error"].startswith("Not applied. Python in this browser hears")
+    assert not answer["ok"] and answer["error"].startswith("Not applied. This browser cannot reach Python")
     tab.page.click("#stop")
     tab.wait("() => !tinygpt.state().running && document.body.dataset.state === 'ready'")
     tab.close()
@@ -461,10 +461,10 @@ def test_where_nothing_can_write_files_the_store_says_so_before_it_tries(browser
     tab.page.click("#abilities-button")
     tab.wait("() => document.getElementById('abilities').textContent.includes('neither createWritable nor')")
     rows, _ = abilities(tab)
-    assert rows["Storage"][0] == "missing" and "gone when the page is closed" in rows["Storage"][1]
+    assert rows["Storage"][0] == "missing" and "lost when the page is closed" in rows["Storage"][1]
     tab.page.keyboard.press("Escape")
     trains(tab)
     tab.page.click("#tab-runs")
-    tab.wait("() => document.getElementById('runs').innerText.includes('writes no files for pages')")
+    tab.wait("() => document.getElementById('runs').innerText.includes('cannot write files for pages')")
     assert tab.complaints == []
     tab.close()

@@ -379,7 +379,7 @@ def test_without_a_place_to_save_the_page_says_why_and_downloads_work(browser, s
     begin(tab, 20)
     finished(tab)
     tab.page.click("#tab-runs")
-    tab.wait("() => /keeps no files for pages/.test(document.getElementById('runs').textContent)")
+    tab.wait("() => /cannot store files for pages/.test(document.getElementById('runs').textContent)")
     name, data = downloaded(
         tab, tab.page.locator("#runs").get_by_role("button", name="Download this run"), "To continue training"
     )

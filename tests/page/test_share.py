@@ -87,7 +87,7 @@ def test_what_is_shared_comes_back(browser, server, tab):
     assert values == {"preset": "tiny", "steps": "37", "seed": "7", "lr": "0.002", "corpus": "stdlib"}
     said = other.text("#link-bar p")
     assert said.startswith(
-        "“A <b>bold</b> idea”. train.py came with the link. Nothing of it has run: read it, then press Run."
+        "“A <b>bold</b> idea”. train.py came with the link. It has not run yet: read it, then press Run."
     )
     assert other.text("#status") == HELD
     assert other.page.evaluate("() => tinygpt.history().length") == 0 and not other.page.evaluate(
@@ -310,8 +310,8 @@ HOSTILE = {
     "deep JSON": (packed(DEEP), "not readable|instead of an object"),
     "a list": (packed([1]), "is a list instead of an object"),
     "null": (packed(None), "is nothing instead of an object"),
-    "an unknown name": (packed({"exec": "1"}), 'it holds "exec", which this page does not know'),
-    "a prototype": (packed(b'{"__proto__": {"files": {"train.py": "1"}}}'), 'it holds "__proto__"'),
+    "an unknown name": (packed({"exec": "1"}), 'it has "exec", which this page does not know'),
+    "a prototype": (packed(b'{"__proto__": {"files": {"train.py": "1"}}}'), 'it has "__proto__"'),
     "a prototype among the settings": (
         packed(b'{"settings": {"__proto__": {"fits": 1}, "seed": 1}}'),
         'its settings hold "__proto__"',

@@ -98,7 +98,7 @@ def test_the_page_says_that_it_waits_and_takes_that_back(browser, server):
     tab.page.goto(server, wait_until="commit")
     tab.wait("() => typeof tinygptStarting === 'object'")
     tab.page.clock.fast_forward(31_000)
-    tab.wait("() => /program has not come for 30 s/.test(document.getElementById('banner').textContent)")
+    tab.wait("() => /program has not loaded after 30 s/.test(document.getElementById('banner').textContent)")
     held[0].continue_()
     tab.page.clock.resume()
     tab.wait("() => globalThis.tinygpt && document.getElementById('banner').hidden")

@@ -162,7 +162,7 @@ def dies(page, name):
         page.page.evaluate("() => window.pythonWorker.terminate()")
     within(page, "words => document.getElementById('banner').textContent.includes(words)", words)
     said = page.text("#banner")
-    assert said.endswith("It was restarted: its variables are gone, the editor keeps its text.")
+    assert said.endswith("It was restarted: its variables are lost, and the editor keeps its text.")
     page.wait("() => document.body.dataset.state === 'ready'")
     assert page.page.is_visible("#banner") and page.text("#status") == "Ready"
     assert page.text("#editor .cm-content").startswith(die.splitlines()[0])

@@ -331,7 +331,7 @@ say({
     assert found["negative"]["rows"] == 0
     assert "did not answer with rows 2 to 101" in found["shrinks"]["error"] and found["shrinks"]["rows"] == 2
     assert "nested too deeply" in found["deep"]["error"] and "nested too deeply" in found["cell"]["error"]
-    assert "more than 32 MB at once" in found["large"]["error"] and found["large"]["requests"] <= 8
+    assert "more than 32 MB, the most" in found["large"]["error"] and found["large"]["requests"] <= 8
     assert found["long"]["error"] == "accepted" and found["long"]["shortened"] == 1 and found["long"]["bytes"] == 10e6
     assert "holds no text in its 50,000 rows" in found["empty"]["error"] and found["empty"]["requests"] == 500
     assert found["endless"]["error"] == "accepted" and found["endless"]["requests"] == 10_000

@@ -104,7 +104,8 @@ def test_a_gpu_that_does_not_come_back_leaves_the_run_to_the_cpu(undisturbed, me
     run = loop.run(train.train)
     checks(messages, undisturbed)
     (note,) = notes(messages)
-    assert "it did not come back (no adapter)" in note and "training continues from step 8 on the CPU (native" in note
+    assert "it could not be reopened (no adapter)" in note
+    assert "training continues from step 8 on the CPU (native" in note
     assert tinygpt.get_device().name == "native" and run.kept["optimizer"].flat.values.device.name == "native"
     assert [m["device"] for m in messages if m["type"] == "device"] == ["native"]
 
@@ -134,7 +135,7 @@ def test_memory_that_does_not_suffice_moves_the_run_to_the_cpu(undisturbed, mess
     loop.run(train.train)
     checks(messages, undisturbed)
     (note,) = notes(messages)
-    assert note.startswith("The GPU's memory did not suffice at step ")
+    assert note.startswith("The GPU ran out of memory at step ")
     assert "(out of GPU memory: 1 GiB more would not fit); training continues from step 4 on the CPU" in note
     assert gpu.reopened == 0
 
@@ -246,8 +247,8 @@ def test_where_the_host_has_no_room_for_a_copy_the_run_says_so_once_and_goes_on(
     assert messages[-1]["reason"] == "done"
     (note,) = notes(messages)
     assert note == (
-        "There is no memory for a copy of the model outside the GPU: if the GPU is lost, so are the steps since "
-        "the start."
+        "There is not enough memory for a copy of the model outside the GPU: if the GPU is lost, the steps since "
+        "the start are lost too."
     )
 
 

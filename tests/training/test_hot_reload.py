@@ -223,7 +223,7 @@ def test_other_things_that_are_kept():
     table = {"a": 1}
     assert state_transfer.transfer(table, {}, {}, {}) == (table, [])
     _, notes = state_transfer.transfer([1], {}, {}, {})
-    assert notes == ["dict is new: it was list before"]
+    assert notes == ["dict starts fresh: it was list before"]
     generator, late = tinygpt.Generator(3), tinygpt.Generator(4)
     tinygpt.rand(10, generator=generator)
     state_transfer.transfer(generator, late, {}, {})

@@ -121,12 +121,12 @@ def test_64_bit_memory_that_was_chosen_by_hand_stays(memories, messages):
 
 def test_where_there_is_no_64_bit_memory_a_note_says_so(memories, messages, monkeypatch):
     def refuse(name):
-        raise RuntimeError("64-bit memory is not to be had here: it needs another browser")
+        raise RuntimeError("64-bit memory is not available here: it needs another browser")
 
     monkeypatch.setattr(memory_reserve, "set_device", refuse)
     assert settle("behemoth") == "wasm"
     (note,) = [m["text"] for m in messages if m["type"] == "note"]
-    assert "32-bit memory cannot hold" in note and "needs another browser" in note
+    assert "too much for 32-bit memory" in note and "needs another browser" in note
 
 
 def test_a_run_that_goes_on_stays_where_it_is(memories, messages):

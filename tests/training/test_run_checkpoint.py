@@ -153,7 +153,7 @@ def test_another_text_is_reported(messages):
     assert new is data and data.generators["train"].offset == 3
     assert (
         notes[0].startswith("the file has no position of the validation batches")
-        and "trained on shakespeare, this run continues with another text" in notes[1]
+        and "trained on shakespeare, and this run continues on another text" in notes[1]
     )
 
 

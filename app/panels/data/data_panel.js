@@ -18,7 +18,7 @@ import { Pasting } from "./pasting.js";
 
 const SERVED = {
   // what the site itself serves, and what it is
-  shakespeare: ["TinyShakespeare", "A million characters out of Shakespeare's plays"],
+  shakespeare: ["TinyShakespeare", "A million characters from Shakespeare's plays"],
   stdlib: ["Python's standard library", "Its source code: built in, needs no network"],
 };
 const MODEL_FILE = /\.(tinygpt|safetensors)$/i; // dropped on the page, it is not a text

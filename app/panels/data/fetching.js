@@ -119,7 +119,7 @@ export class Fetching {
       { href: `https://huggingface.co/datasets/${dataset}`, target: "_blank", rel: "noopener noreferrer" },
       dataset,
     );
-    return [`${about}. `, link, `, ${size} in all${licence ? `, ${licence}` : ", licence: see there"}.`];
+    return [`${about}. `, link, `, ${size} in all${licence ? `, ${licence}` : ", licence: see that page"}.`];
   }
 
   get place() {
@@ -253,7 +253,7 @@ export class Fetching {
       this.say(
         loading?.bytes
           ? `Cancelled after ${count(loading.rows)} rows: keep them, continue, or discard them.`
-          : "Cancelled before any text came.",
+          : "Cancelled before any text arrived.",
       );
     else this.say(error.message);
     if (!loading?.bytes) this.loading = null;

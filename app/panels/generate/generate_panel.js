@@ -31,19 +31,19 @@ const INPUTS = [
     "temperature",
     "Temperature",
     { min: 0, max: 100, step: "any", inputMode: "decimal" },
-    "Below 1: safer, more repetitive. Above 1: more varied. 0 always takes the likeliest token.",
+    "Below 1: safer, more repetitive. Above 1: more varied. 0: always the most likely token.",
   ],
   [
     "top_k",
     "Top-k",
     { min: 0, max: 1000000, step: 1, inputMode: "numeric" },
-    "Chooses among the k likeliest tokens only. 0: no such limit.",
+    "Samples from the k most likely tokens only. 0: no limit.",
   ],
   [
     "top_p",
     "Top-p",
     { min: 0, max: 1, step: "any", inputMode: "decimal" },
-    "Chooses among the likeliest tokens that together reach this probability. 1: no such limit.",
+    "Samples from the most likely tokens that together reach this probability. 1: no limit.",
   ],
   [
     "seed",
@@ -170,7 +170,7 @@ export class GeneratePanel {
       if (!this.tokens.length)
         this.say(
           this.session.state === "running"
-            ? "Python is busy. Text comes after the current training step, or when Python is free."
+            ? "Python is busy. The text starts after the current training step."
             : "Starting",
         );
     }, BUSY);
@@ -276,15 +276,15 @@ export class GeneratePanel {
     const cut = [k > 0 && "top-k", p < 1 && "top-p"].filter(Boolean).join(" and ");
     const note =
       temperature === 0
-        ? "Temperature 0 always takes the likeliest token."
-        : `At temperature ${temperature}${cut ? `, before ${cut}` : ""}.`;
+        ? "Temperature 0 always takes the most likely token."
+        : `Probabilities at temperature ${temperature}${cut ? `, before ${cut}` : ""}.`;
     this.likeliest.show(span, {
       title: element(
         "span",
         {},
         element("b", { "aria-hidden": "true" }, visible(token.text)),
         element("span", { class: "sr-only" }, spoken(token.text)),
-        ` was drawn at ${percent(token.probability)}`,
+        ` was sampled with probability ${percent(token.probability)}`,
       ),
       top: token.top,
       chosen: token.text,

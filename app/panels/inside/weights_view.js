@@ -152,15 +152,15 @@ export class WeightsView {
         past.gradient_histogram,
         past.steps,
         "gradient-bars",
-        entry.gradient_norm === null ? "none yet" : "being counted",
+        entry.gradient_norm === null ? "none yet" : "not ready yet",
       ),
       element(
         "p",
         { class: "note" },
         [
-          past.steps.length > 1 ? "Outlines: earlier ones, the faintest first." : "",
-          sampled ? `Counted: ${entry.histogram.counted.toLocaleString("en")} of them, evenly spaced.` : "",
-          entry.gradient_norm === null ? "" : "The gradient is of the last step, after clipping if the loop clips.",
+          past.steps.length > 1 ? "Outlines: earlier steps, the oldest faintest." : "",
+          sampled ? `The histogram counts ${entry.histogram.counted.toLocaleString("en")} of them, evenly spaced.` : "",
+          entry.gradient_norm === null ? "" : "Gradients are those of the last step, after clipping.",
         ]
           .filter(Boolean)
           .join(" "),
@@ -214,7 +214,7 @@ function sparkline(steps, values, what, kind) {
 
 // The newest as bars, a few earlier ones as outlines, on one scale: height is the share of the
 // numbers per unit of value.
-function histogram(what, past, steps, kind, without = "being counted") {
+function histogram(what, past, steps, kind, without = "not ready yet") {
   const figureBox = element("figure", { class: `histogram ${kind}` });
   const now = past.at(-1);
   if (!now) {

@@ -23,7 +23,7 @@ export class ModelsPanel {
         element(
           "p",
           { class: "models-none" },
-          "All models were trained in this page, with its own code. ",
+          "All models were trained in this page, with this page's code. ",
           element(
             "a",
             { href: "public/models/shakespeare.md", target: "_blank", rel: "noopener" },
@@ -39,12 +39,12 @@ export class ModelsPanel {
     const facts = [
       [model.corpus, "The text it was trained on"],
       [`${compact(model.parameters)} parameters`, "Number of weights"],
-      [`step ${model.step.toLocaleString("en")}`, "How many training steps it took"],
+      [`step ${model.step.toLocaleString("en")}`, "Number of training steps"],
       [
         `loss ${model.val_loss.toFixed(2)}`,
         "On text it was not trained on, in nats per character: lower is better, and 5.55 is random guessing",
       ],
-      [bytes(model.bytes), "To download"],
+      [bytes(model.bytes), "Download size"],
       [model.licence, "Licence"],
     ].map(([text, what]) => element("span", { title: what }, text));
     const button = (label, name, what, kind = "") => {

@@ -71,7 +71,7 @@ export class SavedRunsPanel {
         this.tell(
           kept
             ? "The browser keeps the runs until you delete them."
-            : "The browser declined: it may remove the runs when space is short. Download what you want to keep.",
+            : "The browser declined: it may delete the runs when space is short. Download what you want to keep.",
         );
         await this.showRoom();
       }),
@@ -196,7 +196,7 @@ export class SavedRunsPanel {
     if (room && room.used > NEARLY_FULL * room.quota && oldest)
       parts.push(`nearly full: ${oldest.name}, the oldest, takes ${bytes(oldest.bytes)} and can be deleted`);
     const forever = await navigator.storage.persisted?.();
-    if (forever === false && entries.length) parts.push("the browser may remove them when space is short");
+    if (forever === false && entries.length) parts.push("the browser may delete them when space is short");
     this.room.textContent = parts.join("; ") + ".";
     this.last.hidden = forever !== false || !entries.length;
   }

@@ -120,7 +120,7 @@ def _is_here(x: Tensor) -> bool:
 def _request(x: Tensor) -> Reading:
     if x.numel() != 1:
         raise RuntimeError("a Tensor with %d elements cannot be read as one number" % x.numel())
-    program.note_read("a value in it was asked for")
+    program.note_read("a value in it was requested")
     storage, size = x._storage, x._dtype.itemsize
     return storage.device.read_later(storage.handle, size, storage.base + x._offset * size)
 

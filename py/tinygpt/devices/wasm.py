@@ -79,7 +79,7 @@ class WasmDevice(CpuDevice):
     def reserve(self, nbytes: int) -> None:
         if not self.extension.reserve(nbytes):
             raise MemoryError(
-                "this browser gives the page no %s of memory for %s; "
+                "this browser did not grant the page %s of memory for %s; "
                 "close other tabs, or use a smaller batch, context or model" % (size_text(nbytes), self.name)
             )
 

@@ -28,7 +28,7 @@ def make() -> Wasm64Device:
     try:
         import tinygpt_extension64 as host  # only the page has it
     except ImportError:
-        raise RuntimeError("the wasm64 device needs the page, which loads its extension when it is wanted") from None
+        raise RuntimeError("the wasm64 device needs the page, which loads its extension on demand") from None
     if not host.extension and not host.missing:  # JavaScript's null is not None
         from pyodide.ffi import can_run_sync, run_sync  # only Pyodide has it
 
@@ -39,5 +39,5 @@ def make() -> Wasm64Device:
             )
         run_sync(host.open())
     if not host.extension:
-        raise RuntimeError("64-bit memory is not to be had here: %s" % host.missing)
+        raise RuntimeError("64-bit memory is not available here: %s" % host.missing)
     return Wasm64Device(host.extension)

@@ -199,7 +199,7 @@ class Header:
             raise CheckpointError("the checkpoint's settings cannot be used: %.300s" % error) from None
         if model_config.context > MAX_CONTEXT:
             raise CheckpointError(
-                "the checkpoint asks for a context of %.40s; at most %d is read" % (model_config.context, MAX_CONTEXT)
+                "the checkpoint has a context of %.40s; the maximum is %d" % (model_config.context, MAX_CONTEXT)
             )
         if tokenizer is not None and tokenizer.vocab_size != model_config.vocab_size:
             raise CheckpointError(
@@ -426,7 +426,7 @@ def check_tensors(
     missing, unexpected = [n for n in shapes if n not in views], [n for n in views if n not in shapes]
     if missing or unexpected:
         wrong = (
-            "misses %d tensors that the settings ask for, first %.80r"
+            "lacks %d tensors that its settings need, first %.80r"
             if missing
             else "holds %d tensors that the settings do not have, first %.80r"
         )

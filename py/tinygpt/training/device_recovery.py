@@ -45,8 +45,8 @@ class Recovery:
             self._copy_seconds = math.inf
             since = "step %d" % state.host_copy[1] if state.host_copy else "the start"
             run.note(
-                "There is no memory for a copy of the model outside the GPU: if the GPU is lost, so are the "
-                "steps since %s." % since
+                "There is not enough memory for a copy of the model outside the GPU: if the GPU is lost, "
+                "the steps since %s are lost too." % since
             )
             return
         self._copied_at = time.perf_counter()
@@ -63,7 +63,7 @@ class Recovery:
         device: Any = get_device()
         generator.forget(device)
         if isinstance(error, MemoryError):
-            what, device = "The GPU's memory did not suffice at step %d (%s)" % (lost_at, bare(error)), cpu()
+            what, device = "The GPU ran out of memory at step %d (%s)" % (lost_at, bare(error)), cpu()
         else:
             what = "%s at step %d" % (first_upper(error), lost_at)
             if self._losses >= MOST_LOSSES:
@@ -74,7 +74,7 @@ class Recovery:
                 try:
                     device.reopen()  # pyright: ignore[reportAttributeAccessIssue]  a volatile device has it
                 except RuntimeError as gone:
-                    what += ", and it did not come back (%s)" % bare(gone)
+                    what += ", and it could not be reopened (%s)" % bare(gone)
                     device = cpu()
         set_device(device.name)
         run.state.restore(device)

@@ -180,7 +180,7 @@ def refusal(shape: ModelConfig, config: TrainConfig, device: Any, capacity: int 
     """
     limits: list[tuple[Callable[[Plan], int], Any, str]] = [
         (lambda p: p.total, capacity, "needs about %s of memory, and only %s is available here"),
-        (lambda p: p.largest, device.largest, "needs %s in one piece, and this GPU allows at most %s"),
+        (lambda p: p.largest, device.largest, "needs %s in one buffer, and this GPU allows at most %s"),
     ]
     limits = [limit for limit in limits if limit[1] is not None]
 

@@ -81,7 +81,7 @@ def make(run: Any, shape: ModelConfig, config: TrainConfig) -> None:
         try:
             device, _widened = set_device("wasm64"), True
         except RuntimeError as error:
-            run.note("This run needs about %s, which 32-bit memory cannot hold, and %s" % (size_text(needed), error))
+            run.note("This run needs about %s, too much for 32-bit memory, and %s" % (size_text(needed), error))
             return
     elif device.name == "wasm64" and _widened and needed <= FILLED * (get_device("wasm").capacity or 0):
         device, _widened = set_device("wasm"), False

@@ -39,14 +39,14 @@ class DataPosition:
         for name, stream in data.generators.items():
             saved = self.values.get(name)
             if saved is None:
-                notes.append("the file has no position of the %s batches, so they start at their beginning" % name)
+                notes.append("the file has no position of the %s batches, so they start from the beginning" % name)
                 continue
             if name == "train" and saved["seed"] != stream.seed:
                 notes.append("the batches continue with the file's seed %d, not %d" % (saved["seed"], stream.seed))
             stream.set_state(saved)
         if self.corpus is not None and data.corpus != self.corpus:
             notes.append(
-                "the file was trained on %.80s, this run continues with %s"
+                "the file was trained on %.80s, and this run continues on %s"
                 % (self.corpus, data.corpus or "another text")
             )
         return notes
@@ -99,7 +99,7 @@ def transfer(old: Any, new: Any, before: dict[str, Any], now: dict[str, Any]) ->
         return new, _differences([_Part("a kept tensor", _copy(new, old), old.shape, new.shape)])
     if type(old) is type(new):
         return (old if isinstance(old, _PLAIN) else new), []
-    return new, ["%s is new: it was %s before" % (type(new).__name__, type(old).__name__)]
+    return new, ["%s starts fresh: it was %s before" % (type(new).__name__, type(old).__name__)]
 
 
 def _stream(old: Any, new: Any) -> Any:
@@ -162,9 +162,11 @@ def _differences(parts: Any) -> Any:
     notes = []
     resized = [part for part in parts if part.copied == "overlap"]
     if resized:
-        first = "%s (%s to %s)" % (resized[0].name, _shape(resized[0].before), _shape(resized[0].after))
-        what = first if len(resized) == 1 else "%d tensors, %s the first," % (len(resized), first)
-        notes.append("%s resized; overlapping values kept" % what)
+        name, sizes = resized[0].name, "%s to %s" % (_shape(resized[0].before), _shape(resized[0].after))
+        if len(resized) == 1:
+            notes.append("%s (%s) resized; overlapping values kept" % (name, sizes))
+        else:
+            notes.append("%d tensors resized; overlapping values kept (%s: %s)" % (len(resized), name, sizes))
     layers = {}
     for part in parts:
         if part.copied == "gone":
@@ -212,7 +214,7 @@ def _optimizer(old: Any, new: Any, before: Any, now: Any) -> Any:
                 old.flat.part(b, old.flat.ranges[id(source)][0], source.shape),
             )
     if not transferred:
-        return ["the optimizer has none of the parameters that it had; its state starts from zero"]
+        return ["the optimizer has none of its previous parameters; its state starts from zero"]
     return []
 
 

@@ -54,9 +54,7 @@ def the_model() -> tuple[Any, Any, Run]:
             )
         tokenizer = ByteTokenizer()
     if vocabulary is not None and tokenizer.vocab_size > vocabulary:
-        raise RuntimeError(
-            "The tokenizer has %d tokens and the model knows %d of them." % (tokenizer.vocab_size, vocabulary)
-        )
+        raise RuntimeError("The tokenizer has %d tokens, but the model has %d." % (tokenizer.vocab_size, vocabulary))
     return model, tokenizer, run
 
 
@@ -118,7 +116,7 @@ def generate(args: protocol.GenerateArgs, part: Callable[[protocol.GeneratedToke
     missing = [name for name in ("config", "tok_emb", "blocks") if not hasattr(model, name)]
     if missing:
         raise RuntimeError(
-            "Text comes from the GPT's blocks through a key/value cache; this model has no %s." % ", no ".join(missing)
+            "Generation runs the GPT's blocks with a key/value cache; this model has no %s." % ", no ".join(missing)
         )
     tokens = number(args, "tokens", "length", defaults.sample_tokens, 1, MAX_TOKENS, int)
     temperature = number(args, "temperature", "temperature", defaults.temperature, 0, 100)
@@ -130,7 +128,7 @@ def generate(args: protocol.GenerateArgs, part: Callable[[protocol.GeneratedToke
     seed = secrets.randbelow(SEEDS) if seed is None else seed
     prompt = args.get("prompt", "\n")
     if not prompt:
-        raise ValueError("The prompt is empty: write at least one character, a new line for instance.")
+        raise ValueError("The prompt is empty: write at least one character, for instance a new line.")
 
     names: dict[int, str] = {}
     stream = StreamDecoder(tokenizer)

@@ -158,7 +158,7 @@ def apply(args: protocol.ApplyArgs, answer: dispatch.Answer) -> object:
         answer.result({"applied": False, "notes": [], "step": None})
         return dispatch.LATER
 
-    end("a later edit took its place")
+    end("a later edit replaced it")
 
     def report(error: BaseException | None, notes: list[str]) -> None:
         if answer not in _unanswered:

@@ -48,7 +48,7 @@ class BufferPool:
         self.transfers.check()
         if size > self.largest:
             raise MemoryError(
-                "a piece of %s was asked for, but this GPU gives at most %s in one; %s"
+                "a buffer of %s was requested, but this GPU allows at most %s; %s"
                 % (size_text(size), size_text(self.largest), SMALLER)
             )
         handle = self.gpu.createBuffer(size)

@@ -52,7 +52,7 @@ class WebGpuDevice(Device):
             ) from None
         self.host = tinygpt_gpu
         if not tinygpt_gpu.gpu:  # JavaScript's null is not None
-            raise RuntimeError("there is no GPU to use here: %s" % (tinygpt_gpu.missing or "no reason was given"))
+            raise RuntimeError("no GPU is available here: %s" % (tinygpt_gpu.missing or "no reason was given"))
         self._record = bytearray(RECORD_BYTES)
         self._words = memoryview(self._record).cast("I")
         self.precision, self.subgroups = "f32", True
@@ -204,7 +204,7 @@ class WebGpuDevice(Device):
         """
         gpu = self.transfers.wait(self.host.open())
         if not gpu:
-            raise RuntimeError("the GPU did not come back: %s" % (self.host.missing or "no adapter"))
+            raise RuntimeError("the GPU could not be reopened: %s" % (self.host.missing or "no adapter"))
         self._adopt(gpu)
         self.configuration += 1
         self.record_again()
