@@ -314,11 +314,11 @@ HOSTILE = {
     "a prototype": (packed(b'{"__proto__": {"files": {"train.py": "1"}}}'), 'it has "__proto__"'),
     "a prototype among the settings": (
         packed(b'{"settings": {"__proto__": {"fits": 1}, "seed": 1}}'),
-        'its settings hold "__proto__"',
+        'its settings have "__proto__"',
     ),
-    "a constructor among the settings": (packed({"settings": {"constructor": 1}}), 'its settings hold "constructor"'),
-    "a prototype among the files": (packed(b'{"files": {"__proto__": "x"}}'), 'its code holds "__proto__"'),
-    "another file": (packed({"files": {"../main.js": "alert(1)"}}), 'its code holds "../main.js"'),
+    "a constructor among the settings": (packed({"settings": {"constructor": 1}}), 'its settings have "constructor"'),
+    "a prototype among the files": (packed(b'{"files": {"__proto__": "x"}}'), 'its code has "__proto__"'),
+    "another file": (packed({"files": {"../main.js": "alert(1)"}}), 'its code has "../main.js"'),
     "code that is a number": (packed({"files": {"train.py": 1}}), "its train.py is a number instead of text"),
     "code that is an object": (
         packed({"files": {"train.py": {"toString": "x"}}}),
@@ -342,8 +342,8 @@ HOSTILE = {
     "an endless learning rate": (packed(b'{"settings": {"lr": 1e999}}'), "its setting lr is Infinity"),
     "a negative seed": (packed({"settings": {"seed": -1}}), "its setting seed is -1"),
     "a corpus with lines": (packed({"settings": {"corpus": "a\nb"}}), 'its setting corpus is "a?b"'),
-    "a device": (packed({"settings": {"device": "webgpu"}}), 'its settings hold "device"'),
-    "threads": (packed({"settings": {"threads": 64}}), 'its settings hold "threads"'),
+    "a device": (packed({"settings": {"device": "webgpu"}}), 'its settings have "device"'),
+    "threads": (packed({"settings": {"threads": 64}}), 'its settings have "threads"'),
 }
 
 
