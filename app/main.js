@@ -71,7 +71,9 @@ session.attend();
 
 async function build({ shipped, defaults, corpora, models, catalogue }) {
   editor.open(shipped);
-  const settings = new Settings(defaults, corpora);
+  const settings = new Settings(defaults, corpora, {
+    reveal: (name) => name === "sample_interval" && tabs.show("samples"),
+  });
   const offerThreads = ({ device }) => settings.offerThreads(device.maxThreads, device.unshared);
   session.addEventListener("ready", ({ detail }) => offerThreads(detail));
   session.ready.then(offerThreads, () => {}); // Python may be here before the files

@@ -24,6 +24,8 @@ export class Controls extends EventTarget {
     this.begun = null; // of a run that begins: its loop has, or has come to an end
     this.deciding = null; // a promise: whether the run that was asked for is refused
     this.resumable = false; // there is a run that could be resumed
+    this.used = null; // the settings of the run, as they are in use: settings.values()
+    settings.addEventListener("change", ({ detail: { name } }) => this.adjust(name));
     this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
     session.addEventListener("state", ({ detail: { state } }) => {
       if (state === "stopping" && this.active) this.enter("stopping");
@@ -68,10 +70,9 @@ export class Controls extends EventTarget {
   // saying: what the status line says instead of "Resumed".
   async execute({ paused = false, resume = false, saying = "Resumed" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else is running" };
-    if (this.held && (paused || resume)) {
-      this.status(this.held, "bad");
-      return { ok: false, error: this.held };
-    }
+    if (this.held && (paused || resume)) return this.notStarted(this.held);
+    const wrong = this.wrongInput();
+    if (wrong) return wrong;
     const { editor } = this;
     const files = editor.files;
     this.active = true;
@@ -80,15 +81,18 @@ export class Controls extends EventTarget {
     if (refused) {
       // nothing has changed: what was trained before could still go on
       this.active = false;
-      this.status(refused, "bad");
-      return { ok: false, error: refused };
+      return this.notStarted(refused);
     }
     this.take();
     editor.clearError();
     this.resumable = false;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
+    const edited = resume && this.inUse && Object.keys(files).some((name) => files[name] !== this.inUse[name]);
+    this.training.expectEdit(edited ? changed(this.inUse, files) : "");
     this.inUse = files;
+    this.used = this.settings.values();
+    this.settings.settle();
     this.begun = untilCalled();
     this.enter("running");
     await Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]);
@@ -96,12 +100,13 @@ export class Controls extends EventTarget {
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], {
       mode: "script",
-      options: { settings: this.settings.values(), files, paused, resume },
+      options: { settings: { ...this.used }, files, paused, resume },
     });
     const took = duration((performance.now() - begun) / 1000);
     this.active = false;
     this.begun?.end();
     this.begun = null;
+    this.settings.settle();
     if (outcome.error && outcome.status !== "stopped") this.error(outcome.error);
     if (outcome.status === "finished")
       this.status(
@@ -116,6 +121,11 @@ export class Controls extends EventTarget {
     editor.setRunning(null);
     this.enter(this.resumable ? "stopped" : "idle");
     return { ok: outcome.ok, error: outcome.error };
+  }
+
+  notStarted(sentence) {
+    this.status(sentence, "bad");
+    return { ok: false, error: sentence };
   }
 
   // Once Python runs, the worker cannot take a GPU that is still being opened: a run pressed in the
@@ -158,6 +168,7 @@ export class Controls extends EventTarget {
     try {
       const about = await this.session.request("import", { ...options, url });
       this.resumable = true;
+      this.used = null;
       this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true } }));
       this.enter("stopped");
       return about;
@@ -179,12 +190,18 @@ export class Controls extends EventTarget {
   // Goes on: a paused loop from where it waits, a stopped run from its last step, with the editor's
   // code.
   async resume(options = {}) {
-    if (this.phase === "paused") await this.session.request("resume");
-    else if (this.phase === "stopped") return this.execute({ ...options, resume: true });
+    if (this.phase === "paused") return this.wrongInput() ?? this.session.request("resume");
+    if (this.phase === "stopped") return this.execute({ ...options, resume: true });
+  }
+
+  // Why no run begins or goes on: an input is wrong. null: none is.
+  wrongInput() {
+    const wrong = this.settings.refuse();
+    return wrong && this.notStarted(wrong);
   }
 
   async step() {
-    if (this.phase === "paused") await this.session.request("step");
+    if (this.phase === "paused") this.wrongInput() ?? (await this.session.request("step"));
     else if (this.phase === "running") await this.pause();
     else if (this.phase === "stopped") this.execute({ resume: true, paused: true });
     else if (this.phase === "idle") this.start({ paused: true });
@@ -204,6 +221,8 @@ export class Controls extends EventTarget {
         return { ok: false, error: error.traceback ?? error.message };
       }
     }
+    const wrong = this.wrongInput();
+    if (wrong) return wrong;
     this.take();
     if (!this.session.hears) return this.refuse(`Not applied. ${DEAF} Stop the run, or wait for its end.`);
     const before = this.inUse;
@@ -216,7 +235,7 @@ export class Controls extends EventTarget {
     try {
       await this.begun?.promise; // before the loop runs there is no step to apply it at
       if (!this.active) return this.refuse("Not applied: the run ended before its next step.", before);
-      const { step, notes } = await this.session.request("apply", { files, settings: this.settings.values() });
+      const { step, notes } = await this.session.request("apply", { files });
       if (step === null) return this.refuse("Not applied: train.py has no training loop running.", before);
       if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
       editor.setRunning(files);
@@ -233,6 +252,20 @@ export class Controls extends EventTarget {
     }
   }
 
+  // An input has changed while a run trains: it applies at the next step, where that is possible.
+  async adjust(name) {
+    if (!this.active || !this.used) return;
+    const used = this.settings.live(name, this.used);
+    if (!used) return;
+    this.used = used;
+    if (!this.session.hears) return this.status(`${DEAF} The input applies at the next run.`);
+    try {
+      await this.session.request("adjust", { settings: { ...used } });
+    } catch (error) {
+      if (this.active) this.status(`Not applied: ${error.message}`, "bad");
+    }
+  }
+
   // An edit that was not applied, and why; before: the files that run, where they were replaced.
   refuse(sentence, before = this.inUse) {
     this.inUse = before;
@@ -245,6 +278,11 @@ export class Controls extends EventTarget {
   on_start() {
     this.begun?.end();
     this.resumable = true;
+  }
+
+  on_adjusted({ step, changes }) {
+    if (this.phase !== "paused" && this.phase !== "running") return;
+    this.status(`From step ${step.toLocaleString("en")}: ${this.settings.said(changes)}`, "good");
   }
 
   on_paused({ step }) {

@@ -83,6 +83,8 @@ export class EntryPoints {
     if (this.controls.held) return this.status(this.controls.held, "bad");
     this.tabs.show("samples");
     if (this.controls.active) return;
+    const wrong = this.settings.refuse();
+    if (wrong) return this.status(wrong, "bad");
     if (this.untouched()) await this.recommend();
     await this.controls.start();
   }

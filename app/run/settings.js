@@ -1,18 +1,28 @@
 // The inputs above the editor. What they start with comes from config.py (py/defaults.json); what
 // the user changed overrides the loop's own settings in the next run, and only that: so an edit of
-// train.py is never overruled by an input nobody touched.
+// train.py is never overruled by an input nobody touched. A wrong value counts for nothing: the
+// input says what is wrong with it, its last right one stays in use, and no run begins (`refuse`).
+//
+// Event "change" {name}: an input has another right value.
 
-import { exact } from "../ui/number_inputs.js";
+import { note } from "../ui/field_notes.js";
+import { exact, nameOf, problem } from "../ui/number_inputs.js";
 
 // in the row that More opens
 const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "recompute", "weight_decay"];
 const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval", ...MORE];
 const SCHEDULES = ["constant", "cosine", "linear"];
 const SWITCHES = ["recompute"]; // true or false
+const ALL = ["preset", "threads", ...FIELDS];
+// A run that trains takes these over at its next step (config.LIVE), and threads with them.
+const LIVE = ["steps", "lr", "schedule", "warmup_steps", "min_lr", "sample_interval", "threads"];
 
-export class Settings {
-  constructor(defaults, corpora) {
-    this.defaults = defaults;
+export class Settings extends EventTarget {
+  // reveal(name): shows an input that is in a panel.
+  constructor(defaults, corpora, { reveal = () => {} } = {}) {
+    super();
+    Object.assign(this, { defaults, reveal });
+    this.valid = {}; // of each input the last right value, as its text
     this.changed = new Set();
     this.ofFile = false; // the run comes from a file and continues with its settings
     this.touched = new Set(); // since then: these override the file's, also where they are the defaults
@@ -30,12 +40,41 @@ export class Settings {
     this.offerThreads(1);
     this.input("preset").value = defaults.preset;
     this.showPreset();
-    for (const name of ["preset", "threads", ...FIELDS])
+    for (const name of ALL) {
       this.input(name).addEventListener("change", () => this.touch(name));
+      this.input(name).addEventListener("input", () => !problem(this.input(name)) && note(this.input(name), null));
+    }
   }
 
+  // What the preset has, in every input that nobody changed.
   showPreset() {
-    for (const name of FIELDS) if (!this.changed.has(name)) this.input(name).value = this.start(name);
+    for (const name of FIELDS)
+      if (!this.changed.has(name) && !this.wrong(name)) this.input(name).value = this.start(name);
+    for (const name of ALL) if (!this.wrong(name)) this.valid[name] = this.input(name).value;
+  }
+
+  wrong(name) {
+    return name in this.valid && problem(this.input(name)) !== null;
+  }
+
+  // The sentence on the first wrong input, which gets the focus, or null: nothing keeps a run from
+  // beginning.
+  refuse() {
+    const reasons = FIELDS.map((name) => [name, this.check(name)]).filter(([, reason]) => reason);
+    if (!reasons.length) return null;
+    const [[name, reason]] = reasons;
+    if (MORE.includes(name)) this.showMore(true);
+    this.reveal(name);
+    this.input(name).focus();
+    return reason;
+  }
+
+  // What is wrong with an input's value, which the input says too, or null.
+  check(name) {
+    const input = this.input(name),
+      reason = problem(input);
+    if (reason || input.ariaInvalid === "true") note(input, reason, { bad: true });
+    return reason;
   }
 
   // What an input shows before somebody changes it.
@@ -52,8 +91,36 @@ export class Settings {
   }
 
   touch(name) {
+    if (this.check(name)) return;
     if (this.ofFile) for (const one of name === "preset" ? ["preset", ...FIELDS] : [name]) this.touched.add(one);
     this.change(name);
+    this.dispatchEvent(new CustomEvent("change", { detail: { name } }));
+  }
+
+  // What a run that began with `used` (as of `values`) is to take over of this input now; null: it
+  // cannot, and the input says when it will.
+  live(name, used) {
+    const now = this.values();
+    if (LIVE.includes(name)) {
+      const { [name]: _, ...others } = used;
+      return name in now ? { ...others, [name]: now[name] } : others;
+    }
+    const same = now[name] === used[name];
+    note(this.input(name), same ? null : `${nameOf(this.input(name))} applies at the next run.`);
+    return null;
+  }
+
+  // The run is over: what waits for the next one need not say so.
+  settle() {
+    for (const name of ALL) if (!this.wrong(name)) note(this.input(name), null);
+  }
+
+  // "learning rate 3e-4 → 1e-3, steps 1500 → 3000". changes: {name: [before, after]}.
+  said(changes) {
+    const name = (of) => (this.input(of) ? nameOf(this.input(of)) : of.replaceAll("_", " ")).toLowerCase();
+    return Object.entries(changes)
+      .map(([of, [before, after]]) => `${name(of)} ${text(before)} → ${text(after)}`)
+      .join(", ");
   }
 
   follow(ofFile) {
@@ -63,10 +130,9 @@ export class Settings {
 
   change(name) {
     const input = this.input(name);
-    if (!input.checkValidity() || input.value === "")
-      this.changed.delete(name); // an empty input is the default again
-    else this.changed.add(name);
-    if (name === "preset" || input.value === "") this.showPreset();
+    this.valid[name] = input.value;
+    this.changed.add(name);
+    if (name === "preset") this.showPreset();
     if (input.value === this.start(name)) this.changed.delete(name);
     input.classList.toggle("changed", this.changed.has(name));
   }
@@ -76,19 +142,16 @@ export class Settings {
     return !["preset", "steps", "lr", "batch_size", ...MORE].some((name) => this.changed.has(name));
   }
 
-  // What goes to Python before a run: the changed ones, as numbers where they are numbers.
+  // What goes to Python before a run: the changed ones.
   values() {
-    const values = {};
-    for (const name of new Set([...this.changed, ...this.touched])) {
-      if (this.input(name).value === "" || !this.input(name).checkValidity()) continue;
-      const { value, type } = this.input(name);
-      values[name] = SWITCHES.includes(name)
-        ? value === "true"
-        : type === "number" || name === "threads"
-          ? exact(value)
-          : value;
-    }
-    return values;
+    return Object.fromEntries([...new Set([...this.changed, ...this.touched])].map((name) => [name, this.value(name)]));
+  }
+
+  // An input's last right value: a number where it is one.
+  value(name) {
+    const value = this.valid[name];
+    if (SWITCHES.includes(name)) return value === "true";
+    return this.input(name).type === "number" || name === "threads" ? exact(value) : value;
   }
 
   // What the next run is made of, by the inputs: {model, steps, batch}, and every preset's context.
@@ -96,8 +159,8 @@ export class Settings {
     const { presets } = this.defaults;
     return {
       model: presets[this.input("preset").value].model,
-      steps: Number(this.input("steps").value),
-      batch: Number(this.input("batch_size").value),
+      steps: this.value("steps"),
+      batch: this.value("batch_size"),
       contexts: Object.fromEntries(Object.entries(presets).map(([name, { model }]) => [name, model.context])),
     };
   }
@@ -125,8 +188,10 @@ export class Settings {
   adopt(values) {
     const missing = [];
     this.changed.clear();
+    this.valid = {};
+    for (const name of ALL) note(this.input(name), null);
     this.input("preset").value = this.defaults.preset;
-    for (const name of ["preset", "threads", ...FIELDS]) {
+    for (const name of ALL) {
       const input = this.input(name);
       if (name === "preset" || name === "threads")
         this.input(name).value = name === "preset" ? this.defaults.preset : "";
@@ -138,13 +203,13 @@ export class Settings {
       if (input.options && ![...input.options].some(({ value }) => value === wanted)) missing.push(name);
       else {
         input.value = wanted;
+        if (this.check(name)) continue;
         this.change(name);
         if (MORE.includes(name) && this.changed.has(name)) this.showMore(true);
       }
     }
     this.showPreset();
-    for (const name of ["preset", "threads", ...FIELDS])
-      this.input(name).classList.toggle("changed", this.changed.has(name));
+    for (const name of ALL) this.input(name).classList.toggle("changed", this.changed.has(name));
     return missing;
   }
 

@@ -193,8 +193,20 @@ export class TrainingView {
     this.chart.addValidation(step, val_loss);
   }
 
+  on_adjusted({ step, changes, steps, eval_interval, sample_interval }) {
+    this.chart.mark(step, this.settings.said(changes));
+    if (!this.run) return;
+    Object.assign(this.run, { steps, eval_interval, sample_interval });
+    if (changes.eval_interval) this.run.due.eval.interval = eval_interval;
+    if (changes.sample_interval) this.run.due.sample.interval = sample_interval;
+    const { facts } = this.runs.current;
+    const after = Object.fromEntries(Object.entries(changes).map(([name, [, value]]) => [name, value]));
+    Object.assign(facts, { steps, settings: { ...facts.settings, ...after } });
+  }
+
   on_applied({ step }) {
-    this.chart.mark(step, this.editText);
+    if (this.editText) this.chart.mark(step, this.editText);
+    this.editText = "";
   }
 
   // arrived: false where the new code failed before its first step, and so never trained.

@@ -3,7 +3,6 @@
 // a run is under way): until then no other button begins or goes on with a run (controls.held).
 
 import { element } from "../ui/dom.js";
-import { exact } from "../ui/number_inputs.js";
 import { decoded, encoded, OFTEN_CUT, SHARED } from "./link.js";
 
 const HELD = "This code came with the link. Nothing has run: read it, then press Run.";
@@ -51,7 +50,7 @@ export class Sharing {
     const values = {
       ...settings.values(),
       preset: settings.input("preset").value,
-      seed: exact(settings.input("seed").value),
+      seed: settings.value("seed"),
     };
     if (values.corpus !== undefined && !this.corpora.includes(values.corpus)) delete values.corpus;
     const { run } = this.training.state();

@@ -241,7 +241,7 @@ export class Autosave extends EventTarget {
       precision: run.precision ?? "f32",
       chosen: choice.touched,
       finished: step >= run.steps,
-      settings: this.settings.values(),
+      settings: controls.used ?? this.settings.values(),
       files: running,
       edited: Object.keys(edited).some((name) => edited[name] !== running[name]) ? edited : null,
     };

@@ -393,6 +393,18 @@
  */
 
 /**
+ * Settings have changed: they apply from this step on.
+ *
+ * @typedef {object} TrainingAdjusted
+ * @property {"adjusted"} type
+ * @property {number} step
+ * @property {Record<string, Array<any>>} changes  name: [before, after]
+ * @property {number} steps
+ * @property {number} eval_interval
+ * @property {number} sample_interval
+ */
+
+/**
  * Edited code has come to its first step.
  *
  * @typedef {object} TrainingApplied
@@ -524,7 +536,11 @@
 /**
  * @typedef {object} ApplyArgs
  * @property {Record<string, string>} files
- * @property {Record<string, any> | null} [settings]
+ */
+
+/**
+ * @typedef {object} AdjustArgs
+ * @property {Record<string, any>} settings  all that the run has, as in RunOptions
  */
 
 /**
@@ -810,6 +826,7 @@
  *   | SampleEnd
  *   | TrainingNote
  *   | TrainingDevice
+ *   | TrainingAdjusted
  *   | TrainingApplied
  *   | TrainingReverted
  *   | TrainingPaused
@@ -834,6 +851,7 @@
  *   "resume": { args: NoArgs, answer: null, part: null },
  *   "step": { args: StepArgs, answer: null, part: null },
  *   "apply": { args: ApplyArgs, answer: ApplyAnswer, part: null },
+ *   "adjust": { args: AdjustArgs, answer: null, part: null },
  *   "reset": { args: NoArgs, answer: null, part: null },
  *   "export": { args: ExportArgs, answer: Uint8Array | UnsealedAnswer, part: null },
  *   "import": { args: ImportArgs, answer: ImportAnswer, part: null },

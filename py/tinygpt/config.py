@@ -83,6 +83,22 @@ WAYS = (
     "dropout",
     "recompute",
 )  # fields that say how a model is trained and not what it is: files and presets may differ in them
+# Fields of TrainConfig that a loop reads at each step: a change applies while it trains
+LIVE = (
+    "steps",
+    "lr",
+    "min_lr",
+    "schedule",
+    "warmup_steps",
+    "grad_clip",
+    "eval_interval",
+    "eval_batches",
+    "sample_interval",
+    "sample_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+)
 CHOICES = {
     "positions": ("learned", "rotary"),
     "norm": ("layer", "rms"),

@@ -31,7 +31,6 @@ def train(run):
             eps=config.eps,
         ),
     )
-    max_norm = config.grad_clip or float("inf")
 
     @tinygpt.compile
     def step():
@@ -40,6 +39,7 @@ def train(run):
         logits, loss = model(x, y)
         optimizer.zero_grad()
         loss.backward()
+        max_norm = config.grad_clip or float("inf")
         norm = tinygpt.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
         return loss, norm

@@ -9,6 +9,7 @@ execute.py               compiles and runs one source in the `__main__` namespac
 dispatch.py              the dispatcher: what the page requests while code runs or idles
 step_boundary.py         where a training loop serves requests, pauses, and takes edited code
 features/hot_apply.py    edited code takes over from the code that runs
+features/live_settings.py  inputs that change while a run trains
 features/checkpoints.py  the model as a file, and back
 features/texts.py        the page's own texts
 features/generation.py, features/inspection.py  text from the model, and what is in it

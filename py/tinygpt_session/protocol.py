@@ -365,6 +365,17 @@ class TrainingDevice(DeviceFacts):
     type: Literal["device"]
 
 
+class TrainingAdjusted(TypedDict):
+    """Settings have changed: they apply from this step on."""
+
+    type: Literal["adjusted"]
+    step: int
+    changes: dict[str, list[Any]]  # name: [before, after]
+    steps: int
+    eval_interval: int
+    sample_interval: int
+
+
 class TrainingApplied(TypedDict):
     """Edited code has come to its first step."""
 
@@ -416,6 +427,7 @@ TrainingMessage: TypeAlias = (
     | SampleEnd
     | TrainingNote
     | TrainingDevice
+    | TrainingAdjusted
     | TrainingApplied
     | TrainingReverted
     | TrainingPaused
@@ -505,7 +517,10 @@ class ImportAnswer(TypedDict):
 
 class ApplyArgs(TypedDict):
     files: dict[str, str]
-    settings: NotRequired[dict[str, Any] | None]
+
+
+class AdjustArgs(TypedDict):
+    settings: dict[str, Any]  # all that the run has, as in RunOptions
 
 
 class ApplyAnswer(TypedDict):
@@ -725,6 +740,7 @@ Requests = TypedDict(
         "resume": Call[NoArgs, None, None],
         "step": Call[StepArgs, None, None],
         "apply": Call[ApplyArgs, ApplyAnswer, None],
+        "adjust": Call[AdjustArgs, None, None],
         "reset": Call[NoArgs, None, None],
         "export": Call[ExportArgs, Uint8Array | UnsealedAnswer, None],
         "import": Call[ImportArgs, ImportAnswer, None],

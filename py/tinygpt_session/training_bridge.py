@@ -91,11 +91,18 @@ def running() -> bool:
 
 
 def configure(settings: dict[str, Any] | None) -> None:
-    """The page's inputs: {preset, steps, lr, batch_size, seed, corpus, threads}."""
+    """The page's inputs before a run: {preset, steps, lr, batch_size, seed, corpus, threads}."""
     if settings is None:
         return
-    from tinygpt import devices, loop
+    from tinygpt import loop
+
+    loop.set_settings(taken(settings))
+
+
+def taken(settings: dict[str, Any]) -> dict[str, Any]:
+    """The inputs' values without the threads, which every device uses from now on."""
+    from tinygpt import devices
 
     threads = settings.pop("threads", None)
     devices.set_threads(threads or None)
-    loop.set_settings({name: whole(value) if name == "seed" else value for name, value in settings.items()})
+    return {name: whole(value) if name == "seed" else value for name, value in settings.items()}

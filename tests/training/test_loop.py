@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -208,3 +209,77 @@ def test_a_long_run_keeps_its_curve_in_bounded_memory():
     assert [entry[0] for entry in run.history if len(entry) == 3] == list(range(0, steps, 1000))
     run.state.forget_from(steps - 7)
     assert run.history[-1] == (steps - 8, 1.0)
+
+
+def test_inputs_changed_between_two_steps_apply_at_the_next_with_a_message(messages):
+    """Those of config.LIVE alone; the config that a checkpoint records has them."""
+    loop.set_settings({**QUICK, "steps": 40, "grad_clip": 0.0})
+    changed = {**QUICK, "steps": 9, "lr": 0.01, "grad_clip": 1e-3, "sample_interval": 4, "batch_size": 2, "seed": 7}
+
+    def visit(run):
+        if run.step == 3:
+            run.adjust(changed)
+
+    loop.set_visitor(visit)
+    try:
+        from tinygpt import train
+
+        run = loop.run(train.train)
+    finally:
+        loop.set_visitor(None)
+    (message,) = (m for m in messages if m["type"] == "adjusted")
+    assert message["step"] == 3 and message["steps"] == 9 and message["sample_interval"] == 4
+    assert message["changes"] == {
+        "steps": [40, 9],
+        "lr": [3e-4, 0.01],
+        "grad_clip": [0.0, 1e-3],
+        "sample_interval": [5, 4],
+    }
+    steps = [m for m in messages if m["type"] == "step"]
+    assert [m["lr"] for m in steps] == [3e-4] * 3 + [0.01] * 6 and run.step == 9
+    gradients = [p.grad.square().sum().item() for p in run.kept["model"].parameters()]
+    assert sum(gradients) ** 0.5 < 1.01e-3, "clipped from then on"
+    assert (run.train_config.lr, run.train_config.batch_size, run.train_config.seed) == (0.01, 16, 42)
+    assert [m["step"] for m in messages if m["type"] == "sample_start"] == [0, 4, 8]
+
+
+def test_a_resumed_run_reports_what_its_inputs_changed(messages):
+    from tinygpt import train
+
+    loop.set_settings({**QUICK, "steps": 3})
+    run = loop.run(train.train)
+    del messages[:]
+    loop.set_settings({**QUICK, "batch_size": 4})
+    loop.run(train.train, resume=run)
+    assert [m["type"] for m in messages[:2]] == ["start", "adjusted"]
+    assert messages[1]["changes"] == {"batch_size": [16, 4], "steps": [3, 6]} and messages[1]["step"] == 3
+
+
+def test_a_setting_that_the_loop_sets_itself_stays_with_a_note(messages):
+    def train(run):
+        shape, config = run.settings("tiny")
+        model = run.keep("model", lambda: tinygpt.GPT(shape))
+        run.start(model, replace(config, lr=0.5))
+        for _ in run.steps(5):
+            if run.step == 2:
+                run.adjust({"lr": 0.1, "steps": 9})
+            run.log(1.0)
+
+    assert loop.run(train).step == 5
+    assert [m["text"] for m in messages if m["type"] == "note"] == [
+        "train.py sets %s itself, so the input has no effect on this run." % name for name in ("steps", "lr")
+    ]
+    assert not [m for m in messages if m["type"] == "adjusted"]
+
+
+def test_a_wrong_setting_is_refused_between_two_steps_and_changes_nothing(messages):
+    def train(run):
+        _, config = run.settings("tiny")
+        for _ in run.steps(3):
+            with pytest.raises(ValueError, match="lr is -1"):
+                run.adjust({"lr": -1.0})
+            run.log(1.0)
+        assert config.lr == 3e-4
+
+    loop.set_settings({"lr": 3e-4})
+    assert loop.run(train).step == 3 and not [m for m in messages if m["type"] == "adjusted"]

@@ -14,8 +14,9 @@
 
 import { PROMPT } from "../../run/shipped_models.js";
 import { element } from "../../ui/dom.js";
+import { note } from "../../ui/field_notes.js";
 import { sentence } from "../../ui/format.js";
-import { exact } from "../../ui/number_inputs.js";
+import { exact, problem } from "../../ui/number_inputs.js";
 import { Likeliest, percent, spoken, visible } from "../../ui/tokens.js";
 
 const BUSY = 600; // ms without a token after which the panel says what it waits for
@@ -24,25 +25,25 @@ const INPUTS = [
   [
     "tokens",
     "Length",
-    { min: 1, max: 100000, step: 1, inputMode: "numeric" },
+    { min: 1, max: 100000, step: 1, required: true, inputMode: "numeric" },
     "How many tokens to write. With the byte tokenizer a token is one byte.",
   ],
   [
     "temperature",
     "Temperature",
-    { min: 0, max: 100, step: "any", inputMode: "decimal" },
+    { min: 0, max: 100, step: "any", required: true, inputMode: "decimal" },
     "Below 1: safer, more repetitive. Above 1: more varied. 0: always the most likely token.",
   ],
   [
     "top_k",
     "Top-k",
-    { min: 0, max: 1000000, step: 1, inputMode: "numeric" },
+    { min: 0, max: 1000000, step: 1, required: true, inputMode: "numeric" },
     "Samples from the k most likely tokens only. 0: no limit.",
   ],
   [
     "top_p",
     "Top-p",
-    { min: 0, max: 1, step: "any", inputMode: "decimal" },
+    { data: { above: 0 }, max: 1, step: "any", required: true, inputMode: "decimal" },
     "Samples from the most likely tokens that together reach this probability. 1: no limit.",
   ],
   [
@@ -66,7 +67,7 @@ export class GeneratePanel {
 
   build(parent, defaults) {
     const id = (name) => `generate-${name}`;
-    this.prompt = element("textarea", { id: id("prompt"), rows: 2, value: PROMPT, spellcheck: false });
+    this.prompt = element("textarea", { id: id("prompt"), rows: 2, value: PROMPT, spellcheck: false, required: true });
     this.inputs = {};
     const settings = INPUTS.map(([name, label, attributes, what]) => {
       this.inputs[name] = element("input", {
@@ -87,7 +88,8 @@ export class GeneratePanel {
     this.error = element("p", { class: "generate-error", role: "alert", hidden: true });
     this.form = element(
       "form",
-      { class: "generate-form", noValidate: true },
+      // notes at its end: a sentence that appears moves no button from under the pointer
+      { class: "generate-form", noValidate: true, data: { notes: "" } },
       element("label", { class: "generate-prompt" }, "Prompt", this.prompt),
       element("div", { class: "generate-settings" }, ...settings),
       element("div", { class: "generate-actions" }, this.start, this.end, this.copy, this.status, this.live),
@@ -117,6 +119,10 @@ export class GeneratePanel {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this.running)
         event.preventDefault(), this.pressed();
     });
+    for (const input of [this.prompt, ...Object.values(this.inputs)]) {
+      input.addEventListener("change", () => note(input, problem(input), { bad: true }));
+      input.addEventListener("input", () => !problem(input) && note(input, null));
+    }
     this.end.addEventListener("click", () => this.stop());
     this.copy.addEventListener("click", () => this.copyText());
     this.text.addEventListener(
@@ -141,12 +147,10 @@ export class GeneratePanel {
 
   async pressed() {
     if (this.running) return;
-    const wrong = INPUTS.find(([name]) => !this.inputs[name].validity.valid);
-    if (wrong) {
-      this.say("", `${wrong[1]}: ${this.inputs[wrong[0]].validationMessage}`);
-      this.inputs[wrong[0]].focus();
-      return;
-    }
+    const fields = [this.prompt, ...Object.values(this.inputs)];
+    for (const input of fields) note(input, problem(input), { bad: true });
+    const wrong = fields.find(problem);
+    if (wrong) return wrong.focus();
     const options = { prompt: this.prompt.value };
     for (const [name, { value }] of Object.entries(this.inputs)) if (value !== "") options[name] = exact(value);
     await this.generate(options).catch(() => {}); // the panel has said it
@@ -163,6 +167,7 @@ export class GeneratePanel {
       this.stop();
       await this.running.catch(() => {});
     }
+    const before = { nodes: [...this.text.childNodes], tokens: this.tokens, options: this.options };
     this.clear(options.prompt ?? "\n");
     this.options = options;
     this.say("");
@@ -189,6 +194,7 @@ export class GeneratePanel {
       this.say(summary(result));
       return { ...result, text: complete + rest };
     } catch (error) {
+      if (!this.tokens.length) this.putBack(before);
       this.say("", sentence(error.message));
       throw error;
     } finally {
@@ -247,6 +253,13 @@ export class GeneratePanel {
     this.following = true;
     this.copy.disabled = true;
     this.text.replaceChildren(element("span", { class: "prompt-text" }, prompt));
+  }
+
+  // The text before stays where the request for another one failed.
+  putBack({ nodes, tokens, options }) {
+    Object.assign(this, { tokens, options });
+    this.text.replaceChildren(...nodes);
+    this.copy.disabled = !tokens.length;
   }
 
   // A token's text; one without (half a character) is shown with the next that has some.

@@ -117,6 +117,9 @@ def _print(message: dict[str, Any], run: Any) -> None:
         print("step %d  validation loss %.4f" % (message["step"], message["val_loss"]))
     elif kind == "device":
         print("now on %(device)s (%(build)s, %(threads)d threads)" % message)
+    elif kind == "adjusted":
+        for name, (before, after) in message["changes"].items():
+            print("step %d  %s %s -> %s" % (message["step"], name, before, after))
     elif kind in ("sample", "note"):
         sys.stdout.write(message["text"] + ("" if kind == "sample" else "\n"))
     elif kind == "sample_end":

@@ -9,8 +9,8 @@ GPU was lost. The state itself is in run_state.py.
 
 A GPU's numbers arrive some steps later: the messages come in order, each with its own step.
 
-Message types: start, step, eval, sample_start, sample, sample_end, note, device, applied, reverted,
-finish.
+Message types: start, adjusted, step, eval, sample_start, sample, sample_end, note, device, applied,
+reverted, finish.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..core.state import no_grad
 from ..core.transfer import move
 from ..devices.base import DeviceLost
 from ..generate import evaluating, stream_text
-from . import hooks, hot_reload, memory_reserve
+from . import hooks, hot_reload, live_settings, memory_reserve
 from .device_recovery import Recovery
 from .device_selection import choose_device, describe_device, named
 from .run_state import RunState
@@ -69,6 +69,10 @@ class Run:
         self.total = 0
         self.preset: str | None = None
         self.train_config: TrainConfig | None = None
+        self.loop_config: TrainConfig | None = None  # that `start` was given: train() may have replaced fields
+        self._base = "small"  # the preset that train() asked for
+        # What differs from the settings before train() was entered again; reported after `start`.
+        self._changes: live_settings.Changes = {}
         self.tokenizer: Any = None  # of the file that the run comes from
         # A TrainingError found while a request was answered; raised at the next step boundary.
         self.failure: TrainingError | None = None
@@ -113,10 +117,22 @@ class Run:
         A run that comes from a file continues with the file's own, unless the inputs name another
         preset.
         """
+        before = self.train_config or (self.loaded and self.loaded[1])
         self.preset, shape, self.train_config = hooks.configured(hooks.settings, preset, self.loaded)
-        self.preset = self.preset or self.name
+        self.preset, self._base = self.preset or self.name, preset
+        self._changes = live_settings.changes_between(before or None, self.train_config) if self.step else {}
+        self.loop_config = None
         memory_reserve.make(self, shape, self.train_config)
         return shape, self.train_config
+
+    def adjust(self, values: dict[str, Any]) -> None:
+        """What the host's inputs say now, as in set_settings: the fields of config.LIVE apply from
+        the next step on, and a message says which. To be called at a step boundary. ValueError, and
+        nothing has changed.
+        """
+        _, _, wanted = hooks.configured(values, self._base, self.loaded)
+        hooks.set_settings(values)
+        live_settings.apply(self, wanted)
 
     def keep(self, name: str, make: Callable[[], Kept]) -> Kept:
         """The object called `name`, made by `make()` the first time this Run asks for it.
@@ -132,14 +148,16 @@ class Run:
     # ---- the step boundary ----
 
     def steps(self, total: int) -> Iterator[int]:
-        """Yields the numbers of the steps still to do, up to `total`; between two of them the run
-        may stop.
+        """Yields the numbers of the steps still to do, up to `total` or what `adjust` made of it;
+        between two of them the run may stop.
         """
         self.total = total
         self.state.resume_stream()
         self._last = time.perf_counter()
-        while self.step < total:
+        while self.step < self.total:
             self._boundary()
+            if self.step >= self.total:
+                break  # it was lowered
             yield self.step
             self.state.finish_step()
         self.drain()
@@ -231,6 +249,10 @@ class Run:
             goes_on=self.state.version is not None and (self.state.transferring is not None or self.step > 0),
             **describe_device(),
         )
+        self.loop_config = config
+        if self._changes:
+            live_settings.report(self, self._changes)
+            self._changes = {}
 
     def log(
         self,

@@ -170,7 +170,6 @@ def apply(args: protocol.ApplyArgs, answer: dispatch.Answer) -> object:
         else:
             answer.error(error)
 
-    training_bridge.configure(args.get("settings"))
     step_boundary.replace(version(args["files"], report))
     _unanswered.append(answer)
     return dispatch.LATER
