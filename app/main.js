@@ -36,6 +36,7 @@ import { Tour } from "./shell/tour.js";
 import { address, files, session } from "./start.js";
 import { keepRuns } from "./store/persist.js";
 import { readCommas } from "./ui/number_inputs.js";
+import { Question } from "./ui/question.js";
 import { requestedChoice } from "./worker/devices.js";
 
 const part = (id) => document.getElementById(id);
@@ -113,7 +114,11 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   );
   const kept = keepRuns({ session, controls, training, editor, settings, choice, status });
   tabs.add("runs", "Runs", (element) => new SavedRunsPanel(element, { session, controls, training, status, ...kept }));
+  const question = new Question(part("saying"));
+  controls.addEventListener("replaced", () => question.withdraw());
   const entryPoints = new EntryPoints({
+    estimate,
+    question,
     session,
     controls,
     training,
@@ -129,7 +134,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
   const sharing = new Sharing({ editor, settings, controls, training, status, shipped, corpora: everywhere });
   await sharing.open(location.hash);
-  new Buttons({ session, editor, controls, training, entryPoints, status });
+  new Buttons({ session, editor, controls, training, entryPoints, question, status });
   const showReady = () => {
     // what was stopped by a restart says so for longer than the restart takes
     if (controls.held || !stopped(part("status").textContent)) status(controls.held ?? "Ready");

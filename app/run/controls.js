@@ -3,8 +3,8 @@
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle
 // (nothing to go on with), stopped (a run that could go on), running, paused, stopping. Emits
-// "phase" as a CustomEvent, and "replaced" {byFile} when another run than the one before is to go
-// on.
+// "phase" as a CustomEvent, and "replaced" {byFile, about} when another run than the one before is to
+// go on; about: what the import of a file answered.
 
 import { duration } from "../ui/format.js";
 import { readable } from "./model_file.js";
@@ -24,6 +24,7 @@ export class Controls extends EventTarget {
     this.begun = null; // of a run that begins: its loop has, or has come to an end
     this.deciding = null; // a promise: whether the run that was asked for is refused
     this.resumable = false; // there is a run that could be resumed
+    this.loaded = null; // {name, step} of a model from a file that has not been trained since
     this.used = null; // the settings of the run, as they are in use: settings.values()
     settings.addEventListener("change", ({ detail: { name } }) => this.adjust(name));
     this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
@@ -51,6 +52,7 @@ export class Controls extends EventTarget {
   // Another Python takes the place of this one: a run that was stopped is in its save alone.
   lose() {
     this.resumable = false;
+    this.loaded = null;
     if (this.phase !== "stopped") return;
     this.phase = "idle";
     this.dispatchEvent(new CustomEvent("phase", { detail: { phase: "lost" } })); // there is nothing to save
@@ -63,6 +65,14 @@ export class Controls extends EventTarget {
 
   // ---- a whole run ----
 
+  // What a new run would drop, in words, or null: a loaded model is in no save of this page.
+  get drops() {
+    const { loaded } = this;
+    return (
+      loaded && `the loaded ${loaded.name.replace(/ after .*/, "")} model (step ${loaded.step.toLocaleString("en")})`
+    );
+  }
+
   start({ paused = false } = {}) {
     return this.execute({ paused, resume: false });
   }
@@ -71,7 +81,7 @@ export class Controls extends EventTarget {
   async execute({ paused = false, resume = false, saying = "Resumed" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else is running" };
     if (this.held && (paused || resume)) return this.notStarted(this.held);
-    const wrong = this.wrongInput();
+    const wrong = this.wrongInput({ begins: true });
     if (wrong) return wrong;
     const { editor } = this;
     const files = editor.files;
@@ -86,6 +96,7 @@ export class Controls extends EventTarget {
     this.take();
     editor.clearError();
     this.resumable = false;
+    this.loaded = null;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
     const edited = resume && this.inUse && Object.keys(files).some((name) => files[name] !== this.inUse[name]);
@@ -155,6 +166,7 @@ export class Controls extends EventTarget {
     }
     await this.session.request("reset");
     this.resumable = false;
+    this.loaded = null;
     this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     this.training.forget();
     this.status("Reset. The next run starts from new weights.");
@@ -169,7 +181,8 @@ export class Controls extends EventTarget {
       const about = await this.session.request("import", { ...options, url });
       this.resumable = true;
       this.used = null;
-      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true } }));
+      if (!options.own) this.loaded = { name: options.name ?? "", step: about.step };
+      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true, about } }));
       this.enter("stopped");
       return about;
     } finally {
@@ -195,8 +208,8 @@ export class Controls extends EventTarget {
   }
 
   // Why no run begins or goes on: an input is wrong. null: none is.
-  wrongInput() {
-    const wrong = this.settings.refuse();
+  wrongInput(options) {
+    const wrong = this.settings.refuse(options);
     return wrong && this.notStarted(wrong);
   }
 

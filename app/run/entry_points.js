@@ -12,12 +12,27 @@ import { fetched, PROMPT } from "./shipped_models.js";
 const FURTHER = 500;
 const FURTHER_SETTINGS = { batch_size: 4, lr: 1e-4, schedule: "constant", warmup_steps: 0 };
 const MEASURED = 2000; // ms of steps before the estimate is told
+const LONG = 60; // seconds: a run that takes longer is not begun without a question
 
 export class EntryPoints {
   // generate: the Generate panel. tabs: the PanelTabs. untouched(): whether neither the inputs nor
   // train.py differ from what the page came with.
-  constructor({ session, controls, training, settings, generate, tabs, models, status, untouched }) {
-    Object.assign(this, { session, controls, training, settings, generate, tabs, models, status, untouched });
+  // estimate: the MemoryEstimate. question: the Question.
+  constructor({
+    session,
+    controls,
+    training,
+    settings,
+    generate,
+    tabs,
+    models,
+    estimate,
+    question,
+    status,
+    untouched,
+  }) {
+    Object.assign(this, { session, controls, training, settings, generate, tabs, models, estimate, question });
+    Object.assign(this, { status, untouched });
     this.advice = "";
     session.addEventListener("training", ({ detail }) =>
       detail.forEach((message) => message.type === "start" && this.began(message)),
@@ -48,17 +63,31 @@ export class EntryPoints {
     this.tabs.show("inside");
   }
 
-  // Goes on training a shipped model with the editor's code, on the text that it knows.
+  // Goes on training a shipped model with the editor's code, on the text that it knows, after a
+  // question that says how long that takes here.
   async further(model) {
     await this.take(model);
-    for (const [name, value] of Object.entries({
-      corpus: model.corpus,
-      steps: model.step + FURTHER,
-      ...FURTHER_SETTINGS,
-    }))
-      this.settings.choose(name, value);
     this.tabs.show("samples");
-    this.controls.resume(); // its end is told where the end of every run is
+    const settings = { corpus: model.corpus, steps: model.step + FURTHER, ...FURTHER_SETTINGS };
+    const seconds = await this.seconds(settings, true);
+    const sentence = `${FURTHER} more steps of the ${titled(model)} take ${spoken(seconds)} on this machine.`;
+    this.status(sentence);
+    // nobody waits for the answer: the cards of the other models stay in use meanwhile
+    this.question.ask(sentence, "Train further", "Not now").then((said) => {
+      if (said === false) this.status(`${titled(model)} loaded. Press Generate, or Resume to train it further.`);
+      if (!said) return;
+      for (const [name, value] of Object.entries(settings)) this.settings.choose(name, value);
+      this.controls.resume(); // its end is told where the end of every run is
+    });
+  }
+
+  // What a run of these settings would take here, in seconds, by a few steps of it; null where that
+  // cannot be measured. loaded: it continues the loaded model.
+  async seconds(settings, loaded = false) {
+    this.status("Measuring a few steps on this machine");
+    await this.controls.graphicsSoon();
+    const { seconds } = await this.session.request("estimate", { settings, loaded }).catch(() => ({ seconds: null }));
+    return seconds;
   }
 
   // Makes a shipped model the current one.
@@ -67,12 +96,8 @@ export class EntryPoints {
       throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
     const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
     say(0);
-    this.settings.choose("preset", this.settings.defaults.preset); // one that was chosen before would be the shape to go on with
     await this.controls.importModel(await fetched(model, say), { name: model.title });
-    this.status(
-      `${model.title.replace(/ after .*/, "")} model loaded (step ${model.step.toLocaleString("en")}).`,
-      "good",
-    );
+    this.status(`${titled(model)} loaded (step ${model.step.toLocaleString("en")}).`, "good");
   }
 
   // ---- your own model ----
@@ -83,22 +108,39 @@ export class EntryPoints {
     if (this.controls.held) return this.status(this.controls.held, "bad");
     this.tabs.show("samples");
     if (this.controls.active) return;
-    const wrong = this.settings.refuse();
+    const wrong = this.settings.refuse({ begins: true });
     if (wrong) return this.status(wrong, "bad");
-    if (this.untouched()) await this.recommend();
+    const { drops } = this.controls;
+    const lost = drops ? ` Training drops ${drops}.` : "";
+    if (this.untouched()) {
+      const { settings, sentence, advice } = await this.recommended();
+      if (!(await this.question.ask(sentence + lost, "Train", "Not now"))) return this.status("Nothing was started.");
+      for (const [name, value] of Object.entries(settings)) this.settings.choose(name, value);
+      this.advice = advice;
+    } else {
+      const refused = await this.estimate.refused();
+      if (refused) return this.status(refused, "bad");
+      const seconds = await this.seconds(this.settings.values());
+      const { steps } = this.settings.next();
+      const sentence = `${steps.toLocaleString("en")} steps take ${spoken(seconds)} on this machine.`;
+      const asks = drops || seconds === null || seconds > LONG;
+      if (asks && !(await this.question.ask(sentence + lost, "Train", "Not now")))
+        return this.status("Nothing was started.");
+    }
     await this.controls.start();
   }
 
-  async recommend() {
+  async recommended() {
     const names = (part) => this.status(`Measuring this machine: a few steps of ${part.measuring}`);
     this.status("Measuring this machine");
     await this.controls.graphicsSoon();
     const { preset, settings, loss, seconds } = await this.session.request("recommend", {}, names);
-    for (const [name, value] of Object.entries({ preset, ...settings })) this.settings.choose(name, value);
-    this.advice = `; expect a final loss near ${loss.toFixed(2)}`;
-    this.status(
-      `Recommended here: ${preset}, ${settings.steps.toLocaleString("en")} steps, about ${duration(seconds)}`,
-    );
+    const end = loss.toFixed(2);
+    return {
+      settings: { preset, ...settings },
+      sentence: `Recommended here: ${preset}, ${settings.steps.toLocaleString("en")} steps. They take ${spoken(seconds)} on this machine and end at a loss near ${end}.`,
+      advice: `; expect a final loss near ${end}`,
+    };
   }
 
   // What the run will take, measured in its first seconds and told once.
@@ -118,3 +160,8 @@ export class EntryPoints {
     this.timer = setTimeout(tell, MEASURED);
   }
 }
+
+// "Shakespeare model"
+const titled = ({ title }) => `${title.replace(/ after .*/, "")} model`;
+
+const spoken = (seconds) => (seconds === null ? "a time that could not be measured" : `about ${duration(seconds)}`);

@@ -6,6 +6,7 @@
 // Event "change" {name}: an input has another right value.
 
 import { note } from "../ui/field_notes.js";
+import { compact } from "../ui/format.js";
 import { exact, nameOf, problem } from "../ui/number_inputs.js";
 
 // in the row that More opens
@@ -13,6 +14,7 @@ const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "recompute", "wei
 const FIELDS = ["steps", "lr", "batch_size", "seed", "corpus", "sample_interval", ...MORE];
 const SCHEDULES = ["constant", "cosine", "linear"];
 const SWITCHES = ["recompute"]; // true or false
+const CUSTOM = "custom"; // the preset of a loaded model that has the shape of none
 const ALL = ["preset", "threads", ...FIELDS];
 // A run that trains takes these over at its next step (config.LIVE), and threads with them.
 const LIVE = ["steps", "lr", "schedule", "warmup_steps", "min_lr", "sample_interval", "threads"];
@@ -23,6 +25,8 @@ export class Settings extends EventTarget {
     super();
     Object.assign(this, { defaults, reveal });
     this.valid = {}; // of each input the last right value, as its text
+    this.tooShort = () => null; // the sentence why no run can begin with the chosen text; the Data panel knows
+    this.loaded = null; // {config, parameters} of the file that the run comes from
     this.changed = new Set();
     this.ofFile = false; // the run comes from a file and continues with its settings
     this.touched = new Set(); // since then: these override the file's, also where they are the defaults
@@ -58,11 +62,13 @@ export class Settings extends EventTarget {
   }
 
   // The sentence on the first wrong input, which gets the focus, or null: nothing keeps a run from
-  // beginning.
-  refuse() {
-    const reasons = FIELDS.map((name) => [name, this.check(name)]).filter(([, reason]) => reason);
-    if (!reasons.length) return null;
-    const [[name, reason]] = reasons;
+  // beginning. begins: it takes all inputs, the text too.
+  refuse({ begins = false } = {}) {
+    const reasons = FIELDS.map((name) => [name, this.check(name)]);
+    if (begins) reasons.push(["corpus", this.showText()]);
+    const [first] = reasons.filter(([, reason]) => reason);
+    if (!first) return null;
+    const [name, reason] = first;
     if (MORE.includes(name)) this.showMore(true);
     this.reveal(name);
     this.input(name).focus();
@@ -77,11 +83,26 @@ export class Settings extends EventTarget {
     return reason;
   }
 
+  // At the text: why no run can begin with it, or null.
+  showText() {
+    const reason = this.tooShort(),
+      input = this.input("corpus");
+    if (reason || input.ariaInvalid === "true") note(input, reason, { bad: true });
+    return reason;
+  }
+
+  // The chosen preset; the default one where a loaded model is of none.
+  get preset() {
+    const { value } = this.input("preset");
+    return value === CUSTOM ? this.defaults.preset : value;
+  }
+
   // What an input shows before somebody changes it.
   start(name) {
-    if (name === "preset") return this.defaults.preset;
+    if (name === "preset")
+      return this.loaded ? (presetOf(this.defaults, this.loaded.config) ?? CUSTOM) : this.defaults.preset;
     if (name === "threads") return "";
-    const { train, model } = this.defaults.presets[this.input("preset").value];
+    const { train, model } = this.defaults.presets[this.preset];
     return text(train[name] ?? model[name]);
   }
 
@@ -112,7 +133,7 @@ export class Settings extends EventTarget {
 
   // The run is over: what waits for the next one need not say so.
   settle() {
-    for (const name of ALL) if (!this.wrong(name)) note(this.input(name), null);
+    for (const name of ALL) if (this.input(name).ariaInvalid !== "true") note(this.input(name), null);
   }
 
   // "learning rate 3e-4 → 1e-3, steps 1500 → 3000". changes: {name: [before, after]}.
@@ -123,9 +144,23 @@ export class Settings extends EventTarget {
       .join(", ");
   }
 
-  follow(ofFile) {
+  // Another run is to go on: that of a file, or a new one. loaded: {config, parameters} of a model
+  // that was loaded, whose shape the preset shows.
+  follow(ofFile, loaded = null) {
     this.ofFile = ofFile;
     this.touched.clear();
+    const input = this.input("preset"),
+      before = this.loaded;
+    this.loaded = loaded;
+    for (const option of [...input.options]) if (option.value === CUSTOM) option.remove();
+    if (loaded && this.start("preset") === CUSTOM)
+      input.add(new Option(`custom (${compact(loaded.parameters)})`, CUSTOM), 0);
+    if (!loaded && !before) return;
+    if (loaded || !input.value) input.value = this.start("preset");
+    this.changed.delete("preset");
+    if (input.value !== this.start("preset")) this.changed.add("preset");
+    input.classList.toggle("changed", this.changed.has("preset"));
+    this.showPreset();
   }
 
   change(name) {
@@ -144,7 +179,8 @@ export class Settings extends EventTarget {
 
   // What goes to Python before a run: the changed ones.
   values() {
-    return Object.fromEntries([...new Set([...this.changed, ...this.touched])].map((name) => [name, this.value(name)]));
+    const names = [...new Set([...this.changed, ...this.touched])].filter((name) => this.valid[name] !== CUSTOM);
+    return Object.fromEntries(names.map((name) => [name, this.value(name)]));
   }
 
   // An input's last right value: a number where it is one.
@@ -154,13 +190,18 @@ export class Settings extends EventTarget {
     return this.input(name).type === "number" || name === "threads" ? exact(value) : value;
   }
 
+  // A number as it is being typed.
+  typed(name) {
+    return this.wrong(name) ? this.value(name) : Number(this.input(name).value);
+  }
+
   // What the next run is made of, by the inputs: {model, steps, batch}, and every preset's context.
   next() {
     const { presets } = this.defaults;
     return {
-      model: presets[this.input("preset").value].model,
-      steps: this.value("steps"),
-      batch: this.value("batch_size"),
+      model: this.input("preset").value === CUSTOM ? this.loaded.config : presets[this.preset].model,
+      steps: this.typed("steps"),
+      batch: this.typed("batch_size"),
       contexts: Object.fromEntries(Object.entries(presets).map(([name, { model }]) => [name, model.context])),
     };
   }
@@ -190,11 +231,10 @@ export class Settings extends EventTarget {
     this.changed.clear();
     this.valid = {};
     for (const name of ALL) note(this.input(name), null);
-    this.input("preset").value = this.defaults.preset;
+    this.input("preset").value = this.start("preset");
     for (const name of ALL) {
       const input = this.input(name);
-      if (name === "preset" || name === "threads")
-        this.input(name).value = name === "preset" ? this.defaults.preset : "";
+      if (name === "preset" || name === "threads") this.input(name).value = this.start(name);
       if (values[name] === undefined) {
         if (name === "preset") this.showPreset();
         continue;
@@ -235,4 +275,12 @@ function fill(select, options) {
       return new Option(label, value);
     }),
   );
+}
+
+const WAYS = ["dropout", "recompute"]; // of training, not of shape
+
+// The preset with this shape, or null.
+export function presetOf({ presets }, config) {
+  const same = (model) => Object.keys(config).every((name) => WAYS.includes(name) || model[name] === config[name]);
+  return Object.keys(presets).find((name) => same(presets[name].model)) ?? null;
 }

@@ -49,7 +49,7 @@ export class Sharing {
       { settings } = this;
     const values = {
       ...settings.values(),
-      preset: settings.input("preset").value,
+      preset: settings.preset,
       seed: settings.value("seed"),
     };
     if (values.corpus !== undefined && !this.corpora.includes(values.corpus)) delete values.corpus;

@@ -14,10 +14,11 @@ const LONG_STEP = 10; // seconds
 
 export class Buttons {
   // status(text, kind): the status line, which also says why a press did nothing.
-  constructor({ session, editor, controls, training, entryPoints, status }) {
-    Object.assign(this, { session, editor, controls, status });
+  // question: the Question that is asked before a press drops a model.
+  constructor({ session, editor, controls, training, entryPoints, question, status }) {
+    Object.assign(this, { session, editor, controls, question, status });
     for (const [id, press] of Object.entries({
-      run: () => controls.start(),
+      run: () => this.run(),
       "load-model": () => entryPoints.load(),
       "train-own": () => entryPoints.train(),
       pause: () => (controls.phase === "running" ? controls.pause() : controls.resume()),
@@ -36,7 +37,10 @@ export class Buttons {
     editor.addEventListener("run", () => this.runOrApply());
     editor.addEventListener("change", () => this.draw());
     editor.addEventListener("diff", () => this.showDiff());
-    controls.addEventListener("phase", () => this.draw());
+    controls.addEventListener("phase", () => {
+      if (controls.active) question.withdraw();
+      this.draw();
+    });
     session.addEventListener("state", () => this.showState());
     session.addEventListener("stuck", () => this.showStuck());
     session.addEventListener("silent", ({ detail }) => this.showSilence(detail));
@@ -52,10 +56,18 @@ export class Buttons {
     }
   }
 
+  // A loaded model is dropped by a new run: not without a word.
+  async run() {
+    const { controls, question } = this,
+      { drops } = controls;
+    const sentence = `Run trains a new model and drops ${drops}. Resume continues its training; Generate writes with it.`;
+    if (!drops || (await question.ask(sentence, "Run anyway", "Keep the model"))) await controls.start();
+  }
+
   // Ctrl or Cmd+Enter in the editor.
   runOrApply() {
     if (this.controls.active) this.controls.apply();
-    else if (this.session.state === "ready") this.controls.start();
+    else if (this.session.state === "ready") this.press(() => this.run());
   }
 
   showState() {
@@ -110,6 +122,7 @@ export class Buttons {
       ready = session.state === "ready";
     part("run").disabled = part("train-own").disabled = !ready;
     part("load-model").disabled = !ready;
+    part("run").classList.toggle("primary", !this.controls.loaded); // Generate is, with a loaded model
     part("stop").disabled = session.state !== "running" && session.state !== "stopping";
     part("pause").disabled = !(phase === "running" || phase === "paused" || (phase === "stopped" && ready));
     part("pause").textContent = PHASES[phase].pause;

@@ -29,8 +29,8 @@ export function keepRuns(parts) {
   const saved = new SavedRuns();
   const autosave = new Autosave({ ...parts, saved, seconds: seconds === null ? null : Number(seconds) || 0 });
   const resume = new Resume({ ...parts, saved, autosave });
-  parts.controls.addEventListener("replaced", (/** @type {any} */ { detail: { byFile } }) =>
-    parts.settings.follow(byFile),
+  parts.controls.addEventListener("replaced", (/** @type {any} */ { detail: { byFile, about } }) =>
+    parts.settings.follow(byFile, about),
   );
   const notices = new Notices({ ...parts, saved, autosave, resume });
   return { autosave, saved, resume, offered: notices.offerLast() };

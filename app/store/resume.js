@@ -3,6 +3,7 @@
 // run then resumes from the step that was saved.
 
 import { MOST_BYTES } from "../run/model_file.js";
+import { presetOf } from "../run/settings.js";
 import { bytes, compact, sentence, withoutEnd } from "../ui/format.js";
 import { choiceOf } from "../worker/devices.js";
 
@@ -208,17 +209,3 @@ export class Resume {
 const short = (value) => String(value).slice(0, 60);
 /** @param {unknown[]} entry */
 const numbers = (entry) => entry.every((value) => typeof value === "number");
-
-const WAYS = ["dropout", "recompute"]; // of training, not of shape
-
-/**
- * The preset with this shape, or null.
- *
- * @param {{ presets: Record<string, any> }} defaults
- * @param {Record<string, any>} config
- */
-function presetOf({ presets }, config) {
-  /** @param {Record<string, any>} model */
-  const same = (model) => Object.keys(config).every((name) => WAYS.includes(name) || model[name] === config[name]);
-  return Object.keys(presets).find((name) => same(presets[name].model)) ?? null;
-}

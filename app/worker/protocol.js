@@ -730,6 +730,17 @@
  */
 
 /**
+ * @typedef {object} EstimateArgs
+ * @property {Record<string, any>} settings  as in RunOptions
+ * @property {boolean} [loaded]  the run continues the loaded model
+ */
+
+/**
+ * @typedef {object} EstimateAnswer
+ * @property {number} seconds
+ */
+
+/**
  * @typedef {object} MeasureArgs
  * @property {string} preset
  * @property {string} device  one of CHOICES
@@ -864,6 +875,7 @@
  *   "inspect_weights": { args: WeightsArgs, answer: WeightsAnswer, part: null },
  *   "plan": { args: PlanArgs, answer: PlanAnswer, part: null },
  *   "recommend": { args: RecommendArgs, answer: RecommendAnswer, part: RecommendPart },
+ *   "estimate": { args: EstimateArgs, answer: EstimateAnswer, part: null },
  *   "gpu report": { args: NoArgs, answer: string, part: ReportPart },
  *   "measure cold": { args: MeasureArgs, answer: ColdMeasurement, part: null },
  *   "measure steps": { args: MeasureStepsArgs, answer: Record<string, any>, part: null },

@@ -678,6 +678,15 @@ class ReportPart(TypedDict):
     stage: str  # what is being done
 
 
+class EstimateArgs(TypedDict):
+    settings: dict[str, Any]  # as in RunOptions
+    loaded: NotRequired[bool]  # the run continues the loaded model
+
+
+class EstimateAnswer(TypedDict):
+    seconds: float
+
+
 class MeasureArgs(TypedDict):
     preset: str
     device: str  # one of CHOICES
@@ -753,6 +762,7 @@ Requests = TypedDict(
         "inspect_weights": Call[WeightsArgs, WeightsAnswer, None],
         "plan": Call[PlanArgs, PlanAnswer, None],
         "recommend": Call[RecommendArgs, RecommendAnswer, RecommendPart],
+        "estimate": Call[EstimateArgs, EstimateAnswer, None],
         "gpu report": Call[NoArgs, str, ReportPart],
         "measure cold": Call[MeasureArgs, ColdMeasurement, None],
         "measure steps": Call[MeasureStepsArgs, dict[str, Any], None],  # benchmark.step_times

@@ -342,9 +342,13 @@ def test_a_text_that_is_too_short_for_the_context_is_told_before_the_run(tab):
     sentence = "Too short: this preset needs at least 641 characters. Add text, or choose the preset tiny."
     shown(tab, sentence)
     assert tab.text("#status") == sentence
-    tab.page.click("#run")
-    tab.wait("() => document.body.dataset.phase !== 'running' && document.getElementById('status').className === 'bad'")
-    assert "the validation split has 50 tokens" in tab.text("#status")
+    before = tab.page.evaluate("() => tinygpt.state().run")
+    for press in ("#run", "#train-own"):
+        tab.page.click(press)
+        assert tab.page.evaluate("() => document.activeElement.id") == "setting-corpus"
+        assert tab.page.get_attribute("#setting-corpus", "aria-invalid") == "true"
+        assert tab.text("#setting-corpus-note") == sentence == tab.text("#status")
+    assert tab.page.evaluate("() => tinygpt.state().run") == before, "the run before is still there"
     tab.page.select_option("#setting-preset", "tiny")  # a context of 32
     tab.wait("() => !document.querySelector('#data .data-main').innerText.includes('Too short')")
     shown(tab, "This text is small for the model: 450 training tokens for ")

@@ -4,6 +4,7 @@ what is said where one cannot be had.
 
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -106,19 +107,56 @@ def test_a_model_is_trained_further_from_where_it_was(tab):
     tab.page.click("#tab-models")
     tab.page.select_option("#setting-preset", "medium")  # of an earlier run: the model's own shape counts
     tab.page.get_by_role("button", name="Train further: Shakespeare after 100 steps").click()
+    tab.wait("() => !document.getElementById('question').hidden")
+    sentence = tab.text("#question-text")
+    assert re.fullmatch(
+        r"500 more steps of the Shakespeare model take about [\d.]+ (s|min|h) on this machine\.", sentence
+    )
+    assert tab.page.input_value("#setting-preset") == "custom", "it has the shape of no preset"
+    assert tab.page.inner_text("#setting-preset option:checked") == "custom (10.8M)"
+    assert not tab.page.evaluate("() => tinygpt.state().running")
+    tab.page.click("#question >> text=Train further")
     tab.wait("() => tinygpt.state().running && tinygpt.state().step >= 102")
     losses = tab.page.evaluate("() => tinygpt.history().map(({loss}) => loss)")
     known = loss_of_pytorch(MODELS / SHIPPED["shakespeare-100"]["file"])
     assert max(losses[:2]) < known + 0.4, "it does not begin anew"
     if default_text().name == "shakespeare":
         assert max(losses[:2]) < 2.9
-    assert tab.page.input_value("#setting-preset") == "small" and tab.page.input_value("#setting-batch_size") == "4"
+    assert tab.page.input_value("#setting-preset") == "custom" and tab.page.input_value("#setting-batch_size") == "4"
     assert tab.page.input_value("#setting-steps") == "600"
     tab.page.click("#stop")
     tab.wait("() => !tinygpt.state().running")
     assert tab.value(
         "import tinygpt\n[tinygpt.loop.current.kept['model'].config.d_model, tinygpt.loop.current.step > 100]"
     ) == [384, True]
+
+
+def test_run_asks_before_it_drops_a_loaded_model(browser, server):
+    tab = Tab(browser, server)
+    tab.page.click("#tab-models")
+    tab.page.get_by_role("button", name="Look inside: Shakespeare after 100 steps").click()
+    tab.wait("() => document.getElementById('status').textContent.includes('Shakespeare model loaded (step 100).')")
+    assert "primary" not in tab.page.get_attribute("#run", "class")
+    step = "import tinygpt\ntinygpt.loop.current.step"
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", "3")
+    for press in ("#run", "Control+Enter"):
+        if press == "#run":
+            tab.page.click(press)
+        else:
+            tab.page.press("#editor .cm-content", press)
+        tab.wait("() => !document.getElementById('question').hidden")
+        assert "drops the loaded Shakespeare model (step 100)" in tab.text("#question-text")
+        tab.page.keyboard.press("Escape")
+        assert tab.page.locator("#question").is_hidden() and tab.value(step) == 100
+    tab.page.click("#run")
+    tab.page.click("#question >> text=Run anyway")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.value(step) == 3 and "primary" in tab.page.get_attribute("#run", "class")
+    tab.page.click("#run")  # what was trained here is saved
+    tab.wait("() => tinygpt.state().run === 'run 2' && /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.complaints == []
+    tab.close()
 
 
 def test_a_model_that_cannot_be_fetched_is_a_sentence(browser, server):

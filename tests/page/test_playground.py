@@ -2,6 +2,8 @@
 inside, and what a screen reader gets.
 """
 
+import re
+
 import pytest
 
 from tests.page.conftest import ROOT, Tab
@@ -55,6 +57,17 @@ def test_without_a_shipped_model_the_button_says_so(browser, server):
 def test_where_nobody_chose_anything_a_run_is_recommended_that_was_measured_here(browser, server):
     tab = Tab(browser, server)
     tab.page.click("#train-own")
+    tab.wait("() => !document.getElementById('question').hidden", seconds=180)
+    assert re.match(
+        r"Recommended here: \w+, [\d,]+ steps\. They take about [\d.]+ (s|min|h) on this machine",
+        tab.text("#question-text"),
+    )
+    tab.page.click("#question >> text=Not now")
+    assert not tab.page.evaluate("() => tinygpt.state().running")
+    assert tab.page.input_value("#setting-steps") == "1500", "nothing was chosen"
+    tab.page.click("#train-own")
+    tab.wait("() => !document.getElementById('question').hidden", seconds=180)
+    tab.page.click("#question >> text=Train")
     tab.wait("() => tinygpt.state().running")
     recipes = tab.page.evaluate("async () => (await (await fetch('py/defaults.json')).json()).presets")
     preset, steps = tab.page.input_value("#setting-preset"), int(tab.page.input_value("#setting-steps"))
@@ -122,7 +135,11 @@ def test_training_ones_own_tells_how_long_it_takes_here(tab):
     tab.page.select_option("#setting-preset", "tiny")
     tab.page.fill("#setting-steps", "20000")
     tab.page.click("#train-own")
-    tab.wait("() => document.getElementById('status').textContent.includes('measured')")
+    tab.wait("() => !document.getElementById('question').hidden || tinygpt.state().running")
+    if not tab.page.evaluate("() => tinygpt.state().running"):
+        assert tab.text("#question-text").startswith("20,000 steps take about ")
+        tab.page.click("#question >> text=Train")
+    tab.wait("() => document.getElementById('status').textContent.includes('measured at')")
     line = tab.text("#status")
     assert line.startswith("20,000 steps of tiny take about ") and line.endswith(" ms a step")
     assert tab.page.get_attribute("#tab-samples", "aria-selected") == "true"

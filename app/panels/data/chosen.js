@@ -110,9 +110,8 @@ export class Chosen {
       ["Size", text.bytes < 1000 ? `${text.bytes} bytes` : bytes(text.bytes), `${count(text.bytes)} bytes`],
     ];
     if (tokens !== null) {
-      const { model, steps, batch, contexts } = this.settings.next();
-      const { vocab_size } = this.tokenizer;
-      const verdict = judge({ tokens, model: { ...model, vocab_size }, steps, batch, contexts });
+      const { model, steps, batch } = this.settings.next(),
+        verdict = this.verdict(tokens);
       rows.push(
         [
           "Tokens",
@@ -139,6 +138,18 @@ export class Chosen {
         element("div", { title }, element("dt", {}, term), element("dd", {}, value)),
       ),
     );
+  }
+
+  verdict(tokens) {
+    const { model, ...run } = this.settings.next();
+    return judge({ tokens, model: { ...model, vocab_size: this.tokenizer.vocab_size }, ...run });
+  }
+
+  // Why no run can begin with the text of this name, or null: also where it is not known.
+  tooShort(name) {
+    const text = this.texts.get(name) ?? this.served.find((one) => one.name === name);
+    const tokens = this.tokenizer.kind === "chars" ? text?.characters : text?.bytes;
+    return tokens == null ? null : this.verdict(tokens).stop;
   }
 
   // ---- the tokenizer of what runs ----

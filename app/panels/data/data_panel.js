@@ -46,6 +46,7 @@ export class DataPanel {
     this.corpus = document.getElementById("setting-corpus");
     for (const type of ["input", "change"])
       document.getElementById("settings").addEventListener(type, () => this.follow());
+    settings.tooShort = () => this.chosen.tooShort(this.corpus.value);
     texts.addEventListener("change", () => this.offer());
     this.offer();
     this.open(this.corpus.value);
@@ -191,7 +192,9 @@ export class DataPanel {
 
   // A run that cannot work is told at once, wherever the user looks.
   judged({ name, stop }) {
-    if (name !== this.corpus?.value || stop === this.stopTold) return;
+    if (name !== this.corpus?.value) return;
+    this.settings.showText();
+    if (stop === this.stopTold) return;
     this.stopTold = stop;
     this.warn(stop);
   }

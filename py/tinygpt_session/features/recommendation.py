@@ -1,6 +1,6 @@
-"""Which training to recommend on this machine: a step of each preset that a recipe uses is
-measured, and the recipe that ends at the lowest loss within the time is chosen (`config.RECIPES`).
-Nothing of the user's is touched: the models go, the random stream is put back.
+"""What training takes on this machine, and which to recommend here: a step of each preset that a
+recipe uses is measured, and the recipe that ends at the lowest loss within the time is chosen
+(`config.RECIPES`). Nothing of the user's is touched: the models go, the random stream is put back.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from .. import dispatch, training_bridge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinygpt.config import Recipe
+    from tinygpt.config import ModelConfig, Recipe
 
     from .. import protocol
 
 SECONDS = 900.0  # that a recommended training may take
 AT_LEAST, MEASURED = 3, 0.4  # steps, and seconds of them, after the one that is recorded
+LONGEST = 3.0  # seconds of them, whatever their number
+WARM = 3  # steps that are not measured
+LARGE = 8e6  # bytes of a model's weights beyond which a step is measured with a batch of one
 OVERHEAD = 1.05  # evaluations and samples
 
 
@@ -33,7 +36,7 @@ def recommend(args: protocol.RecommendArgs, part: Callable[[protocol.RecommendPa
     ms: dict[str, float] = {}
     for preset in dict.fromkeys(recipe.preset for recipe in config.RECIPES):  # the smallest first
         part({"measuring": preset})
-        ms[preset] = _step_ms(preset)
+        ms[preset] = _step_ms(config.PRESETS[preset].model, config.PRESETS[preset].train.batch_size)
         if dispatch.cancelled():
             raise ValueError("it was stopped")
         if all(_takes(recipe, ms) > seconds for recipe in config.RECIPES if recipe.preset == preset):
@@ -58,40 +61,60 @@ def _takes(recipe: Recipe, ms: dict[str, float]) -> float:
     )
 
 
-def _step_ms(preset: str) -> float:
-    """Milliseconds of a training step of this preset on the current device."""
+@dispatch.handles("estimate")
+def estimate(args: protocol.EstimateArgs, part: object) -> protocol.EstimateAnswer:
+    """Seconds of the run that args["settings"] describe, which continues the loaded model where
+    args["loaded"]: its own step is measured, of a large model with one sequence.
+    """
+    from tinygpt import loop
+
+    if training_bridge.running():
+        raise ValueError("a run is in progress: stop it first, because its steps would disturb the measurement")
+    settings = {k: v for k, v in args["settings"].items() if k not in ("threads", "seed")}
+    current = loop.current if args.get("loaded") else None
+    _, shape, config = loop.configured(settings, loaded=current and current.loaded)
+    left = max(0, config.steps - (current.step if current else 0))
+    large = shape.weight_bytes > LARGE
+    batch = 1 if large else config.batch_size
+    ms = _step_ms(shape, batch, 1 if large else WARM) * config.batch_size / batch
+    return {"seconds": left * ms / 1e3 * OVERHEAD}
+
+
+def _step_ms(shape: ModelConfig, batch: int, warm: int = WARM) -> float:
+    """Milliseconds of a training step of a GPT of this shape on the current device. warm: steps
+    that are not measured, after the one that records.
+    """
     import tinygpt
     from tinygpt import optim
     from tinygpt.core import generator
     from tinygpt.data import Dataset
 
-    chosen = tinygpt.PRESETS[preset]
     before = generator.default_generator.get_state()
     try:
-        data = Dataset(
-            [(i * 7919 + i // 11) % 256 for i in range(20 * (chosen.model.context + 1))], None, chosen.model.context
-        )
-        model = tinygpt.GPT(chosen.model)
+        data = Dataset([(i * 7919 + i // 11) % 256 for i in range(20 * (shape.context + 1))], None, shape.context)
+        model = tinygpt.GPT(shape)
         optimizer = optim.AdamW(model.parameter_groups(0.1), lr=1e-3)
 
         @tinygpt.compile
         def step():
-            _, loss = model(*data.batch(chosen.train.batch_size))
+            _, loss = model(*data.batch(batch))
             optimizer.zero_grad()
             loss.backward()
             tinygpt.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             return loss
 
-        for _ in range(4):
-            step().item()  # one records, and the first replays warm up
+        for _ in range(1 + warm):
+            step().item()
         steps, begun = 0, time.perf_counter()
         while steps < AT_LEAST or time.perf_counter() - begun < MEASURED:
             loss = step()
             steps += 1
             if steps % 2 == 0:
                 loss.item()  # not more than two are under way
-        loss.item()  # pyright: ignore[reportPossiblyUnboundVariable]  there are AT_LEAST steps
+            if time.perf_counter() - begun > LONGEST:
+                break
+        loss.item()  # pyright: ignore[reportPossiblyUnboundVariable]  there is one step
         return (time.perf_counter() - begun) / steps * 1e3
     finally:
         generator.default_generator.set_state(before)
