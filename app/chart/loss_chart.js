@@ -9,7 +9,7 @@
 
 import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
 import { element } from "../ui/dom.js";
-import { shortNumber } from "../ui/format.js";
+import { lossText, shortNumber } from "../ui/format.js";
 import { atNextFrame } from "../ui/frame_scheduler.js";
 import { merged, thinned } from "./downsample.js";
 import { Flags } from "./flags.js";
@@ -18,6 +18,7 @@ import { dashes, Runs } from "./runs.js";
 
 const SHARE = 40; // times what the last drawing took: the least between two, at most 2.5 % of the page's thread;
 const LONGEST_REST = 1000; // ms, but never longer
+const MOST = 1.5; // times ln V: higher losses are of a run that diverged, and leave the chart at its top
 const SERIES = { loss: "Training", validation: "Validation", lr: "Learning rate", norm: "Gradient norm" };
 const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // ends of the axis: it rests between them
 
@@ -255,7 +256,7 @@ export class LossChart {
             splits: this.log ? () => this.decades() : undefined,
             values: (_, marks) => marks.map(this.stepAt),
           },
-          { ...axis, size: 40, space: 28, values: (_, marks) => marks.map((mark) => String(+mark.toFixed(3))) },
+          { ...axis, size: 40, space: 28, values: (_, marks) => marks.map(lossMark) },
           { ...right, scale: "lr", show: this.visible.lr && wide },
           { ...right, scale: "norm", show: this.visible.norm && wide, stroke: purple },
         ],
@@ -312,10 +313,13 @@ export class LossChart {
     return { width: Math.max(200, this.field.clientWidth), height: Math.max(120, this.field.clientHeight) };
   }
 
-  // The losses in view; in the whole run the references too, ln V only where the losses come near
-  // it.
+  // The losses in view, those of a run that diverged cut off; in the whole run the references too,
+  // ln V only where the losses come near it.
   heights(low, high) {
     if (low === null) [low, high] = [0, 1];
+    const most = MOST * Math.max(0, ...[this.runs.current, ...this.earlier].map((run) => run?.guess ?? 0)) || Infinity;
+    this.cutOff = high > most && (low < most || !this.zoom) ? high : null;
+    if (this.cutOff) [low, high] = [Math.min(low, most), most];
     const wanted = this.zoom
       ? []
       : this.references()
@@ -376,6 +380,13 @@ export class LossChart {
       ctx.textBaseline = below ? "top" : "bottom";
       for (const write of ["strokeText", "fillText"]) ctx[write](text, right - 4 * ratio, y + (below ? 4 : -3) * ratio);
     }
+    if (this.cutOff) {
+      [ctx.strokeStyle, ctx.lineWidth] = [this.colours.panel, 4 * ratio];
+      ctx.textAlign = "left";
+      ctx.textBaseline = "top";
+      for (const write of ["strokeText", "fillText"])
+        ctx[write](`↑ up to ${lossText(this.cutOff)}`, bbox.left + 4 * ratio, bbox.top + 2 * ratio);
+    }
     ctx.restore();
   }
 
@@ -413,6 +424,8 @@ export class LossChart {
 
 // A number that is not finite has no place; the readout names it.
 const drawn = (value) => (Number.isFinite(value) ? value : null);
+
+const lossMark = (loss) => (loss < 1e4 ? String(+loss.toFixed(3)) : lossText(loss));
 
 const stepNumber = (step) => {
   const whole = Math.round(step * 100) / 100;

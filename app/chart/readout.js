@@ -2,7 +2,7 @@
 // screen reader, as a slider over the plot.
 
 import { element } from "../ui/dom.js";
-import { shortNumber } from "../ui/format.js";
+import { lossText, shortNumber } from "../ui/format.js";
 import { nearest } from "./downsample.js";
 import { dashes } from "./runs.js";
 
@@ -56,17 +56,17 @@ export class Readout {
     const rows = [];
     const at = i >= 0 ? run.steps[i] : step;
     if (i >= 0) {
-      rows.push(["loss", "Training", run.losses[i].toFixed(3)]);
+      rows.push(["loss", "Training", lossText(run.losses[i])]);
       const e = nearest(run.evalSteps, at);
       const where = run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e]?.toLocaleString("en")}`;
-      if (e >= 0) rows.push(["validation", "Validation", run.evalLosses[e].toFixed(3) + where]);
+      if (e >= 0) rows.push(["validation", "Validation", lossText(run.evalLosses[e]) + where]);
       if (run.lrs[i] !== null) rows.push(["lr", "Learning rate", shortNumber(run.lrs[i])]);
       if (run.norms[i] !== null) rows.push(["norm", "Gradient norm", run.norms[i].toPrecision(3)]);
     }
     for (const one of this.chart.earlier) {
       const j = nearest(one.steps, at);
       if (j >= 0 && at <= one.steps.at(-1))
-        rows.push([dashes(this.chart.runs, one), one.name, one.losses[j].toFixed(3)]);
+        rows.push([dashes(this.chart.runs, one), one.name, lossText(one.losses[j])]);
     }
     this.list.replaceChildren(
       element("dt", { class: "step" }, `Step ${at.toLocaleString("en")}`),

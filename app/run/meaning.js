@@ -30,11 +30,14 @@ const LADDERS = {
 };
 const ELSEWHERE = [[0, "It does better than random guessing"]]; // other texts and tokens: nobody measured their tables
 const RANDOM = 0.15; // around ln V; a fresh model's first loss is a few hundredths above it
+const FAR = 1; // above ln V, and above the first loss: so high a loss is of no use for anything
+const MANY = 20; // logged steps in a row that are so
 const MEMORISED = 0.25; // validation above training by this: more than batches differ by
 
 // loss: smoothed over some steps, in nats; guess: ln V; val: the last validation loss or null;
-// corpus: "shakespeare", another name or null.
-export function meaning({ loss, guess = null, step = 0, val = null, corpus = null }) {
+// corpus: "shakespeare", another name or null. diverged: what `divergence` gives. running: it trains.
+export function meaning({ loss, guess = null, step = 0, val = null, corpus = null, diverged = null, running = false }) {
+  if (diverged) return `Diverged: ${diverged}. ${running ? "Stop, lower" : "Lower"} the learning rate, then press Run.`;
   if (loss === null || !Number.isFinite(loss)) return "";
   const bytes = guess !== null && isBytes(guess),
     unit = bytes ? "byte" : "token";
@@ -52,6 +55,15 @@ export function meaning({ loss, guess = null, step = 0, val = null, corpus = nul
   const ladder = (bytes && LADDERS[corpus]) || ELSEWHERE;
   const [, text] = ladder.find(([least]) => loss >= least) ?? ladder.at(-1);
   return `${text}. ${amount}`;
+}
+
+// How a run has diverged, in words, or null: it has not. losses: the logged ones, the first step's
+// first. reason: how the run ended.
+export function divergence({ losses, guess, reason = null }) {
+  if (reason === "diverged") return "the loss became NaN or infinite";
+  const last = losses.slice(-MANY);
+  if (guess === null || losses.length < 2 * MANY || Math.min(...last) < Math.max(guess, losses[0]) + FAR) return null;
+  return `the loss stays far above random guessing (${guess.toFixed(2)})`;
 }
 
 export const bitsPerToken = (loss) => loss / Math.LN2;

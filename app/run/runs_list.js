@@ -3,6 +3,7 @@
 
 import { dashes } from "../chart/runs.js";
 import { element, svg } from "../ui/dom.js";
+import { lossText } from "../ui/format.js";
 
 // Newest first. It fills its parent and may be on the page more than once.
 export class RunsPanel {
@@ -77,8 +78,7 @@ function line() {
 
 // "small · webgpu f16 · lr 0.001 · 1,240 steps · loss 1.842 · validation 1.970 · 2 edits"
 function described({ facts, steps, losses, evalLosses, marks }) {
-  const number = (value) => value.toFixed(3),
-    done = (steps.at(-1) ?? -1) + 1;
+  const done = (steps.at(-1) ?? -1) + 1;
   const settings = Object.entries(facts.settings ?? {}).filter(
     ([name, value]) => name !== "preset" && !(name === "steps" && value === done),
   );
@@ -87,8 +87,8 @@ function described({ facts, steps, losses, evalLosses, marks }) {
     facts.device && [facts.device, facts.precision].filter(Boolean).join(" "),
     ...settings.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`),
     `${done.toLocaleString("en")} steps`,
-    steps.length && `loss ${number(losses.at(-1))}`,
-    evalLosses.length && `validation ${number(evalLosses.at(-1))}`,
+    steps.length && `loss ${lossText(losses.at(-1))}`,
+    evalLosses.length && `validation ${lossText(evalLosses.at(-1))}`,
     marks.length && (marks.length === 1 ? "1 edit" : `${marks.length} edits`),
   ]
     .filter(Boolean)

@@ -8,10 +8,10 @@ import { lowerBound, range, thinned } from "../chart/downsample.js";
 import { LossChart } from "../chart/loss_chart.js";
 import { Runs } from "../chart/runs.js";
 import { element } from "../ui/dom.js";
-import { bytes, clockTime, compact, duration, shortNumber } from "../ui/format.js";
+import { bytes, clockTime, compact, duration, lossText, shortNumber } from "../ui/format.js";
 import { atNextFrame } from "../ui/frame_scheduler.js";
 import { popover } from "../ui/popover.js";
-import { bitsPerToken, isBytes, LEARN, meaning, WORDS } from "./meaning.js";
+import { bitsPerToken, divergence, isBytes, LEARN, meaning, WORDS } from "./meaning.js";
 import { PressureChip } from "./pressure.js";
 import { RunsPanel } from "./runs_list.js";
 import { Samples } from "./samples.js";
@@ -22,7 +22,7 @@ const PACE = 10_000; // ms after which a step counts for the pace by 1/e
 const SPIKE = 10; // a step counts for so many median steps at most: the machine may have slept
 const SENTENCE = 2000; // ms between two updates of the sentence: time to read it
 const SAID = 10_000; // ms between two announcements to a screen reader
-const ENDS = { done: "done", stopped: "stopped", error: "error" };
+const ENDS = { done: "done", stopped: "stopped", error: "error", diverged: "diverged" };
 
 export class TrainingView {
   // settings: the Settings, whose values the list of runs shows. device(facts): called at a change
@@ -373,14 +373,14 @@ export class TrainingView {
     const set = (id, text) => put(this.part(id), text);
     const ms = median(run.times),
       guess = this.runs.current?.guess ?? null;
-    set("number-loss", run.loss === null ? "–" : run.loss.toFixed(3));
+    set("number-loss", run.loss === null ? "–" : lossText(run.loss));
     set(
       "number-bits",
-      run.loss === null
+      run.loss === null || run.loss >= 100 // that many bits say nothing
         ? ""
         : `${bitsPerToken(run.loss).toFixed(2)} bits/${guess !== null && isBytes(guess) ? "byte" : "token"}`,
     );
-    set("number-val", run.val === null ? "–" : run.val.toFixed(3));
+    set("number-val", run.val === null ? "–" : lossText(run.val));
     set("number-val-step", run.val === null ? "" : `step ${run.valStep.toLocaleString("en")}`);
     set("number-step", run.done.toLocaleString("en"));
     set("number-steps", `of ${run.steps.toLocaleString("en")}`);
@@ -415,13 +415,16 @@ export class TrainingView {
     this.sentenceAt = now;
     const last = current.losses.slice(-WINDOW),
       loss = last.reduce((sum, value) => sum + value, 0) / last.length;
-    const text = meaning({ loss, guess, step: run.done, val: run.val, corpus: run.corpus });
+    const diverged = divergence({ losses: current.losses, guess, reason: run.reason });
+    const about = { loss, guess, step: run.done, val: run.val, corpus: run.corpus };
+    const text = meaning({ ...about, diverged, running: run.reason === null });
+    this.sentence.classList.toggle("bad", diverged !== null);
     if (this.sentence.textContent !== text) this.sentence.textContent = text;
     this.runs.changed();
     if (now - this.saidAt < SAID) return;
     this.saidAt = now;
     const ending = run.reason ? `Training ${ENDS[run.reason] ?? "ended"}. ` : "";
-    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${run.loss.toFixed(2)}${run.val === null ? "" : `, validation ${run.val.toFixed(2)}`}.`;
+    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${lossText(run.loss)}${run.val === null ? "" : `, validation ${lossText(run.val)}`}.${diverged ? ` ${text}` : ""}`;
   }
 }
 

@@ -11,6 +11,16 @@ export function compact(number) {
   return number.toFixed(0);
 }
 
+// A loss as it is read: 1.461, and of a run that diverged 2.8e16.
+export const lossText = (loss) =>
+  !Number.isFinite(loss)
+    ? "not finite"
+    : Math.abs(loss) < 100
+      ? loss.toFixed(3)
+      : Math.abs(loss) < 1e4
+        ? loss.toFixed(0)
+        : loss.toExponential(1).replace("e+", "e");
+
 // 0.0003 as 3e-4
 export const shortNumber = (number) =>
   number && Math.abs(number) < 1e-2 ? number.toExponential(1).replace(".0e", "e") : String(+number.toPrecision(3));

@@ -448,7 +448,7 @@
  * @typedef {object} TrainingFinish
  * @property {"finish"} type
  * @property {number} step
- * @property {"done" | "stopped" | "error"} reason
+ * @property {"done" | "stopped" | "error" | "diverged"} reason  diverged: the loss is not finite
  */
 
 /**

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 AHEAD = 8  # decoding steps under way at most, on a device whose reads wait
 
 
+class NonFiniteLogits(RuntimeError):
+    """No token can be drawn from NaN or infinite logits. torch.multinomial's kind of error."""
+
+
 class evaluating:
     """Context manager: the model in eval mode, its modes put back afterwards.
 
@@ -190,8 +194,8 @@ def generate(
     draws one from the default generator. Training is not disturbed. with_logits: yields pairs
     instead, the id and the model's logits it was drawn from, array("f") of V numbers (before
     temperature, top_k and top_p). ValueError for an empty prompt or an option out of its range,
-    IndexError for a token that the model does not have. RuntimeError, as torch.multinomial's, where
-    the logits are NaN or infinite: from such numbers no token can be drawn.
+    IndexError for a token that the model does not have. NonFiniteLogits where the logits are NaN or
+    infinite.
     """
     prompt = [whole_number(token, "a token of the prompt") for token in prompt]
     V = model.config.vocab_size
@@ -266,7 +270,7 @@ def _decoded(
             made += 1
         for logits, (token, largest) in arrived:
             if not isfinite(largest):
-                raise RuntimeError(
+                raise NonFiniteLogits(
                     "the model's logits are %s, so no token can be drawn: its weights hold NaN or infinities, or "
                     "overflow; load an earlier checkpoint, or train again with a smaller learning rate"
                     % ("NaN" if largest != largest else "infinite")

@@ -93,11 +93,15 @@ def run(train: Callable[[Run], object], name: str = "run", resume: Run | None = 
     except KeyboardInterrupt:
         reason = "stopped"
         raise
+    except TrainingError:
+        reason = "diverged"
+        raise
     finally:
         running -= 1
         try:
             this.drain()
         except TrainingError as error:
+            reason = "diverged" if reason == "done" else reason
             this.note(str(error))
         except (KeyboardInterrupt, Exception):
             # A second Stop, or a device that does not answer: the first error is already raised.

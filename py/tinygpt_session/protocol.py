@@ -415,7 +415,7 @@ class TrainingFinish(TypedDict):
 
     type: Literal["finish"]
     step: int
-    reason: Literal["done", "stopped", "error"]
+    reason: Literal["done", "stopped", "error", "diverged"]  # diverged: the loss is not finite
 
 
 TrainingMessage: TypeAlias = (

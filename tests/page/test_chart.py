@@ -339,6 +339,34 @@ def test_reference_lines_belong_to_the_view(tab):
     assert seen["texts"] == ["random guessing (5.55)"]
 
 
+def test_a_run_that_diverged_is_cut_off_and_leaves_the_scale_to_the_others(tab):
+    seen = tab.page.evaluate("""async () => {
+        const { LossChart } = await import("/app/chart/loss_chart.js");
+        const parent = document.body.appendChild(document.createElement("div"));
+        parent.style.cssText = "position: fixed; inset: 0 auto auto 0; width: 680px; height: 300px";
+        const chart = new LossChart(parent);
+        const heights = async () => {
+            chart.draw();
+            await new Promise(done => setTimeout(done, 50));
+            return [chart.plot.scales.y.min, chart.plot.scales.y.max, chart.cutOff];
+        };
+        chart.reset(256);
+        for (let i = 0; i < 100; i++) chart.add(i, i < 10 ? 5.5 : 1e15 * i);
+        const own = await heights();
+        chart.zoomTo([20, 90]);
+        const zoomed = await heights();
+        chart.reset(256);
+        for (let i = 0; i < 100; i++) chart.add(i, 5.5 - i / 50);
+        const next = await heights();
+        chart.clear();
+        parent.remove();
+        return {own, zoomed, next};
+    }""")
+    for low, high, cut in (seen["own"], seen["next"]):
+        assert 0 < low < 5.5 < high < 10 and cut == 9.9e16
+    assert seen["zoomed"][1] > 8e16 and seen["zoomed"][2] is None, "the eye has chosen what is there alone"
+
+
 # ---- words ----
 
 
@@ -368,6 +396,42 @@ def test_the_sentence_fits_the_loss_the_corpus_and_the_tokens(tab):
         tab, loss=1.2, val=1.7, corpus="shakespeare"
     )
     assert meaning(tab, loss=None) == ""
+
+
+def test_divergence_is_far_above_guessing_and_above_where_the_run_began(tab):
+    told = "async about => (await import('/app/run/meaning.js')).divergence(about)"
+    for losses, wanted in (
+        ([5.6] * 10 + [7.5] * 30, "the loss stays far above random guessing (5.55)"),
+        ([5.6] * 10 + [7.5] * 15, None),  # the first steps may do that
+        ([30 - i / 10 for i in range(100)], None),  # a model that begins badly and learns
+        ([5.6] * 10 + [7.5, 4.0] * 30, None),
+    ):
+        assert tab.page.evaluate(told, {"losses": losses, "guess": math.log(256)}) == wanted
+    assert "NaN or infinite" in tab.page.evaluate(told, {"losses": [5.5], "guess": 5.5, "reason": "diverged"})
+
+
+@pytest.mark.parametrize("rate", ["1000", "1e30"])
+def test_a_run_that_diverges_is_named_without_absurd_numbers(browser, server, rate):
+    tab = Tab(browser, server)
+    tab.page.select_option("#setting-preset", "tiny")
+    tab.page.fill("#setting-steps", "80")
+    tab.page.fill("#setting-lr", rate)
+    tab.page.click("#run")
+    tab.wait("() => ['idle', 'stopped'].includes(document.body.dataset.phase) && tinygpt.state().step")
+    tab.wait("() => document.getElementById('meaning').textContent.startsWith('Diverged: the loss ')")
+    sentence = tab.text("#meaning")
+    assert sentence.endswith("Lower the learning rate, then press Run.")
+    assert "bad" in tab.page.get_attribute("#meaning", "class")
+    shown = tab.text("#numbers") + tab.text("#meaning")
+    assert "Infinity" not in shown and not re.search(r"\d{7}", shown.replace(",", "")), shown
+    tab.page.fill("#setting-lr", "3e-4")
+    tab.page.fill("#setting-steps", "40")
+    tab.page.click("#run")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    tab.wait("() => !document.getElementById('meaning').textContent.startsWith('Diverged')")
+    assert "bad" not in (tab.page.get_attribute("#meaning", "class") or "")
+    assert tab.complaints == []
+    tab.close()
 
 
 def test_the_chip_of_the_processors_pressure_shows_where_there_is_one(browser, server):

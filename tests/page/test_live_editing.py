@@ -336,3 +336,11 @@ def test_an_edit_applied_to_a_program_without_a_loop_is_refused_when_it_ends(tab
     assert answer == {"ok": False, "error": "Not applied: the run ended before its next step."}
     tab.wait("() => document.body.dataset.state === 'ready'")
     tab.write(before)
+
+
+def test_a_rate_of_the_optimizer_that_the_schedule_overwrites_is_told(tab):
+    source = start(tab)
+    tab.write(source.replace("lr=config.lr,", "lr=1e-2,"))
+    tab.page.click("#apply")
+    tab.wait("() => document.getElementById('status').textContent.startsWith('lr=0.01 of AdamW has no effect')")
+    assert "Change Learning rate above" in tab.text("#console-output")

@@ -170,7 +170,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence(messages, loss, word):
 
     with pytest.raises(loop.TrainingError, match="the loss became %s at step 0" % word):
         loop.run(train)
-    assert messages[-1]["reason"] == "error"
+    assert messages[-1]["reason"] == "diverged"
 
 
 def test_settings_are_checked():
@@ -283,3 +283,28 @@ def test_a_wrong_setting_is_refused_between_two_steps_and_changes_nothing(messag
 
     loop.set_settings({"lr": 3e-4})
     assert loop.run(train).step == 3 and not [m for m in messages if m["type"] == "adjusted"]
+
+
+def test_a_rate_of_the_optimizer_that_the_schedule_overwrites_is_a_note_once(messages):
+    from tinygpt import optim, schedule
+
+    def notes(lr, scheduled, run=None):
+        def train(run):
+            shape, config = run.settings("tiny")
+            model = run.keep("model", lambda: tinygpt.GPT(shape))
+            optimizer = run.keep("optimizer", lambda: optim.AdamW(model.parameters(), lr=lr or config.lr))
+            for i in run.steps((run.step or 0) + 3):
+                run.log(1.0, lr=schedule.apply(optimizer, i, config) if scheduled else optimizer.param_groups[0]["lr"])
+
+        del messages[:]
+        run = loop.run(train, resume=run)
+        return run, [m["text"] for m in messages if m["type"] == "note"]
+
+    assert notes(None, True)[1] == notes(1e-2, False)[1] == notes(3e-4, True)[1] == []
+    run, said = notes(1e-2, True)
+    assert said == [
+        "lr=0.01 of AdamW has no effect: schedule.apply sets 0.0003 at this step. Change Learning rate above, "
+        "or remove the line with schedule.apply."
+    ]
+    assert notes(1e-2, True, run)[1] == [], "once"
+    assert len(notes(2e-2, True, run)[1]) == 1, "another rate is another note"

@@ -6,7 +6,7 @@ import { INTERVALS } from "../../store/autosave.js";
 import { download, KINDS } from "../../store/download.js";
 import * as files from "../../store/files.js";
 import { element } from "../../ui/dom.js";
-import { bytes } from "../../ui/format.js";
+import { bytes, lossText } from "../../ui/format.js";
 import { popover } from "../../ui/popover.js";
 
 const NEARLY_FULL = 0.8; // of the room that the browser gives
@@ -299,8 +299,8 @@ function described({ about, bytes: size, elsewhere, problem }, here) {
     .replaceAll(" ", "\u00a0");
   return [
     `step ${about.step.toLocaleString("en")} of ${about.steps.toLocaleString("en")}`,
-    about.loss !== null && `loss ${about.loss.toFixed(3)}`,
-    about.val !== null && `validation ${about.val.toFixed(3)}`,
+    about.loss !== null && `loss ${lossText(about.loss)}`,
+    about.val !== null && `validation ${lossText(about.val)}`,
     about.preset,
     bytes(size),
     here ? "training here" : elsewhere ? "open in another tab" : when,

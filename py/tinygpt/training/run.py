@@ -27,8 +27,8 @@ from ..core.current_device import get_device, set_device
 from ..core.state import no_grad
 from ..core.transfer import move
 from ..devices.base import DeviceLost
-from ..generate import evaluating, stream_text
-from . import hooks, hot_reload, live_settings, memory_reserve
+from ..generate import NonFiniteLogits, evaluating, stream_text
+from . import hooks, hot_reload, live_settings, memory_reserve, overwritten_rate
 from .device_recovery import Recovery
 from .device_selection import choose_device, describe_device, named
 from .run_state import RunState
@@ -76,6 +76,8 @@ class Run:
         self.tokenizer: Any = None  # of the file that the run comes from
         # A TrainingError found while a request was answered; raised at the next step boundary.
         self.failure: TrainingError | None = None
+        self._made_rates: overwritten_rate.Rates = {}  # of optimizers whose first step is to come
+        self._hinted: set[float] = set()
         self._reads = PendingReads(QUEUED_STEPS)
         # What log was given last. A Stop may come before it is among the reads.
         self._logged: tuple[Any, Any] | None = None
@@ -139,7 +141,13 @@ class Run:
 
         Edited code makes its own, which take over what their predecessors have learned.
         """
-        return self.state.keep(name, make)
+
+        def noted() -> Kept:
+            made = make()
+            self._made_rates[name] = overwritten_rate.made(made)
+            return made
+
+        return self.state.keep(name, noted)
 
     def random_state(self) -> dict[str, int]:
         """Where the default random stream resumes: {"seed", "offset"}."""
@@ -277,9 +285,20 @@ class Run:
             self.state.compiled = program
             if program.program is not None:
                 message["planned_bytes"] = program.program.planned_bytes
+        if self._made_rates:
+            self._look_at_rates()
         self._logged = (loss, 0.0 if grad_norm is None else grad_norm), (message, grad_norm is not None)
         self.state.logged_step = self.step
         self._report()
+
+    def _look_at_rates(self) -> None:
+        """After an optimizer's first step: a note where the schedule overwrote its rate."""
+        config = self.loop_config or self.train_config
+        found = overwritten_rate.hint(self._made_rates, self.kept, config and config.lr)
+        self._made_rates = {}
+        if found is not None and found[0] not in self._hinted:
+            self._hinted.add(found[0])
+            self.note(found[1])
 
     def drain(self) -> None:
         """Waits for the reads that are pending on the device and reports them."""
@@ -340,20 +359,25 @@ class Run:
         return loss
 
     def sample(self, model: GPT, tokenizer: Any, config: TrainConfig, prompt: str = "\n") -> None:
-        """Streams a sample text of config.sample_tokens tokens to the sink, piece by piece."""
+        """Streams a sample text of config.sample_tokens tokens to the sink, piece by piece.
+        TrainingError where the model's logits are not finite.
+        """
         self.drain()
         started = time.perf_counter()
         self.send(type="sample_start", step=self.step)
-        for piece in stream_text(
-            model,
-            tokenizer,
-            prompt,
-            config.sample_tokens,
-            temperature=config.temperature,
-            top_k=config.top_k,
-            top_p=config.top_p,
-        ):
-            self.send(type="sample", text=piece)
+        try:
+            for piece in stream_text(
+                model,
+                tokenizer,
+                prompt,
+                config.sample_tokens,
+                temperature=config.temperature,
+                top_k=config.top_k,
+                top_p=config.top_p,
+            ):
+                self.send(type="sample", text=piece)
+        except NonFiniteLogits as error:
+            raise TrainingError(str(error)) from None
         self.send(type="sample_end", ms=(time.perf_counter() - started) * 1e3)
         self.exclude_time(started)
 
