@@ -29,7 +29,8 @@ def test_a_decimal_comma_is_a_decimal_point(tab):
     assert tab.page.input_value("#setting-lr") == ""
     assert typed(tab, "#setting-steps", "1,5") == "1.5"
     assert not tab.page.evaluate("() => document.getElementById('setting-steps').checkValidity()")
-    tab.page.fill("#setting-steps", "")
+    for name, value in (("lr", "3e-4"), ("steps", "1500")):
+        tab.page.fill("#setting-" + name, value)
     tab.page.click("#panel-tabs button:has-text('Generate')")
     assert typed(tab, "#generate-temperature", "0,7") == "0.7"
 
@@ -39,7 +40,7 @@ def test_a_seed_of_64_bits_arrives_whole(tab):
     tab.page.dispatch_event("#setting-seed", "change")
     trained(tab, 12)
     assert tab.value("from tinygpt import loop\nstr(loop.current.train_config.seed)") == str(SEED)
-    tab.page.fill("#setting-seed", "")
+    tab.page.fill("#setting-seed", "42")
     tab.page.dispatch_event("#setting-seed", "change")
     answer = tab.page.evaluate("(seed) => tinygpt.generate({tokens: 6, seed})", str(SEED))
     assert answer["seed"] == str(SEED)
