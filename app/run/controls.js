@@ -3,8 +3,8 @@
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle
 // (nothing to go on with), stopped (a run that could go on), running, paused, stopping. Emits
-// "phase" as a CustomEvent, and "replaced" {byFile, about} when another run than the one before is to
-// go on; about: what the import of a file answered.
+// "phase" as a CustomEvent, and "replaced" {byFile, about} when another run than the one before is
+// to go on; about: what the import of a file answered.
 
 import { duration } from "../ui/format.js";
 import { readable } from "./model_file.js";

@@ -35,7 +35,8 @@ const MANY = 20; // logged steps in a row that are so
 const MEMORISED = 0.25; // validation above training by this: more than batches differ by
 
 // loss: smoothed over some steps, in nats; guess: ln V; val: the last validation loss or null;
-// corpus: "shakespeare", another name or null. diverged: what `divergence` gives. running: it trains.
+// corpus: "shakespeare", another name or null. diverged: what `divergence` gives. running: the run
+// goes on.
 export function meaning({ loss, guess = null, step = 0, val = null, corpus = null, diverged = null, running = false }) {
   if (diverged) return `Diverged: ${diverged}. ${running ? "Stop, lower" : "Lower"} the learning rate, then press Run.`;
   if (loss === null || !Number.isFinite(loss)) return "";

@@ -424,7 +424,7 @@ export class TrainingView {
     if (now - this.saidAt < SAID) return;
     this.saidAt = now;
     const ending = run.reason ? `Training ${ENDS[run.reason] ?? "ended"}. ` : "";
-    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${lossText(run.loss)}${run.val === null ? "" : `, validation ${lossText(run.val)}`}.${diverged ? ` ${text}` : ""}`;
+    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${lossText(run.loss, 2)}${run.val === null ? "" : `, validation ${lossText(run.val, 2)}`}.${diverged ? ` ${text}` : ""}`;
   }
 }
 

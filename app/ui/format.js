@@ -12,11 +12,11 @@ export function compact(number) {
 }
 
 // A loss as it is read: 1.461, and of a run that diverged 2.8e16.
-export const lossText = (loss) =>
+export const lossText = (loss, digits = 3) =>
   !Number.isFinite(loss)
     ? "not finite"
     : Math.abs(loss) < 100
-      ? loss.toFixed(3)
+      ? loss.toFixed(digits)
       : Math.abs(loss) < 1e4
         ? loss.toFixed(0)
         : loss.toExponential(1).replace("e+", "e");
