@@ -67,10 +67,9 @@ export class Controls extends EventTarget {
 
   // What a new run would drop, in words, or null: a loaded model is in no save of this page.
   get drops() {
-    const { loaded } = this;
-    return (
-      loaded && `the loaded ${loaded.name.replace(/ after .*/, "")} model (step ${loaded.step.toLocaleString("en")})`
-    );
+    if (!this.loaded) return null;
+    const { name, step } = this.loaded;
+    return `the loaded ${name && `${name.replace(/ after .*/, "")} `}model (step ${step.toLocaleString("en")})`;
   }
 
   start({ paused = false } = {}) {
