@@ -22,15 +22,17 @@ import { DeviceChoice } from "./run/device_choice.js";
 import { EntryPoints } from "./run/entry_points.js";
 import { MemoryEstimate } from "./run/memory_estimate.js";
 import { Settings } from "./run/settings.js";
+import { StepWatch } from "./run/step_watch.js";
 import { TrainingView } from "./run/training_view.js";
 import { Sharing } from "./share/share_panel.js";
 import { Buttons } from "./shell/buttons.js";
 import { Capabilities } from "./shell/capabilities.js";
 import { Console } from "./shell/console.js";
 import { DeviceLine } from "./shell/device_line.js";
+import { Entries } from "./shell/entries.js";
 import { hooks, sessionHooks } from "./shell/hooks.js";
 import { PanelTabs } from "./shell/panel_tabs.js";
-import { banner, countCompilations, status, stopped, tellDeaths, warnings } from "./shell/status.js";
+import { banner, countCompilations, passing, status, stopped, tellDeaths, warnings } from "./shell/status.js";
 import { themeButton } from "./shell/theme.js";
 import { Tour } from "./shell/tour.js";
 import { address, files, session } from "./start.js";
@@ -49,11 +51,8 @@ showState();
 
 themeButton(part("theme"));
 const editor = new Editor(part("editor"), { session });
-const console_ = new Console(part("console-output"), part("console-input"), {
-  run: (source) => session.run(source, { mode: "console" }),
-  interrupt: () => session.interrupt(),
-  session,
-});
+const entries = new Entries({ session, passing });
+const console_ = new Console(part("console-output"), part("console-input"), { entries, session });
 session.addEventListener("output", ({ detail: { kind, text } }) => console_.write(kind, text));
 const choice = new DeviceChoice({ choose: (wanted) => session.chooseDevice(wanted) });
 if (requestedChoice(address)) choice.touched = true;
@@ -91,11 +90,12 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   followScreenKeyboard(editor);
   const estimate = new MemoryEstimate({ session, settings });
   const error = (text) => console_.error(text);
-  const controls = new Controls({ session, editor, settings, training, texts, estimate, status, error });
+  const stop = () => entries.stop();
+  const controls = new Controls({ session, editor, settings, training, texts, estimate, status, error, stop });
   controls.addEventListener("phase", () => estimate.soon());
   session.addEventListener("training", ({ detail }) => training.receive(detail));
   new Background({ controls, training, note: say });
-  countCompilations({ session, controls });
+  countCompilations({ session });
   tellDeaths({ session, controls, training });
 
   const generate = tabs.add(
@@ -134,7 +134,15 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
   const sharing = new Sharing({ editor, settings, controls, training, status, shipped, corpora: everywhere });
   await sharing.open(location.hash);
-  new Buttons({ session, editor, controls, training, entryPoints, question, status });
+  const buttons = new Buttons({ session, editor, controls, training, entryPoints, question, entries, status, passing });
+  new StepWatch({
+    session,
+    controls,
+    training,
+    line: passing(),
+    button: part("stop-stalled"),
+    held: () => entries.executing || buttons.silence.text !== null,
+  });
   const showReady = () => {
     // what was stopped by a restart says so for longer than the restart takes
     if (controls.held || !stopped(part("status").textContent)) status(controls.held ?? "Ready");
@@ -148,7 +156,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
 }
 
 const built = files.then(build);
-window.tinygpt = sessionHooks({ session, built });
+window.tinygpt = sessionHooks({ session, entries, built });
 built.catch((error) => {
   banner("files", `The page could not load its files: ${error.message}. Reload the page.`);
   status("The page did not start", "bad");

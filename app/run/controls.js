@@ -15,10 +15,10 @@ const DEAF = "This browser cannot reach Python during a run (it has no shared me
 
 export class Controls extends EventTarget {
   // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.
-  // status(text, kind), error(traceback): where sentences and tracebacks go.
-  constructor({ session, editor, settings, training, texts, estimate, status, error }) {
+  // status(text, kind), error(traceback): where sentences and tracebacks go. stop(): of the button.
+  constructor({ session, editor, settings, training, texts, estimate, status, error, stop }) {
     super();
-    Object.assign(this, { session, editor, settings, training, texts, estimate, status, error });
+    Object.assign(this, { session, editor, settings, training, texts, estimate, status, error, stop });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.begun = null; // of a run that begins: its loop has, or has come to an end
@@ -153,14 +153,10 @@ export class Controls extends EventTarget {
     if (line) this.editor.markError(line, last, file ?? "train.py");
   }
 
-  stop() {
-    this.session.interrupt();
-  }
-
   // Forgets what was trained; a run that is under way is stopped first.
   async reset() {
     if (this.active) {
-      this.stop();
+      this.session.interrupt();
       while (this.active) await new Promise((resume) => setTimeout(resume, 20));
     }
     await this.session.request("reset");

@@ -28,7 +28,15 @@ export class TrainingView {
   // settings: the Settings, whose values the list of runs shows. device(facts): called at a change
   // of device. note(text): where a sentence of the loop goes.
   constructor({ settings, device, note }) {
-    Object.assign(this, { settings, device, note, run: null, clock: { ran: 0, since: null }, editText: "" });
+    Object.assign(this, {
+      settings,
+      device,
+      note,
+      run: null,
+      clock: { ran: 0, since: null },
+      editText: "",
+      stalled: false,
+    });
     this.part = (id) => document.getElementById(id);
     this.runs = new Runs();
     this.chart = new LossChart(this.part("chart"), this.runs);
@@ -123,6 +131,12 @@ export class TrainingView {
   // The run has ended without a message: Python was restarted.
   ended(reason = "stopped") {
     if (this.run && !this.run.reason) this.receive([{ type: "finish", step: this.run.done, reason }]);
+  }
+
+  // stalled: there are no steps now, so neither speed nor time left is known.
+  stall(stalled) {
+    this.stalled = stalled;
+    this.showSoon();
   }
 
   // text: what the mark on the chart says when the edit that is on its way is applied.
@@ -384,9 +398,10 @@ export class TrainingView {
     set("number-val-step", run.val === null ? "" : `step ${run.valStep.toLocaleString("en")}`);
     set("number-step", run.done.toLocaleString("en"));
     set("number-steps", `of ${run.steps.toLocaleString("en")}`);
-    set("number-speed", ms ? compact(this.speed()) : "–");
+    const pace = ms && !this.stalled;
+    set("number-speed", pace ? compact(this.speed()) : "–");
     set("number-batch", `${run.batch_tokens.toLocaleString("en")}/step`);
-    const left = run.paused ? "paused" : ms ? "about " + duration(this.left() / 1000) : "–";
+    const left = run.paused ? "paused" : pace ? "about " + duration(this.left() / 1000) : "–";
     set("number-eta", run.reason ? (ENDS[run.reason] ?? "–") : left);
     set("number-elapsed", `${clockTime(this.elapsed() / 1000)} elapsed`);
     const threads = run.threads === 1 ? "1 thread" : `${run.threads} threads`;

@@ -13,10 +13,11 @@ const PHASES = {
 const LONG_STEP = 10; // seconds
 
 export class Buttons {
-  // status(text, kind): the status line, which also says why a press did nothing.
-  // question: the Question that is asked before a press drops a model.
-  constructor({ session, editor, controls, training, entryPoints, question, status }) {
-    Object.assign(this, { session, editor, controls, question, status });
+  // status(text, kind): the status line, which also says why a press did nothing. passing(): a way
+  // to speak there for a while. question: the Question that is asked before a press drops a model.
+  constructor({ session, editor, controls, training, entryPoints, question, entries, status, passing }) {
+    Object.assign(this, { session, editor, controls, question, entries, status });
+    this.silence = passing();
     for (const [id, press] of Object.entries({
       run: () => this.run(),
       "load-model": () => entryPoints.load(),
@@ -74,6 +75,7 @@ export class Buttons {
     const { state } = this.session;
     this.draw();
     if (state !== "stopping") part("restart").hidden = state !== "failed";
+    if (state !== "running") this.takeBack(); // what was said of the run before
     if (state === "stopping") this.say("Stopping");
     else if (this.stopping && part("status").textContent === this.stopping) this.say(null);
   }
@@ -94,26 +96,26 @@ export class Buttons {
     );
   }
 
-  // A step of a large model may take longer than that.
+  // Where a loop trains, its steps are watched (step_watch.js): what is said here is that Python is
+  // in one long call.
   showSilence({ seconds, held }) {
-    if (!held && this.controls.resumable && seconds < LONG_STEP) return;
-    const line = part("status");
-    if (!this.saying) this.before = [line.textContent, line.className];
+    const { session, controls, entries } = this;
+    const trains = controls.resumable && controls.active;
+    if (entries.executing || session.state === "stopping" || (trains && (!held || seconds < LONG_STEP))) return;
     const why =
       held === null
-        ? `it computes, or it is gone. The page cannot tell which: ${this.session.unshared}. Restart Python clears its variables.`
+        ? `it computes, or it is gone. The page cannot tell which: ${session.unshared}. Restart Python clears its variables.`
         : held
           ? "it is in one long call, or it is gone. Stop ends it where it can. Restart Python clears its variables."
           : "its code has no step boundary (run.steps) there. Stop ends it.";
-    this.saying = `Python has not answered for ${seconds} s: ${why}`;
-    this.status(this.saying, held ? "bad" : "");
+    this.silence.say(`Python has not answered for ${seconds} s: ${why}`, held ? "bad" : "");
     if (held !== false) part("restart").hidden = false;
   }
 
   takeBack() {
-    if (this.saying && part("status").textContent === this.saying) this.status(...this.before);
-    if (this.saying && this.session.state !== "stopping") part("restart").hidden = this.session.state !== "failed";
-    this.saying = null;
+    if (this.silence.text === null) return;
+    this.silence.end();
+    if (this.session.state !== "stopping") part("restart").hidden = this.session.state !== "failed";
   }
 
   draw() {

@@ -2,8 +2,10 @@
 // same interpreter as the editor.
 //
 // Enter runs the entry when it is complete; an open block or bracket gets a new line instead
-// (Python decides, see execute.py). Shift+Enter always gives a new line; the arrow keys at the
-// first and last line go through what was entered before; Tab completes; Ctrl+C stops what runs.
+// (Python decides, see console.py). Shift+Enter always gives a new line; the arrow keys at the
+// first and last line go through what was entered before; Tab completes; Ctrl+C stops the entry
+// that is executed, or what runs. While a model trains, an entry is answered between two steps
+// (entries.js).
 //
 // The output keeps its end, at most KEEP characters of it, and its first line says how many lines
 // were left out.
@@ -33,11 +35,10 @@ const KEEP = 100_000; // characters of output kept on the page
 const NODES = 2000; // pieces of one kind: output and errors may alternate
 
 export class Console {
-  // run(source) -> promise of the outcome; interrupt() stops what runs. session: whom completions
-  // are asked of.
-  constructor(output, parent, { run, interrupt, session }) {
+  // entries: the Entries, which take an entry to Python. session: whom completions are asked of.
+  constructor(output, parent, { entries, session }) {
     this.output = output;
-    this.run = run;
+    this.taken = entries;
     this.size = 0;
     this.omitted = { lines: 0, characters: 0 };
     this.pending = []; // {name, text} of what is not shown yet
@@ -55,15 +56,15 @@ export class Console {
               { key: "Shift-Enter", run: newline },
               { key: "ArrowUp", run: () => this.recall(-1) },
               { key: "ArrowDown", run: () => this.recall(1) },
-              { key: "Ctrl-c", run: (view) => view.state.selection.main.empty && (interrupt(), true) },
+              { key: "Ctrl-c", run: (view) => view.state.selection.main.empty && (entries.stop(), true) },
               { key: "Ctrl-l", run: () => (this.clear(), true) },
             ]),
           ),
           pythonLanguage(),
-          interpreterHelp(new Asking(session), "train.py", { onTyping: false }),
+          interpreterHelp(new Asking(session), "console", { onTyping: false }),
           EditorView.lineWrapping,
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
-          placeholder("Python: the same variables as the editor's"),
+          placeholder("Python: the editor's variables, and the run's model, data, loss"),
           EditorView.contentAttributes.of({ "aria-label": "Python console entry" }),
         ],
       }),
@@ -229,7 +230,7 @@ export class Console {
       true,
     );
     this.text = "";
-    const outcome = await this.run(source);
+    const outcome = await this.taken.enter(source, (sentence) => this.wait(sentence));
     if (outcome.status === "incomplete") {
       this.size -= echo.textContent.length;
       echo.remove();
@@ -243,6 +244,15 @@ export class Console {
     if (outcome.shown !== null && outcome.shown !== undefined)
       this.append("result", (this.column ? "\n" : "") + outcome.shown + "\n", true);
     if (outcome.error) this.error(outcome.error);
+  }
+
+  // What the oldest entry without an answer waits for; null: nothing any more.
+  wait(sentence) {
+    if (this.waitsFor?.isConnected) {
+      this.size -= this.waitsFor.textContent.length;
+      this.waitsFor.remove();
+    }
+    this.waitsFor = sentence && this.append("notice", (this.column ? "\n" : "") + sentence + "\n", true);
   }
 
   // The arrow keys move inside an entry of several lines first.

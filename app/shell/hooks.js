@@ -3,7 +3,7 @@
 
 // What needs Python alone, there from the beginning. built: resolves when the page's parts are
 // made.
-export function sessionHooks({ session, built }) {
+export function sessionHooks({ session, entries, built }) {
   return {
     get ready() {
       return Promise.all([session.ready, built]).then(([started]) => started);
@@ -15,7 +15,7 @@ export function sessionHooks({ session, built }) {
       const { ok, stdout, result, error, omitted } = await session.run(source);
       return { ok, stdout, result, error, ...(omitted && { omitted }) };
     },
-    interrupt: () => session.interrupt(),
+    interrupt: () => entries.stop(),
   };
 }
 

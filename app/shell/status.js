@@ -13,6 +13,25 @@ export function status(text, kind = "") {
   line.title = text;
 }
 
+// A way to speak on the status line for a while: `say(text, kind)`, and `end()`, after which the
+// line says again what it said before, where nobody else has spoken since. `text`: what it says, or
+// null.
+export function passing() {
+  let before = null;
+  return {
+    text: null,
+    say(text, kind = "") {
+      if (line.textContent !== this.text) before = [line.textContent, line.className];
+      this.text = text;
+      if (line.textContent !== text) status(text, kind);
+    },
+    end() {
+      if (this.text !== null && line.textContent === this.text) status(...before);
+      this.text = null;
+    },
+  };
+}
+
 // Sentences on a Stop begin so.
 export const stopped = (text) => text.startsWith("Stopped");
 
@@ -26,18 +45,12 @@ export function banner(subject, text) {
 
 // While the GPU's programs are compiled the status line counts them. Then it says again what it
 // said before.
-export function countCompilations({ session, controls }) {
-  let before = null;
-  controls.addEventListener("phase", () => (before = null));
+export function countCompilations({ session }) {
+  const saying = passing();
   session.addEventListener("compiling", ({ detail: { compiled, total } }) => {
     if (session.state !== "running") return;
-    if (compiled < total) {
-      before ??= line.textContent;
-      status(`Compiling the GPU's programs: ${compiled} of ${total}`);
-    } else if (before !== null) {
-      status(before);
-      before = null;
-    }
+    if (compiled < total) saying.say(`Compiling the GPU's programs: ${compiled} of ${total}`);
+    else saying.end();
   });
 }
 

@@ -42,7 +42,7 @@ const STOPS = [
   [
     "#console",
     "The same Python",
-    "Every variable of the run is here: try loop.current.kept['model'], or tinygpt.profile().",
+    "While a model trains, an entry is answered between two steps. The names model, optimizer, data, run and loss are those of the run: try model, or tinygpt.profile().",
   ],
 ];
 const GAP = 10; // px between the card and what it explains

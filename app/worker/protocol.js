@@ -166,6 +166,7 @@
  * @typedef {object} InterruptMessage
  * @property {"interrupt"} type
  * @property {number} id  of the run
+ * @property {boolean} entry  only the console entry that it answers
  */
 
 /**
@@ -551,6 +552,27 @@
  */
 
 /**
+ * @typedef {object} EnterArgs
+ * @property {string} source
+ */
+
+/**
+ * The entry begins: the run waits for it.
+ *
+ * @typedef {object} EntryBegun
+ * @property {boolean} begun
+ */
+
+/**
+ * How a console entry ended; "idle": nothing runs, so the page sends it as a run.
+ *
+ * @typedef {object} EntryAnswer
+ * @property {"finished" | "stopped" | "error" | "incomplete" | "idle"} status
+ * @property {string | null} shown  the value
+ * @property {string | null} error  the traceback
+ */
+
+/**
  * A place in the editor; lines from 1, columns in characters from 0.
  *
  * @typedef {object} EditorPlace
@@ -866,6 +888,7 @@
  *   "reset": { args: NoArgs, answer: null, part: null },
  *   "export": { args: ExportArgs, answer: Uint8Array | UnsealedAnswer, part: null },
  *   "import": { args: ImportArgs, answer: ImportAnswer, part: null },
+ *   "enter": { args: EnterArgs, answer: EntryAnswer, part: EntryBegun },
  *   "complete": { args: EditorPlace, answer: CompleteAnswer, part: null },
  *   "describe": { args: EditorPlace, answer: Description | null, part: null },
  *   "check": { args: CheckArgs, answer: Array<Diagnostic>, part: null },

@@ -29,7 +29,7 @@ import { answered, parse } from "./bounded_json.js";
  * @property {() => void} flush
  * @property {(ms: number) => boolean} sleep
  * @property {() => string | undefined} takeChoice
- * @property {() => void} interrupt  a Stop, as if the page had sent it
+ * @property {(signal: number) => void} interrupt  a Stop, as if the page had sent it
  * @property {() => void} heard  a Stop was seen
  * @property {boolean} isolated
  * @property {() => boolean} hasRequests

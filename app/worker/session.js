@@ -29,6 +29,7 @@ const FRAME = 16,
 const STREAM = 48; // ms between two readings of pieces of an answer: drawing text takes the processor that decodes it
 const STOP = 2,
   PAUSE = 10, // SIGINT and SIGUSR1, as in worker.js
+  ENTRY_STOP = 12, // SIGUSR2
   PROBE = 28; // SIGWINCH, which Python ignores: it takes it out of the buffer where its code runs
 const BEAT = 4, // words of `signal`: beats, and Stops that Python has seen
   HEARD = 5;
@@ -136,6 +137,7 @@ export class Session extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | 0} */
   drainTimer = 0;
   drained = 0; // when, by performance.now
+  answered = 0; // when the last answer, or part of one, came
   streaming = false; // the last records were pieces of an answer alone
   calm = false; // the last records were steps alone
   held = true; // runs wait
@@ -488,6 +490,7 @@ export class Session extends EventTarget {
 
   /** @param {AnswerRecord} record */
   answer(record) {
+    this.answered = performance.now();
     const request = this.pending.get(record.id);
     if (!request) return;
     if ("part" in record) return guarded(() => request.onPart?.(record.part));
@@ -544,10 +547,26 @@ export class Session extends EventTarget {
     const heard = Atomics.load(this.signal, HEARD);
     Atomics.store(this.signal, 0, STOP);
     Atomics.notify(this.signal, 0);
-    this.post({ type: "interrupt", id: this.current.id }); // for Python that waits in JavaScript
+    this.post({ type: "interrupt", id: this.current.id, entry: false }); // for Python that waits in JavaScript
     clearTimeout(this.stopTimer);
     this.stopTimer = setTimeout(() => this.emit("stuck", {}), STOP_PATIENCE);
-    this.insist(this.signal, heard);
+    this.insist(this.signal, heard, STOP, () => this.state === "stopping");
+  }
+
+  /**
+   * Stops the console entry that Python answers at a step boundary, and not what runs. False where
+   * that cannot be done.
+   *
+   * @param {number} number  of its request
+   */
+  interruptEntry(number) {
+    if (!this.signal || !this.current || !this.pending.has(number)) return false;
+    const heard = Atomics.load(this.signal, HEARD);
+    Atomics.store(this.signal, 0, ENTRY_STOP);
+    Atomics.notify(this.signal, 0);
+    this.post({ type: "interrupt", id: this.current.id, entry: true });
+    this.insist(this.signal, heard, ENTRY_STOP, () => this.pending.has(number));
+    return true;
   }
 
   // Python reads the flag and clears it in two steps, and a Stop between the two is lost: what was
@@ -555,12 +574,13 @@ export class Session extends EventTarget {
   /**
    * @param {Int32Array} signal
    * @param {number} heard  the Stops that had been seen before this one
+   * @param {number} number  of the signal
+   * @param {() => boolean} wanted  whether there still is something to stop
    */
-  insist(signal, heard) {
+  insist(signal, heard, number, wanted) {
     const timer = setInterval(() => {
-      if (this.state !== "stopping" || this.signal !== signal || Atomics.load(signal, HEARD) !== heard)
-        clearInterval(timer);
-      else if (Atomics.compareExchange(signal, 0, 0, STOP) === 0) Atomics.notify(signal, 0);
+      if (!wanted() || this.signal !== signal || Atomics.load(signal, HEARD) !== heard) clearInterval(timer);
+      else if (Atomics.compareExchange(signal, 0, 0, number) === 0) Atomics.notify(signal, 0);
     }, AGAIN);
   }
 

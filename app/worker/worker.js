@@ -6,11 +6,12 @@
 // In: PageMessage. Out: WorkerMessage (protocol.js).
 //
 // `signal` is shared memory of six words: Pyodide's interrupt buffer (the page writes a signal's
-// number there: 2 stops Python, 10 pauses code without step boundaries); the device that the user
-// has chosen (a place in CHOICES: a training loop looks there between two steps, and whoever reads
-// it clears it); 1 while there are requests in the inbox; the number of a cancelled request; a
-// count that rises while the worker's event loop turns and where Python looks for requests (a
-// beat); a count of the Stops that were seen. Where there is no shared memory, a beat is a message.
+// number there: 2 stops Python, 10 pauses code without step boundaries, 12 stops the console entry
+// that a training loop answers); the device that the user has chosen (a place in CHOICES: a
+// training loop looks there between two steps, and whoever reads it clears it); 1 while there are
+// requests in the inbox; the number of a cancelled request; a count that rises while the worker's
+// event loop turns and where Python looks for requests (a beat); a count of the Stops that were
+// seen. Where there is no shared memory, a beat is a message.
 //
 // The end of this worker is noticed by the lock `life`, which the browser takes back with the
 // worker, and by the beats. What the page needs of the scope is bound here, before any code of the
@@ -52,7 +53,8 @@ const cancelled = new Set(); // numbers of requests, where there is no shared me
 let serving = null; // a promise while Python answers requests or changes its device, and nothing runs
 
 const REST_PATIENCE = 60; // ms for the next piece of a request
-const STOP = 2; // what the first word of `signal` is then: SIGINT
+const STOP = 2, // what the first word of `signal` is then: SIGINT
+  ENTRY_STOP = 12; // SIGUSR2
 const CHOSEN = 1, // words of `signal`
   REQUESTED = 2,
   CANCELLED = 3,
@@ -114,7 +116,7 @@ async function boot({ channel, inbox: requests, signal: buffer, extension, choic
       return signal !== null;
     },
     takeChoice,
-    interrupt: () => void (signal && Atomics.store(signal, 0, STOP)),
+    interrupt: (number) => void (signal && Atomics.store(signal, 0, number)),
     heard,
     isolated: signal !== null,
     hasRequests: () => (beat(), waits()),
@@ -404,9 +406,12 @@ function hear(data) {
     // its code yet finds the flag there. Where the run has ended, the flag may be the next one's.
     if (!running || data.id !== newest) return;
     if (started?.graphics.reopening || started?.graphics.gpu?.waiting) return;
+    const number = data.entry ? ENTRY_STOP : STOP;
+    // a Stop of an entry that its code has taken is not for what it awaits next
+    if (data.entry && signal && Atomics.load(signal, 0) !== ENTRY_STOP) return;
     if (signal) signal[0] = 0;
     heard();
-    if (started && !started.session.interrupt() && signal) signal[0] = STOP;
+    if (started && !started.session.interrupt(data.entry) && signal) signal[0] = number;
   }
 }
 

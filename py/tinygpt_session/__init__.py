@@ -5,11 +5,13 @@ Stop finds Python waiting; where nothing runs, `use_device` when the user choose
 `serve_idle` when the page requests something. The server packs this package beside `tinygpt`.
 
 output_channel.py        text to the page
-execute.py               compiles and runs one source in the `__main__` namespace
+execute.py               runs one source in the `__main__` namespace
+console.py               the console's entries: complete or not, compiled, the names that they find
 dispatch.py              the dispatcher: what the page requests while code runs or idles
 step_boundary.py         where a training loop serves requests, pauses, and takes edited code
 features/hot_apply.py    edited code takes over from the code that runs
 features/live_settings.py  inputs that change while a run trains
+features/console_entry.py  a console entry while a loop trains or is paused
 features/checkpoints.py  the model as a file, and back
 features/texts.py        the page's own texts
 features/generation.py, features/inspection.py  text from the model, and what is in it

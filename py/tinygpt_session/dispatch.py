@@ -42,6 +42,7 @@ YIELD_SECONDS = 0.05  # between two yields to the worker's event loop where requ
 _import_features: Callable[[], None] | None = None  # called before the first request is served
 _waiting: list[protocol.Request] = []  # requests that have come and are not answered, the oldest first
 _current = 0  # the request being served
+_idle = False  # nothing runs but what serves requests
 _yielded_at = 0.0
 
 
@@ -161,11 +162,21 @@ def serve_idle() -> None:
     """`serve` where nothing runs: a Stop ends what is being served, and nothing else. Another error
     means that no request can be served: the worker reports that Python cannot continue.
     """
-    while True:
-        try:
-            return serve()
-        except KeyboardInterrupt:
-            pass  # the requests behind it are not stopped
+    global _idle
+    _idle = True
+    try:
+        while True:
+            try:
+                return serve()
+            except KeyboardInterrupt:
+                pass  # the requests behind it are not stopped
+    finally:
+        _idle = False
+
+
+def idle() -> bool:
+    """True while requests are served where nothing runs."""
+    return _idle
 
 
 def serving() -> bool:

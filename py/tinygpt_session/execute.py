@@ -2,8 +2,9 @@
 
 mode "script"   the editor: filename train.py; the page's inputs become the run's settings, its
                 other files the package's modules
-mode "console"  one console entry: the last expression's value is shown and kept in `_`; an
-                unfinished entry is sent back
+mode "console"  one console entry, where nothing else runs (features/console_entry.py: at a step
+                boundary): the last expression's value is shown and kept in `_`; an unfinished entry
+                is sent back
 mode "call"     `tinygpt.run`: the last expression's value is returned as JSON
 
 All three await at top level. Names stay from one source to the next, also after a Stop or an error.
@@ -11,32 +12,25 @@ All three await at top level. Names stay from one source to the next, also after
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import codeop
 import inspect
-import itertools
 import json
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from . import interruptible, output_channel, step_boundary, training_bridge
+from . import console, interruptible, output_channel, step_boundary, training_bridge
 from .features import hot_apply
 from .json_values import bounded_repr, plain
-from .source_limits import limit, parsed
-from .tracebacks import EDITOR, describe, remember_source
+from .source_limits import limit
+from .tracebacks import EDITOR, describe
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from . import protocol
-
-FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_numbers = itertools.count(1)
-_complete = codeop.CommandCompiler()
-_complete.compiler.flags |= FLAGS
 
 
 @interruptible.around
@@ -52,15 +46,14 @@ async def run(source: str, mode: str, options: str) -> str:
         "line": None,
     }
     try:
-        filename = EDITOR if mode == "script" else "<%s %d>" % (mode, next(_numbers))
+        filename = EDITOR if mode == "script" else console.title(mode)
         limit(source, filename)
-        if mode == "console" and unfinished(source):
+        if mode == "console" and console.unfinished(source):
             outcome["status"] = "incomplete"
             return _text(outcome)
-        remember_source(filename, source)
         if mode == "script":
             _begin(json.loads(options) or {})
-        value = await interruptible.as_task(_execute(source, filename, with_value=mode != "script"))
+        value = await interruptible.as_task(_execute(source, filename, mode))
         outcome.update({"ok": True, "status": "finished"})
         if mode == "call":
             outcome["result"] = plain(value)
@@ -119,50 +112,20 @@ def _describe(outcome: protocol.Outcome, error: BaseException) -> None:
 
 
 @interruptible.unbroken
-def interrupt() -> bool:
-    """A Stop while Python waits in `await` or `run_sync`; False: it does not."""
-    return interruptible.stop()
+def interrupt(entry: bool) -> bool:
+    """A Stop while Python waits in `await` or `run_sync`; False: it does not. entry: only for the
+    console entry that a running loop answers.
+    """
+    return interruptible.stop(entry)
 
 
-async def _execute(source: str, filename: str, with_value: bool) -> Any:
-    tree = parsed(source, filename, FLAGS)
-    last = None
-    if with_value and tree.body and isinstance(end := tree.body[-1], ast.Expr):
-        tree.body.pop()
-        last = ast.Expression(end.value)
-    await _evaluate(compile(tree, filename, "exec", FLAGS, dont_inherit=True))
-    if last is not None:
-        return await _evaluate(compile(last, filename, "eval", FLAGS, dont_inherit=True))
-    return None
+async def _execute(source: str, filename: str, mode: str) -> Any:
+    statements, last = console.codes(source, filename, with_value=mode != "script")
+    with console.lent((statements, last)) if mode == "console" else nullcontext():
+        await _evaluate(statements)
+        return None if last is None else await _evaluate(last)
 
 
 async def _evaluate(code: CodeType) -> Any:
     value = eval(code, __main__.__dict__)
     return await value if code.co_flags & inspect.CO_COROUTINE else value
-
-
-def unfinished(source: str) -> bool:
-    """Whether more lines must follow: an open bracket or string, or a block that no empty line has
-    closed.
-    """
-    lines = source.split("\n")
-    if len(lines) > 1 and not lines[-1].strip():
-        return _open(source)
-    block = (
-        source.rstrip().endswith(":") or (len(lines) > 1 and lines[-1][:1] in (" ", "\t")) or lines[0].startswith("@")
-    )
-    return _open(source) or block and _valid(source)
-
-
-def _open(source: str) -> bool:
-    try:
-        return _complete(source, symbol="exec") is None
-    except (SyntaxError, ValueError, OverflowError):
-        return False  # running it shows the error
-
-
-def _valid(source: str) -> bool:
-    try:
-        return bool(parsed(source).body)
-    except (SyntaxError, ValueError):
-        return False

@@ -3,6 +3,9 @@
 Running Python is stopped by Pyodide's interrupt buffer. Python that waits executes nothing that
 would look there: `time.sleep` therefore waits in JavaScript on the same flag, and what is awaited
 is a task that `stop` cancels.
+
+A console entry that a training loop answers between two steps can be stopped alone (SIGUSR2): the
+loop continues.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Function = TypeVar("Function", bound="FunctionType")
 
+ENTRY_STOP = signal.SIGUSR2
 _sleep = time.sleep
 _run_sync = pyodide.ffi.run_sync
 _unbroken: set[CodeType] = set()
@@ -30,6 +34,9 @@ _unbroken: set[CodeType] = set()
 _MACHINERY = ("asyncio", "pyodide.webloop", "_pyodide", "contextvars", __name__)
 _around: set[CodeType] = set()
 _tasks: list[asyncio.Future[Any]] = []  # what is being awaited, innermost last
+_entry = False  # a console entry runs at a step boundary, and no Stop has been seen
+_entry_stopped = False  # the Stop that was seen is for that entry alone
+_awaited = 0  # how many tasks were awaited when the entry began
 
 
 def unbroken(function: Function) -> Function:
@@ -98,20 +105,52 @@ async def _ended(awaitable: Awaitable[T]) -> tuple[Any, BaseException | None]:
 
 
 @unbroken
-def stop() -> bool:
-    """Cancels what is being awaited; False: nothing is."""
-    if _tasks:
-        _tasks[-1].cancel()
-    return bool(_tasks)
+def stop(entry: bool = False) -> bool:
+    """Cancels what is being awaited; False: nothing is. entry: only what a console entry awaits."""
+    if entry and not _entry:
+        return True  # it has ended
+    if len(_tasks) <= (_awaited if entry else 0):
+        return False
+    _take_stop(entry)
+    _tasks[-1].cancel()
+    return True
+
+
+@unbroken
+def begin_entry() -> None:
+    """From here on a Stop may be for the console entry alone."""
+    global _entry, _entry_stopped, _awaited
+    _entry, _entry_stopped, _awaited = True, False, len(_tasks)
+
+
+@unbroken
+def end_entry() -> None:
+    """No longer."""
+    global _entry
+    _entry = False
+
+
+def entry_stopped() -> bool:
+    """Whether the KeyboardInterrupt that has come is for the console entry alone."""
+    return _entry_stopped
+
+
+def _take_stop(entry: bool) -> None:
+    global _entry, _entry_stopped
+    _entry, _entry_stopped = False, entry
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    """The handler of a Stop. An exception out of a finalizer is printed and forgotten, so there the
-    Stop is put back: it comes again. So it is in a weak container, which may be removing an object
-    that has gone, in an unbroken function, and where the event loop runs no other code than its
-    own and what is around it.
+    """The handler of a Stop, and of one for a console entry alone (ENTRY_STOP).
+
+    An exception out of a finalizer is printed and forgotten, so there the Stop is put back: it
+    comes again. So it is in a weak container, which may be removing an object that has gone, in an
+    unbroken function, and where the event loop runs no other code than its own and what is around
+    it.
     """
     host.heard()
+    if number == ENTRY_STOP and not _entry:
+        return  # it has ended
     put_back = frame is not None and frame.f_globals.get("__name__") in ("weakref", "_weakrefset")
     loop_alone = True
     while frame is not None and not put_back:
@@ -120,13 +159,15 @@ def interrupted(number: int, frame: FrameType | None) -> None:
         loop_alone = loop_alone and (machinery or frame.f_code in _around)
         frame = frame.f_back
     if not put_back and not loop_alone:
+        _take_stop(number == ENTRY_STOP)
         raise KeyboardInterrupt
-    host.interrupt()
+    host.interrupt(number)
 
 
 def install() -> None:
     """Puts the waits that a Stop can end in the place of Python's and Pyodide's."""
     signal.signal(signal.SIGINT, interrupted)
+    signal.signal(ENTRY_STOP, interrupted)
     time.sleep = sleep
     sleep.__module__ = "time"
     # for a device that ends its own waits: it need not go through the event loop's task queue

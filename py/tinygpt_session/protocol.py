@@ -155,6 +155,7 @@ class InterruptMessage(TypedDict):
 
     type: Literal["interrupt"]
     id: int  # of the run
+    entry: bool  # only the console entry that it answers
 
 
 class RequestMessage(Request):
@@ -529,6 +530,24 @@ class ApplyAnswer(TypedDict):
     step: int | None
 
 
+class EnterArgs(TypedDict):
+    source: str
+
+
+class EntryBegun(TypedDict):
+    """The entry begins: the run waits for it."""
+
+    begun: bool
+
+
+class EntryAnswer(TypedDict):
+    """How a console entry ended; "idle": nothing runs, so the page sends it as a run."""
+
+    status: Literal["finished", "stopped", "error", "incomplete", "idle"]
+    shown: str | None  # the value
+    error: str | None  # the traceback
+
+
 class EditorPlace(TypedDict):
     """A place in the editor; lines from 1, columns in characters from 0."""
 
@@ -753,6 +772,7 @@ Requests = TypedDict(
         "reset": Call[NoArgs, None, None],
         "export": Call[ExportArgs, Uint8Array | UnsealedAnswer, None],
         "import": Call[ImportArgs, ImportAnswer, None],
+        "enter": Call[EnterArgs, EntryAnswer, EntryBegun],
         "complete": Call[EditorPlace, CompleteAnswer, None],
         "describe": Call[EditorPlace, Description | None, None],
         "check": Call[CheckArgs, list[Diagnostic], None],

@@ -35,7 +35,7 @@ SESSION = (
     ("execute",),
     ("features", "language"),
     ("step_boundary",),
-    ("dispatch", "training_bridge"),
+    ("dispatch", "training_bridge", "console"),
     ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits"),
     ("output_channel", "protocol"),
 )

@@ -120,6 +120,19 @@ class Generator:
                 self.seed, self._base = seed, base
                 self._write()
 
+    @contextlib.contextmanager
+    def apart(self, other: Generator) -> Steps[None, None, None]:
+        """Inside, what draws from this stream or seeds it moves `other` and not this stream."""
+        place = self.seed, self.offset, self._base, self._forks
+        self.set_state(other.get_state())
+        self._forks = other._forks
+        try:
+            yield
+        finally:
+            other.seed, other.offset, other._forks = self.seed, self.offset, self._forks
+            self.seed, self.offset, self._base, self._forks = place
+            self._write()
+
     def reserve(self, device: Device, blocks: int) -> tuple[Tensor, int]:
         """Takes `blocks` of the stream: (rng tensor, offset of the first relative to its base)."""
         rng = self._rng.get(device.name)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
+from ..console import names
 from . import members
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ TENSORS = (
 NOT_TENSORS = frozenset(
     "backward device dim element_size is_contiguous item numel numpy size stride tobytes tolist".split()
 )
+CONSOLE = "console"  # the "file" of an entry of the console
 DEPTH = 12  # of a chain of names, calls and attributes
 
 
@@ -95,13 +97,15 @@ class Source:
 
     def __init__(self, file: str, scope: Scope) -> None:
         self.file, self.scope = file, scope
-        self.package = "" if file == "train.py" else "tinygpt"
+        self.package = "" if file in ("train.py", CONSOLE) else "tinygpt"
         self.defaults: dict[ast.arguments, dict[str, ast.expr]] = {}  # by parameter, of the functions seen
 
     # ---- what is alive ----
 
     def namespace(self) -> dict[str, Any]:
         """The module's live names."""
+        if self.file == CONSOLE:
+            return {**names(), **__main__.__dict__}
         if not self.package:
             return __main__.__dict__
         found = sys.modules.get("tinygpt." + self.file.removesuffix(".py"))
