@@ -10,6 +10,7 @@ import pytest
 from tests import hosts
 from tests.hosts.chromium import launch
 from tests.page.conftest import Tab, slowness
+from tests.page.test_console import READS, ZERO, paused_run
 from tests.page.test_everywhere import LUMINANCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.gpu, pytest.mark.slow]
@@ -223,6 +224,18 @@ lost, loop.Run.steps = [], losing
     assert "The GPU was lost" in note and "training continues from step 0 on the GPU" in note
     assert tab.text("#status").startswith("The GPU was lost")
     tab.wait("() => document.getElementById('number-step').textContent === '14'")
+    tab.close()
+
+
+def test_entries_of_the_console_read_a_paused_run_on_the_gpu_and_change_no_bit(browser, server):
+    tab = opened(browser, server + "?device=webgpu")
+    tab.page.click("#more")
+    tab.page.fill("#setting-batch_size", "2")
+    plain = paused_run(tab, [])
+    assert tab.value("import tinygpt; tinygpt.loop.current.kept['model'].tok_emb.weight.device.name") == "webgpu"
+    assert paused_run(tab, [entry for entry in READS if "profile" not in entry]) == plain
+    zeroed = paused_run(tab, [ZERO])
+    assert zeroed[:3] == plain[:3] and zeroed[3] != plain[3] and tab.complaints == []
     tab.close()
 
 

@@ -148,6 +148,17 @@ def test_names_of_main_complete_and_only_in_the_file_that_runs_there(options, mo
     assert "noted_in_the_console" not in options("noted_¦", "model.py")
 
 
+def test_the_console_completes_the_objects_of_the_run(options, describe, monkeypatch):
+    from tinygpt import loop
+
+    run = loop.Run()
+    run.state.kept["model"] = tinygpt.GPT(tinygpt.ModelConfig(layers=1, d_model=12, heads=3, context=8))
+    monkeypatch.setattr(loop, "current", run)
+    assert options("mode¦", "console")["model"]["detail"].startswith("GPT") and "loop" in options("loo¦", "console")
+    assert "num_parameters" in options("model.¦", "console") and options("model.¦") == {}
+    assert describe("mod¦el", "console")["type"].startswith("GPT") and describe("mod¦el") is None
+
+
 def test_the_variables_of_the_running_loop_are_live(options, describe):
     """A request between two steps finds the loop's function on the stack."""
     source = "def train(run):\n    strange = make()\n    ¦\n"
