@@ -40,8 +40,9 @@ export class StepWatch {
     if (this.line.text !== null) this.show(null);
   }
 
-  hear({ type, ms = 0 }) {
-    if (type === "start" || type === "device") this.begin();
+  // goes_on: the run continues, with edited code for instance.
+  hear({ type, ms = 0, goes_on = false }) {
+    if ((type === "start" && !goes_on) || type === "device") this.begin();
     if (type === "start") this.trains = true;
     if (type === "finish") this.trains = false;
     if (type === "step") this.stepped = true;

@@ -219,6 +219,19 @@ def test_what_waits_says_for_what_and_is_answered_after_a_stop(own_tab):
     assert ">>> 40 + 2" in shown and "42" in shown and "Answered before" not in shown
 
 
+def test_code_without_step_boundaries_answers_while_it_is_paused(own_tab):
+    tab = own_tab
+    tab.write("n = 0\nwhile True: n += 1")
+    tab.page.click("#run")
+    tab.wait("() => document.body.dataset.phase === 'running'")
+    tab.page.click("#pause")
+    tab.wait("() => tinygpt.state().paused")
+    enter(tab, "n > 0", "True")
+    tab.page.click("#pause")
+    tab.wait("() => !tinygpt.state().paused")
+    stop(tab)
+
+
 def test_after_ctrl_c_the_status_line_says_that_it_has_stopped(own_tab):
     """Also where Python was silent for a while between the two."""
     tab = own_tab
@@ -269,10 +282,9 @@ def test_a_run_without_a_step_for_ten_seconds_says_so_and_offers_stop(own_tab):
     begin(tab)
     assert tab.page.is_hidden("#stop-stalled")
     waiting = source.replace(
-        "loss, norm = step()",
-        "import time\n        waits = time.time() + (14 if i % 1000 == run.first else 0)\n"
-        "        while time.time() < waits: pass\n        loss, norm = step()",
-    ).replace("for i in run.steps", "run.first = run.step % 1000\n    for i in run.steps")
+        "for i in run.steps",
+        "import time\n    until = time.time() + 14\n    for i in run.steps",
+    ).replace("loss, norm = step()", "while time.time() < until: pass\n        loss, norm = step()")
     tab.write(waiting)
     tab.page.keyboard.press("Control+Enter")
     tab.wait(STATUS, "Applied at step")
