@@ -11,7 +11,7 @@ import { readable } from "./model_file.js";
 
 const GRAPHICS_PATIENCE = 1500; // ms
 
-const DEAF = "This browser cannot reach Python during a run (it has no shared memory and no JSPI).";
+export const DEAF = "This browser cannot reach Python during a run (it has no shared memory and no JSPI).";
 
 export class Controls extends EventTarget {
   // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.

@@ -5,11 +5,13 @@
 // says so, and a Stop ends the entry alone. Where Python hears the page only when a run has ended,
 // an entry waits on the page.
 
+import { DEAF } from "../run/controls.js";
+
 const WAIT = 1000, // ms after which the console says what an entry waits for
   MOMENT = 5000; // ms after which the status line says that the run waits for an entry
 
 const WAITS = "Answered before the next step, or when what runs ends.",
-  DEAF = "Answered when what runs ends: in this browser Python hears the page only then (no shared memory, no JSPI).";
+  WAITS_FOR_END = `Answered when what runs ends. ${DEAF}`;
 
 export class Entries {
   // passing(): a way to speak on the status line for a while (status.js).
@@ -35,7 +37,7 @@ export class Entries {
 
   async execute(source, waits) {
     const { session } = this;
-    const timer = setTimeout(() => waits(session.hears ? WAITS : DEAF), WAIT);
+    const timer = setTimeout(() => waits(session.hears ? WAITS : WAITS_FOR_END), WAIT);
     const begun = () => {
       clearTimeout(timer);
       waits(null);

@@ -268,7 +268,7 @@ def test_where_python_hears_nothing_an_entry_waits_for_the_end_and_says_so(brows
     tab.page.click(ENTRY)
     tab.page.keyboard.insert_text("run.step")
     tab.page.keyboard.press("Enter")
-    tab.wait(SEEN, "Answered when what runs ends: in this browser Python hears the page only then")
+    tab.wait(SEEN, "Answered when what runs ends. This browser cannot reach Python during a run")
     tab.wait(SEEN, ">>> run.step\n4000\n")
     tab.close()
 

@@ -65,13 +65,14 @@ def test_without_a_run_the_names_are_the_package_s(console):
 
 def test_the_names_are_what_the_run_keeps_and_what_its_step_refers_to(console, monkeypatch):
     model = GPT(ModelConfig(layers=1, d_model=12, heads=3, context=8))
-    config, late = "a variable of train()", 0
+    config = "a variable of train()"
+    if model is None:
+        late = 0
 
     @tinygpt.compile
     def step():
         return config, late
 
-    del late
     run = run_with(model=model)
     run.state.compiled = step
     run.state.history += [(0, 5.5), (1, 5.25), (1, None, 5.4)]
