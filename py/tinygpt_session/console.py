@@ -44,11 +44,12 @@ def codes(source: str, filename: str, with_value: bool = True) -> tuple[CodeType
     """(the statements, the last expression or None), compiled with `await` at top level."""
     remember_source(filename, source)
     tree = parsed(source, filename, FLAGS)
-    last = None
+    last = value = None
     if with_value and tree.body and isinstance(end := tree.body[-1], ast.Expr):
         tree.body.pop()
-        last = compile(ast.Expression(end.value), filename, "eval", FLAGS, dont_inherit=True)
-    return compile(tree, filename, "exec", FLAGS, dont_inherit=True), last
+        last = ast.Expression(end.value)
+        value = compile(last, filename, "eval", FLAGS, dont_inherit=True)
+    return compile(tree, filename, "exec", FLAGS, dont_inherit=True), value
 
 
 def unfinished(source: str) -> bool:
