@@ -21,6 +21,7 @@ import { Controls } from "./run/controls.js";
 import { DeviceChoice } from "./run/device_choice.js";
 import { EntryPoints } from "./run/entry_points.js";
 import { MemoryEstimate } from "./run/memory_estimate.js";
+import { promptsFor } from "./run/prompts.js";
 import { Settings } from "./run/settings.js";
 import { StepWatch } from "./run/step_watch.js";
 import { TrainingView } from "./run/training_view.js";
@@ -32,7 +33,17 @@ import { DeviceLine } from "./shell/device_line.js";
 import { Entries } from "./shell/entries.js";
 import { hooks, sessionHooks } from "./shell/hooks.js";
 import { PanelTabs } from "./shell/panel_tabs.js";
-import { banner, countCompilations, passing, status, stopped, tellDeaths, warnings } from "./shell/status.js";
+import {
+  banner,
+  countCompilations,
+  endErrors,
+  passing,
+  status,
+  stopped,
+  tellDeaths,
+  warnings,
+} from "./shell/status.js";
+import { TabTitle } from "./shell/tab_title.js";
 import { themeButton } from "./shell/theme.js";
 import { Tour } from "./shell/tour.js";
 import { address, files, session } from "./start.js";
@@ -86,16 +97,19 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     settings,
     device: (facts) => deviceLine.show(facts),
     note: say, // what the loop has to say is about the run that continues
+    corpus: (name) => suggest(name),
   });
   followScreenKeyboard(editor);
   const estimate = new MemoryEstimate({ session, settings });
   const error = (text) => console_.error(text);
   const stop = () => entries.stop();
-  const controls = new Controls({ session, editor, settings, training, texts, estimate, status, error, stop });
+  const controls = new Controls({ session, editor, settings, choice, training, texts, estimate, status, error, stop });
   controls.addEventListener("phase", () => estimate.soon());
   session.addEventListener("training", ({ detail }) => training.receive(detail));
   new Background({ controls, training, note: say });
+  new TabTitle({ session, controls, training });
   countCompilations({ session });
+  endErrors({ editor, controls });
   tellDeaths({ session, controls, training });
 
   const generate = tabs.add(
@@ -103,7 +117,12 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     "Generate",
     (element) => new GeneratePanel(element, { session, defaults: defaults.train }),
   );
-  tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  const inside = tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  const suggest = async (corpus) => {
+    const prompts = await promptsFor(corpus, texts.get(corpus)?.blob);
+    generate.suggested.suggest(prompts.generate);
+    inside.suggested.suggest(prompts.inside);
+  };
   const server = new HuggingFace(datasetsServer(address));
   const warn = warnings({ controls });
   const show = () => tabs.show("data");

@@ -11,7 +11,7 @@ import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
 import { element } from "../ui/dom.js";
 import { lossText, shortNumber } from "../ui/format.js";
 import { atNextFrame } from "../ui/frame_scheduler.js";
-import { merged, thinned } from "./downsample.js";
+import { lowerBound, merged, thinned } from "./downsample.js";
 import { Flags } from "./flags.js";
 import { Readout, swatch } from "./readout.js";
 import { dashes, Runs } from "./runs.js";
@@ -82,9 +82,9 @@ export class LossChart {
   }
 
   // A dashed line to compare with, the shipped model's validation loss for instance; null takes it
-  // away.
-  setReference(value, name = "") {
-    this.reference = value === null ? null : { value, name };
+  // away. corpus: the text that it was measured on, where runs on others are not compared with it.
+  setReference(value, name = "", corpus = null) {
+    this.reference = value === null ? null : { value, name, corpus };
     this.drawSoon();
   }
 
@@ -332,10 +332,12 @@ export class LossChart {
   }
 
   references() {
-    const { guess } = this.runs.current ?? {};
+    const { guess, facts } = this.runs.current ?? {},
+      { corpus } = this.reference ?? {};
+    const compared = this.reference && (corpus === null || corpus === facts?.corpus);
     return [
       ...(guess ? [{ value: guess, near: guess, text: `random guessing (${guess.toFixed(2)})` }] : []),
-      ...(this.reference
+      ...(compared
         ? [{ value: this.reference.value, text: `${this.reference.name}: ${this.reference.value.toFixed(3)}` }]
         : []),
     ];
@@ -358,13 +360,12 @@ export class LossChart {
     const ratio = devicePixelRatio;
     ctx.save();
     ctx.fillStyle = this.colours.muted;
-    ctx.lineJoin = "round";
     ctx.font = this.colours.font.replace("12px", `${12 * ratio}px`);
-    ctx.textAlign = "right";
     for (const { value, text } of this.references()) {
       if (!(value >= scales.y.min && value <= scales.y.max)) continue;
       const y = Math.round(valToPos(value, "y", true)),
         right = bbox.left + bbox.width,
+        atLeft = this.freeAtLeft(value),
         middle = bbox.top + bbox.height / 2;
       const below = y > middle ? y + 18 * ratio < bbox.top + bbox.height : y - bbox.top < 18 * ratio;
       ctx.strokeStyle = this.colours.muted;
@@ -375,10 +376,9 @@ export class LossChart {
       ctx.lineTo(right, y);
       ctx.stroke();
       ctx.setLineDash([]);
-      ctx.strokeStyle = this.colours.panel; // an edge around the letters, where a curve runs behind them
-      ctx.lineWidth = 4 * ratio;
+      ctx.textAlign = atLeft ? "left" : "right";
       ctx.textBaseline = below ? "top" : "bottom";
-      for (const write of ["strokeText", "fillText"]) ctx[write](text, right - 4 * ratio, y + (below ? 4 : -3) * ratio);
+      ctx.fillText(text, atLeft ? bbox.left + 4 * ratio : right - 4 * ratio, y + (below ? 4 : -3) * ratio);
     }
     if (this.cutOff) {
       [ctx.strokeStyle, ctx.lineWidth] = [this.colours.panel, 4 * ratio];
@@ -388,6 +388,16 @@ export class LossChart {
         ctx[write](`↑ up to ${lossText(this.cutOff)}`, bbox.left + 4 * ratio, bbox.top + 2 * ratio);
     }
     ctx.restore();
+  }
+
+  // Whether the current run's curve is further from this loss where the view begins than where it
+  // ends: the name of a line stands where no curve is.
+  freeAtLeft(value) {
+    const { steps = [], losses = [] } = this.runs.current ?? {},
+      [from, to] = this.edges.map(this.unplace);
+    const first = losses[lowerBound(steps, from)],
+      last = losses[lowerBound(steps, to + 1) - 1];
+    return Math.abs(first - value) > Math.abs(last - value);
   }
 
   // Places of the steps 0, 1, 2, 5, 10, ... of the logarithmic view.

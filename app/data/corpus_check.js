@@ -1,7 +1,5 @@
 // How far a text goes: its split, how often a run reads it, and whether it is enough for the model.
 //
-//   parameters(model)  numbers that training changes, of a ModelConfig (py/tinygpt/model.py,
-//                      counted)
 //   judge({tokens, model, steps, batch, contexts}) -> {train, validation, passes, parameters, stop,
 //                      warning}; contexts: {preset: its context}
 //
@@ -9,41 +7,16 @@
 // each training token, on average. stop: the sentence why a run cannot work with this text, or
 // null; warning: why it will learn little, or null.
 
+import { parameterCount } from "../run/parameter_count.js";
+
 const TRAIN_FRACTION = 0.9; // data.py's
 const MANY = 40; // passes after which more of them teach next to nothing new (Muennighoff et al. 2023, section 6)
-
-export function parameters({
-  vocab_size: V,
-  context: T,
-  layers,
-  d_model: C,
-  heads: H,
-  kv_heads: G,
-  mlp_ratio,
-  positions,
-  norm,
-  mlp,
-  bias,
-  tie_embeddings: tied,
-}) {
-  const linear = (rows, columns) => rows * columns + (bias ? rows : 0);
-  const normed = C + (bias && norm === "layer" ? C : 0);
-  const hidden = mlp_ratio * C,
-    D = C / H;
-  const block =
-    2 * normed +
-    linear((H + 2 * (G || H)) * D, C) +
-    linear(C, C) +
-    linear(hidden, C) * (mlp === "swiglu" ? 2 : 1) +
-    linear(C, hidden);
-  return V * C * (tied ? 1 : 2) + (positions === "learned" ? T * C : 0) + layers * block + normed;
-}
 
 export function judge({ tokens, model, steps, batch, contexts = {} }) {
   const train = Math.floor(tokens * TRAIN_FRACTION),
     validation = tokens - train;
   const { context } = model,
-    size = parameters(model);
+    size = parameterCount(model);
   const passes = train > 0 ? (steps * batch * context) / train : 0;
   const verdict = { train, validation, passes, parameters: size, stop: null, warning: null };
   const count = (n) => n.toLocaleString("en");

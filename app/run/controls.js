@@ -8,6 +8,8 @@
 
 import { duration } from "../ui/format.js";
 import { readable } from "./model_file.js";
+import { modelSnapshot } from "./model_snapshot.js";
+import { presetOf } from "./settings.js";
 
 const GRAPHICS_PATIENCE = 1500; // ms
 
@@ -16,9 +18,9 @@ export const DEAF = "This browser cannot reach Python during a run (it has no sh
 export class Controls extends EventTarget {
   // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.
   // status(text, kind), error(traceback): where sentences and tracebacks go. stop(): of the button.
-  constructor({ session, editor, settings, training, texts, estimate, status, error, stop }) {
+  constructor({ session, editor, settings, choice, training, texts, estimate, status, error, stop }) {
     super();
-    Object.assign(this, { session, editor, settings, training, texts, estimate, status, error, stop });
+    Object.assign(this, { session, editor, settings, choice, training, texts, estimate, status, error, stop });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.begun = null; // of a run that begins: its loop has, or has come to an end
@@ -98,8 +100,7 @@ export class Controls extends EventTarget {
     this.loaded = null;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
-    const edited = resume && this.inUse && Object.keys(files).some((name) => files[name] !== this.inUse[name]);
-    this.training.expectEdit(edited ? changed(this.inUse, files) : "");
+    this.training.expectEdit(resume && this.inUse ? changed(this.inUse, files) : null);
     this.inUse = files;
     this.used = this.settings.values();
     this.settings.settle();
@@ -112,8 +113,10 @@ export class Controls extends EventTarget {
       mode: "script",
       options: { settings: { ...this.used }, files, paused, resume },
     });
-    const took = duration((performance.now() - begun) / 1000);
+    // a run that resumed took what it took before too
+    const took = duration((this.resumable ? this.training.elapsed() : performance.now() - begun) / 1000);
     this.active = false;
+    editor.setRunning(null);
     this.begun?.end();
     this.begun = null;
     this.settings.settle();
@@ -128,7 +131,6 @@ export class Controls extends EventTarget {
     else if (outcome.status === "stopped")
       this.status(this.resumable ? "Stopped. Press Resume to continue." : "Stopped. Variables are kept.");
     else this.showError(outcome);
-    editor.setRunning(null);
     this.enter(this.resumable ? "stopped" : "idle");
     return { ok: outcome.ok, error: outcome.error };
   }
@@ -168,9 +170,10 @@ export class Controls extends EventTarget {
     this.enter("idle");
   }
 
-  // The model of a .tinygpt file (a Blob): it is what a resumed run goes on with. Resolves to what
-  // the file holds. options: see py/tinygpt_session/features/checkpoints.py.
-  async importModel(blob, options = {}) {
+  // The model of a .tinygpt file (a Blob): it is what a resumed run continues. Resolves to what the
+  // file holds. options: see py/tinygpt_session/features/checkpoints.py. shown: what is known of
+  // the model besides (model_snapshot.js). A saved run of this browser (`own`) has its own numbers.
+  async importModel(blob, options = {}, shown = {}) {
     const url = URL.createObjectURL(await readable(blob));
     try {
       const about = await this.session.request("import", { ...options, url });
@@ -178,11 +181,17 @@ export class Controls extends EventTarget {
       this.used = null;
       if (!options.own) this.loaded = { name: options.name ?? "", step: about.step };
       this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true, about } }));
+      this.inUse = null; // no code of this page's life has trained it
+      if (!options.own) this.showModel(about, { name: options.name ?? "imported", ...shown });
       this.enter("stopped");
       return about;
     } finally {
       URL.revokeObjectURL(url);
     }
+  }
+
+  showModel(about, { preset = presetOf(this.settings.defaults, about.config), name, ...more }) {
+    this.training.restore(modelSnapshot(about, { ...more, name, preset, choice: this.choice.current }), name);
   }
 
   // ---- between two steps ----
@@ -236,7 +245,7 @@ export class Controls extends EventTarget {
     const before = this.inUse;
     this.status("Applying at the next step");
     editor.clearError();
-    this.training.expectEdit(changed(before, files));
+    this.training.expectEdit(changed(before, files) ?? "no change");
     this.inUse = files;
     this.before = before;
     const attempt = (this.attempt = { error: null });
@@ -324,7 +333,8 @@ function untilCalled() {
   return { promise, end };
 }
 
-// The first line that an edit brings (or takes away), for the mark on the chart.
+// The first line that an edit brings (or takes away), for the mark on the chart; null where the
+// files are the same.
 export function changed(before, after) {
   for (const [name, text] of Object.entries(after)) {
     if (text === before[name]) continue;
@@ -337,5 +347,5 @@ export function changed(before, after) {
     const line = (gone ? "− " + old[first] : (lines[first] ?? "")).trim() || "an empty line";
     return name === "train.py" ? line : `${name}: ${line}`;
   }
-  return "no change";
+  return null;
 }

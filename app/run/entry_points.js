@@ -5,7 +5,8 @@
 // panel has a card for each.
 
 import { bytes, duration } from "../ui/format.js";
-import { fetched, PROMPT } from "./shipped_models.js";
+import { promptsFor } from "./prompts.js";
+import { fetched } from "./shipped_models.js";
 
 // steps that Train further adds, with a batch that a processor bears and a small rate: the model is
 // good already
@@ -37,7 +38,8 @@ export class EntryPoints {
     session.addEventListener("training", ({ detail }) =>
       detail.forEach((message) => message.type === "start" && this.began(message)),
     );
-    training.chart.setReference(this.shipped?.val_loss ?? null, this.shipped?.title ?? "");
+    const { val_loss = null, title, corpus } = this.shipped ?? {};
+    training.chart.setReference(val_loss, title, corpus);
   }
 
   get shipped() {
@@ -55,7 +57,7 @@ export class EntryPoints {
     }
     await this.take(model);
     this.tabs.show("generate");
-    await this.generate.generate({ prompt: model.corpus === "stdlib" ? "def " : PROMPT });
+    await this.generate.generate({ prompt: (await promptsFor(model.corpus)).generate });
   }
 
   async look(model) {
@@ -96,7 +98,8 @@ export class EntryPoints {
       throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
     const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
     say(0);
-    await this.controls.importModel(await fetched(model, say), { name: model.title });
+    const { title: name, corpus, val_loss: val } = model;
+    await this.controls.importModel(await fetched(model, say), { name, history: true }, { corpus, val, preset: name });
     this.status(`${titled(model)} loaded (step ${model.step.toLocaleString("en")}).`, "good");
   }
 

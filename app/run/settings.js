@@ -8,6 +8,7 @@
 import { note } from "../ui/field_notes.js";
 import { compact } from "../ui/format.js";
 import { exact, nameOf, problem } from "../ui/number_inputs.js";
+import { parameterCount } from "./parameter_count.js";
 
 // in the row that More opens
 const MORE = ["schedule", "warmup_steps", "min_lr", "dropout", "recompute", "weight_decay"];
@@ -39,6 +40,7 @@ export class Settings extends EventTarget {
         ["false", "off"],
         ["true", "on"],
       ]);
+    this.input("preset").title = sizes(defaults.presets);
     this.more = document.getElementById("more");
     this.more.addEventListener("click", () => this.showMore(this.more.getAttribute("aria-expanded") !== "true"));
     this.offerThreads(1);
@@ -267,6 +269,13 @@ export class Settings extends EventTarget {
 
 const text = (value) =>
   typeof value === "number" && value && Math.abs(value) < 1e-3 ? value.toExponential() : String(value); // 3e-4
+
+// What the list of presets has, from the smallest to the largest.
+function sizes(presets) {
+  const all = Object.entries(presets).map(([name, { model }]) => [name, parameterCount(model)]);
+  const [[least, few], [most, many]] = [all[0], all.at(-1)];
+  return `The size of the model: from ${least} (${compact(few)} parameters, seconds on any machine) to ${most} (${compact(many)}, for a fast GPU). Larger learns more and takes longer.`;
+}
 
 function fill(select, options) {
   select.replaceChildren(

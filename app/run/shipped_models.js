@@ -2,8 +2,6 @@
 // title, file, bytes, corpus, parameters, step, val_loss, licence, sample}]; tests/demo/ship.py
 // writes it.
 
-export const PROMPT = "ROMEO:\n"; // what a text of the Shakespeare model begins with
-
 // The bytes of a shipped model. onBytes(loaded): how many have come.
 export async function fetched(model, onBytes = () => {}) {
   const answer = await fetch("public/models/" + model.file).catch(() => null);

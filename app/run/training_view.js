@@ -26,15 +26,17 @@ const ENDS = { done: "done", stopped: "stopped", error: "error", diverged: "dive
 
 export class TrainingView {
   // settings: the Settings, whose values the list of runs shows. device(facts): called at a change
-  // of device. note(text): where a sentence of the loop goes.
-  constructor({ settings, device, note }) {
+  // of device. note(text): where a sentence of the loop goes. corpus(name): called with the
+  // text of the run, or null, when one begins or is restored.
+  constructor({ settings, device, note, corpus = () => {} }) {
     Object.assign(this, {
       settings,
       device,
       note,
+      corpus,
       run: null,
       clock: { ran: 0, since: null },
-      editText: "",
+      editText: null,
       stalled: false,
     });
     this.part = (id) => document.getElementById(id);
@@ -105,7 +107,11 @@ export class TrainingView {
     Object.assign(this.runs.current, curve, { marks });
     this.run = { ...run, times: (curve.ms ?? []).slice(-WINDOW).filter((ms) => ms !== null) };
     this.clock = { ran: elapsed ?? 0, since: null };
+    this.corpus(run.corpus ?? null);
+    this.samples.clear();
     if (samples) this.samples.text = samples;
+    this.sentence.textContent = "";
+    this.sentenceAt = -Infinity;
     this.runs.changed();
     this.chart.draw();
     this.showSoon();
@@ -139,7 +145,8 @@ export class TrainingView {
     this.showSoon();
   }
 
-  // text: what the mark on the chart says when the edit that is on its way is applied.
+  // text: what the mark on the chart says when the edit that is on its way is applied; null: no
+  // code has changed, and there is no mark.
   expectEdit(text) {
     this.editText = text;
   }
@@ -178,6 +185,7 @@ export class TrainingView {
       this.chart.reset(message.vocab_size, { ...message, settings: this.settings.values(), corpus: this.run.corpus });
       this.samples.clear();
     }
+    this.corpus(this.run.corpus ?? null);
     this.goOn(true);
   }
 
@@ -220,7 +228,7 @@ export class TrainingView {
 
   on_applied({ step }) {
     if (this.editText) this.chart.mark(step, this.editText);
-    this.editText = "";
+    this.editText = null;
   }
 
   // arrived: false where the new code failed before its first step, and so never trained.
@@ -401,13 +409,16 @@ export class TrainingView {
     const pace = ms && !this.stalled;
     set("number-speed", pace ? compact(this.speed()) : "–");
     set("number-batch", `${run.batch_tokens.toLocaleString("en")}/step`);
-    const left = run.paused ? "paused" : pace ? "about " + duration(this.left() / 1000) : "–";
+    const over = run.done >= run.steps; // one that was loaded has no reason
+    const left = over ? ENDS.done : run.paused ? "paused" : pace ? "about " + duration(this.left() / 1000) : "–";
     set("number-eta", run.reason ? (ENDS[run.reason] ?? "–") : left);
     set("number-elapsed", `${clockTime(this.elapsed() / 1000)} elapsed`);
     const threads = run.threads === 1 ? "1 thread" : `${run.threads} threads`;
     const facts = {
       model: `${run.preset}: ${compact(run.parameters)} parameters`,
-      device: [run.device, run.device !== "webgpu" && threads, run.precision ?? "f32"].filter(Boolean).join(", "),
+      device: [run.device, run.device !== "webgpu" && run.threads && threads, run.precision ?? "f32"]
+        .filter(Boolean)
+        .join(", "),
       ms: ms && `${ms.toFixed(ms < 10 ? 2 : 1)} ms a step`,
       planned: run.planned && `${bytes(run.planned)} planned`,
       lr: typeof run.lr === "number" && `lr ${shortNumber(run.lr)}`,

@@ -65,13 +65,32 @@ export function tellDeaths({ session, controls, training }) {
   });
 }
 
+const RESTING = { running: "Running train.py", paused: "Paused", stopped: "Stopped. Press Resume to continue." };
+let warned = null;
+
 // A function for sentences on the next run, which are said while none runs. Without a sentence the
 // last one is taken back.
 export function warnings({ controls }) {
-  let last = null;
   return (sentence) => {
     if (!controls.active && sentence) status(sentence, "bad");
-    else if (!controls.active && line.textContent === last) status("Ready");
-    last = sentence;
+    else if (!controls.active && line.textContent === warned) status(RESTING[controls.phase] ?? "Ready");
+    warned = sentence;
   };
+}
+
+// An error on the status line is about the code or the inputs as they were: it ends when the code
+// is the running one again, and, while nothing runs, when an input changes.
+export function endErrors({ editor, controls }) {
+  const end = () => {
+    if (line.className === "bad" && line.textContent !== warned) status(RESTING[controls.phase] ?? "Ready");
+  };
+  editor.addEventListener("change", () => {
+    if (!editor.changed && !controls.held) end();
+  });
+  // before those who hear of the input and may have an error to say
+  document.addEventListener(
+    "change",
+    ({ target }) => target.id?.startsWith("setting-") && !controls.active && !controls.held && end(),
+    true,
+  );
 }

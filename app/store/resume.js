@@ -123,10 +123,11 @@ export class Resume {
     if (file.size > MOST_BYTES)
       throw new Error(`${file.name} is ${bytes(file.size)}: a tab can load at most ${bytes(MOST_BYTES)}.`);
     this.status(`Reading ${file.name}: ${bytes(file.size)}`);
+    const name = file.name.replace(/\.(tinygpt|safetensors)$/i, "");
     /** @type {ImportAnswer} */
     let about;
     try {
-      about = await controls.importModel(file, { history: true });
+      about = await controls.importModel(file, { history: true }, { name });
     } catch (error) {
       throw new Error(
         `${withoutEnd(`${file.name} could not be imported: ${/** @type {Error} */ (error).message}`, ".")}.`,
@@ -137,54 +138,7 @@ export class Resume {
       preset = presetOf(settings.defaults, config);
     const values = Object.fromEntries(Object.entries(train ?? {}).filter(([name]) => name !== "preset"));
     const missing = settings.adopt({ ...values, ...(preset && { preset }) });
-    const steps = train?.steps ?? step,
-      name = file.name.replace(/\.tinygpt$/i, "");
-    const history = about.history ?? [],
-      logged = history.filter((entry) => entry.length === 2 && numbers(entry)),
-      evaluated = history.filter((entry) => entry.length === 3 && numbers([entry[0], entry[2]]));
-    const none = () => logged.map(() => null);
-    this.training.restore(
-      {
-        run: {
-          type: "start",
-          name,
-          preset: preset ?? "imported",
-          parameters,
-          steps,
-          batch_tokens: (train?.batch_size ?? 1) * config.context,
-          vocab_size: config.vocab_size,
-          step,
-          done: step,
-          loss: logged.at(-1)?.[1] ?? null,
-          lr: null,
-          val: evaluated.at(-1)?.[2] ?? null,
-          valStep: evaluated.at(-1)?.[0] ?? null,
-          planned: 0,
-          spent: 0,
-          counted: 0,
-          reason: null,
-          paused: false,
-          corpus: train?.corpus ?? null,
-          device: this.choice.current.device,
-          precision: this.choice.current.precision,
-          threads: 0,
-        },
-        facts: { preset: preset ?? "imported", vocab_size: config.vocab_size },
-        curve: {
-          steps: logged.map(([at]) => at),
-          losses: logged.map(([, loss]) => loss),
-          lrs: none(),
-          norms: none(),
-          ms: none(),
-          evalSteps: evaluated.map(([at]) => at),
-          evalLosses: evaluated.map(([, , loss]) => loss),
-        },
-        marks: [],
-        elapsed: 0,
-        samples: "",
-      },
-      name,
-    );
+    const steps = train?.steps ?? step;
     const sentences = [
       `${file.name} loaded: ${compact(parameters)} parameters, step ${step.toLocaleString("en")}, ${optimizer ? "with" : "without"} optimizer state`,
       ...(preset ? [] : ["its shape matches no preset"]),
@@ -207,5 +161,3 @@ export class Resume {
 
 /** @param {unknown} value */
 const short = (value) => String(value).slice(0, 60);
-/** @param {unknown[]} entry */
-const numbers = (entry) => entry.every((value) => typeof value === "number");

@@ -20,7 +20,7 @@ from .config import WAYS, ModelConfig
 from .core.state import state
 from .ops import quantized
 from .optim import ParameterGroup
-from .storage import gzip_file, safetensors_file
+from .storage import gzip_file, safetensors_file, weights_file
 from .storage.checkpoint_file import (
     FORMAT_VERSION,
     GROUP_SETTINGS,
@@ -206,14 +206,17 @@ def loaded_settings(group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[
 
 
 def loads(data: Any, own: bool = False) -> Checkpoint:
-    """A Checkpoint over bytes-like `data`, which is kept alive and not copied. own: the file is
-    of a run of this browser, whose model may have been edited.
+    """A Checkpoint over bytes-like `data`, which is kept alive and not copied: a .tinygpt file, or
+    the weights that were written for PyTorch. own: the file is of a run of this browser, whose
+    model may have been edited.
     CheckpointError says what is wrong.
     """
     try:
         header, views = safetensors_file.read(data)
         if header.get("format") == "tinygpt" and header.get("format_version") == str(FORMAT_VERSION):
             safetensors_file.check_digests(header, views)
+        elif weights_file.is_weights(header):
+            header, views = weights_file.as_checkpoint(header, views)
         return Checkpoint.from_views(header, views, own)
     except MemoryError:
         raise CheckpointError(NO_MEMORY) from None

@@ -54,12 +54,15 @@ def native_model(file):
     return model
 
 
-def text_of(file, seed, tokens, temperature):
-    """Unconditional text of a shipped file, from the native device."""
+def text_of(file, seed, tokens, temperature, prompt="\n"):
+    """Text of a shipped file after the prompt, from the native device; a prompt of a line end alone
+    is not part of it.
+    """
     from tinygpt.generate import stream_text
     from tinygpt.tokenizer import ByteTokenizer
 
-    return "".join(stream_text(native_model(file), ByteTokenizer(), "\n", tokens, temperature=temperature, seed=seed))
+    text = "".join(stream_text(native_model(file), ByteTokenizer(), prompt, tokens, temperature=temperature, seed=seed))
+    return prompt.removeprefix("\n") + text
 
 
 def native_loss(file, corpus="shakespeare"):

@@ -25,6 +25,7 @@ MODELS = ROOT / "public" / "models"
 LEVELS, LEVELS_OF_STAGES = 31, 10
 TEMPERATURE, SAMPLES, SAMPLE_TOKENS = 0.8, 10, 300
 LICENCE = {"shakespeare": "MIT (text: public domain)", "stdlib": "MIT (text: PSF-2.0)"}
+PROMPTS = {"shakespeare": "\n", "stdlib": "def "}  # code after a line end is mostly spaces
 TITLES = {"shakespeare": "Shakespeare", "stdlib": "Python's standard library"}
 
 
@@ -52,7 +53,8 @@ def write(name, path, plan, levels, corpus, title):
         "name": name, "title": title, "file": file.name, "bytes": len(data), "corpus": corpus, "step": saved.step,
         "parameters": sum(numel_of(view.shape) for view in saved.model.values()),
         "val_loss": round(evaluate.measure(file, corpus, say=lambda note: None), 4),
-        "licence": LICENCE[corpus], "sample": check.text_of(file, seed=1, tokens=160, temperature=TEMPERATURE),
+        "licence": LICENCE[corpus],
+        "sample": check.text_of(file, seed=1, tokens=160, temperature=TEMPERATURE, prompt=PROMPTS[corpus]),
     }  # fmt: skip
     print("%s: %.1f MB, loss %.4f" % (name, len(data) / 1e6, entry["val_loss"]), flush=True)
     return entry

@@ -164,7 +164,7 @@ def test_the_standard_library_needs_no_network(tab):
 
 
 def test_the_parameter_count_is_the_models(tab):
-    """corpus_check.js counts as model.py does, for every option that changes the count."""
+    """parameter_count.js counts as model.py does, for every option that changes the count."""
     from tinygpt.config import ModelConfig
 
     configs = [PRESETS[name].model for name in ("tiny", "small")]
@@ -176,7 +176,7 @@ def test_the_parameter_count_is_the_models(tab):
     configs += [ModelConfig(**few, tie_embeddings=False, mlp="swiglu", norm="rms", mlp_ratio=3, vocab_size=65)]
     for config in configs:
         counted = tab.page.evaluate(
-            "async config => (await import('/app/data/corpus_check.js')).parameters(config)", config.to_dict()
+            "async config => (await import('/app/run/parameter_count.js')).parameterCount(config)", config.to_dict()
         )
         source = "import json, tinygpt\nfrom tinygpt.config import ModelConfig\nconfig = ModelConfig.from_dict(json.loads(%r))\n"
         assert counted == tab.value(source % json.dumps(config.to_dict()) + "tinygpt.GPT(config).num_parameters()"), (

@@ -31,6 +31,7 @@ export class Pasting {
       ),
       this.error,
     );
+    this.text.addEventListener("input", () => (this.error.hidden = true));
     this.root.addEventListener("submit", (event) => (event.preventDefault(), this.submit()));
   }
 

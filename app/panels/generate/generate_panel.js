@@ -12,7 +12,7 @@
 // onToken({id, text, probability, top: [[text, probability] x 10]}) is called for each token as it
 // arrives. Hovering a token, or going to it with the arrow keys, shows what else was likely there.
 
-import { PROMPT } from "../../run/shipped_models.js";
+import { SHAKESPEARE, SuggestedPrompt } from "../../run/prompts.js";
 import { element } from "../../ui/dom.js";
 import { note } from "../../ui/field_notes.js";
 import { sentence } from "../../ui/format.js";
@@ -67,7 +67,14 @@ export class GeneratePanel {
 
   build(parent, defaults) {
     const id = (name) => `generate-${name}`;
-    this.prompt = element("textarea", { id: id("prompt"), rows: 2, value: PROMPT, spellcheck: false, required: true });
+    this.prompt = element("textarea", {
+      id: id("prompt"),
+      rows: 2,
+      value: SHAKESPEARE.generate,
+      spellcheck: false,
+      required: true,
+    });
+    this.suggested = new SuggestedPrompt(this.prompt);
     this.inputs = {};
     const settings = INPUTS.map(([name, label, attributes, what]) => {
       this.inputs[name] = element("input", {

@@ -7,6 +7,7 @@ import { cutNote, spoken, visible } from "../../ui/tokens.js";
 
 const ONE = 65535; // a weight of 1 in what Python sends
 const SHADES = 64;
+const LABEL = 9; // px that the label of a token needs
 const WIDE = 216; // px of the large map, about
 
 export class AttentionView {
@@ -18,6 +19,9 @@ export class AttentionView {
     this.canvas = element("canvas");
     this.mark = element("i", { class: "attention-mark", hidden: true });
     this.square = element("div", { class: "attention-square", tabIndex: 0, role: "group" }, this.canvas, this.mark);
+    this.columns = element("div", { class: "attention-axis columns", "aria-hidden": "true" });
+    this.rows = element("div", { class: "attention-axis rows", "aria-hidden": "true" });
+    const frame = element("div", { class: "attention-frame" }, this.columns, this.rows, this.square);
     this.title = element("p", { class: "inside-title" });
     this.pairText = element("p", { class: "attention-pair", role: "status" });
     this.habit = element("p", { class: "attention-habit" });
@@ -33,7 +37,7 @@ export class AttentionView {
       this.habit,
       this.note,
     );
-    this.all = element("div", { class: "attention-all", hidden: true }, this.square, info);
+    this.all = element("div", { class: "attention-all", hidden: true }, frame, info);
     parent.append(this.all);
     this.square.addEventListener("pointermove", (event) => this.pointed(event));
     this.square.addEventListener("pointerleave", () => this.showPair(null));
@@ -82,7 +86,10 @@ export class AttentionView {
     );
     this.all.hidden = false;
     this.choose(...this.chosen);
-    this.note.textContent = [cutNote(this.facts), "Darker means more attention (square-root scale)."]
+    this.note.textContent = [
+      cutNote(this.facts),
+      "A row is a token that attends, a column one that it attends to. Darker means more attention (square-root scale).",
+    ]
       .filter(Boolean)
       .join(" ");
   }
@@ -123,6 +130,7 @@ export class AttentionView {
     this.paint(this.canvas, layer, head);
     this.cell = Math.max(3, Math.floor(WIDE / this.T));
     this.canvas.style.width = this.canvas.style.height = `${this.cell * this.T}px`;
+    this.drawAxes();
     this.title.textContent = `Layer ${layer + 1}, head ${head + 1}`;
     this.square.setAttribute(
       "aria-label",
@@ -130,6 +138,25 @@ export class AttentionView {
     );
     this.habit.textContent = this.habitOf(layer, head) + ".";
     this.showPair(this.pair);
+  }
+
+  // The tokens beside the large map; where its cells are small, each second one or fewer.
+  drawAxes() {
+    const each = Math.ceil(LABEL / this.cell),
+      size = `${this.cell}px`;
+    const labels = (horizontal) =>
+      this.facts.tokens.flatMap((text, i) => {
+        if (i % each) return [];
+        const label = element("span", { data: { at: i } }, [...visible(text)][0] ?? "");
+        const place = `${i * this.cell + 1}px`; // the square has a border
+        Object.assign(
+          label.style,
+          horizontal ? { left: place, width: size } : { top: place, height: size, lineHeight: size, width: "12px" },
+        );
+        return [label];
+      });
+    this.columns.replaceChildren(...labels(true));
+    this.rows.replaceChildren(...labels(false));
   }
 
   // A sentence for a map: where its tokens look on average, the first token left out, which has no
@@ -188,6 +215,11 @@ export class AttentionView {
       });
       this.pairText.replaceChildren(named(tokens[t], t), " attends to ", named(tokens[s], s), `: ${weight.toFixed(3)}`);
     } else this.pairText.replaceChildren("Hover over a square to see which token attends to which.");
+    for (const [axis, at] of [
+      [this.rows, pair?.[0]],
+      [this.columns, pair?.[1]],
+    ])
+      for (const label of axis.children) label.classList.toggle("chosen", Number(label.dataset.at) === at);
     this.showRow(pair ? pair[0] : this.row, pair?.[1]);
   }
 

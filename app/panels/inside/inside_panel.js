@@ -10,6 +10,7 @@
 // While it can be seen, it asks Python anew at most every REFRESH ms of training; nothing is asked
 // while it is hidden.
 
+import { SHAKESPEARE, SuggestedPrompt } from "../../run/prompts.js";
 import { element } from "../../ui/dom.js";
 import { sentence } from "../../ui/format.js";
 import { moveByKeys } from "../../ui/tab_keys.js";
@@ -19,7 +20,6 @@ import { LensView } from "./lens_view.js";
 import { WeightsView } from "./weights_view.js";
 
 const REFRESH = 3000;
-const PROMPT = "What light through yonder";
 const VIEWS = [
   ["attention", "Attention", AttentionView],
   ["lens", "Logit lens", LensView],
@@ -72,7 +72,8 @@ export class InsidePanel {
     moveByKeys(list);
     this.follow = element("input", { type: "checkbox", checked: true });
     this.status = element("p", { class: "inside-status" });
-    this.prompt = element("textarea", { rows: 1, value: PROMPT, spellcheck: false });
+    this.prompt = element("textarea", { rows: 1, value: SHAKESPEARE.inside, spellcheck: false });
+    this.suggested = new SuggestedPrompt(this.prompt);
     this.form = element(
       "form",
       { class: "inside-form" },
@@ -119,6 +120,10 @@ export class InsidePanel {
 
   get view() {
     return this.views[this.shown];
+  }
+
+  get panel() {
+    return document.getElementById(`inside-${this.shown}`);
   }
 
   get seen() {
@@ -176,11 +181,15 @@ export class InsidePanel {
       const facts = await view.ask(this.session, this.prompt.value);
       if (view === this.view) {
         this.error.hidden = true;
+        this.panel.hidden = false;
         this.status.textContent = this.statuses[this.shown] = `At step ${facts.step.toLocaleString("en")}`;
       }
     } catch (error) {
-      if (view === this.view) this.error.textContent = sentence(error.message);
-      if (view === this.view) this.error.hidden = false;
+      if (view === this.view) {
+        this.error.textContent = sentence(error.message);
+        this.error.hidden = false;
+        this.panel.hidden = true; // it shows the answer to another question
+      }
     } finally {
       this.pending = false;
       if (this.again) (this.again = false), this.ask();

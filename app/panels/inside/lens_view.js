@@ -17,7 +17,11 @@ export class LensView {
       role: "grid",
       "aria-label": "What each layer would predict after each token of the prompt",
     });
-    parent.append(this.note, element("div", { class: "lens-scroll" }, this.table));
+    this.scroll = element("div", { class: "lens-scroll" }, this.table);
+    this.more = element("p", { class: "lens-more", hidden: true });
+    parent.append(this.note, this.more, this.scroll);
+    this.scroll.addEventListener("scroll", () => this.countMore(), { passive: true });
+    new ResizeObserver(() => this.countMore()).observe(this.scroll);
     this.table.addEventListener("pointerover", ({ target }) => this.explain(target.closest("td")));
     this.table.addEventListener("pointerleave", () => this.likeliest.leave());
     this.table.addEventListener("focusin", ({ target }) => this.explain(target.closest("td")));
@@ -91,6 +95,17 @@ export class LensView {
     ]
       .filter(Boolean)
       .join(" ");
+    this.countMore();
+  }
+
+  // Says how many columns are beyond the right edge.
+  countMore() {
+    const end = this.scroll.scrollLeft + this.scroll.clientWidth;
+    const heads = [...this.table.querySelectorAll("thead th[scope=col]")];
+    const beyond = heads.filter((head) => head.offsetLeft + head.offsetWidth > end + 1).length;
+    this.scroll.classList.toggle("more", beyond > 0);
+    this.more.hidden = beyond === 0;
+    this.more.textContent = `${beyond === 1 ? "1 more column" : `${beyond} more columns`} to the right: scroll, or use the arrow keys.`;
   }
 
   key(event) {

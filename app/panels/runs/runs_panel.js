@@ -37,7 +37,8 @@ export class SavedRunsPanel {
     this.importing = add(bar, "button", {
       type: "button",
       textContent: "Import a file",
-      title: "A .tinygpt file, from this page or from PyTorch (reference/). You can also drop it anywhere on the page.",
+      title:
+        "A .tinygpt file, or the .safetensors file that this page wrote for PyTorch. You can also drop it anywhere on the page.",
     });
     this.importing.addEventListener("click", () => this.picker.click());
     this.downloading = this.menu(bar, "Download this run", (kind) => this.download(kind, null));
@@ -285,7 +286,7 @@ export class SavedRunsPanel {
     this.importing.disabled = !ready;
     this.importing.title = busy
       ? "A run is in progress. Stop it first."
-      : "A .tinygpt file, from this page or from PyTorch (reference/). You can also drop it anywhere on the page.";
+      : "A .tinygpt file, or the .safetensors file that this page wrote for PyTorch. You can also drop it anywhere on the page.";
     this.downloading.disabled = !this.controls.resumable;
     for (const row of this.rows.values()) row.querySelector(".resume").disabled = !ready;
   }

@@ -134,9 +134,9 @@ def hand_over(
             put(at, data[offset : offset + n] if data is not None else x.tobytes())
 
 
-def weights(named: Any, config: Any, tied: bool) -> Any:
+def weights(named: Any, config: Any, tied: bool, step: int = 0, tokenizer: Any = None) -> Any:
     """A safetensors file with the names of reference/model.py's state_dict, for PyTorch. named:
-    {parameter: shape and tobytes}.
+    {parameter: shape and tobytes}. step, tokenizer: for those who read it back (weights_file.py).
 
     tied: lm_head.weight is the token embedding, and is there under both names, as in state_dict().
     """
@@ -145,14 +145,20 @@ def weights(named: Any, config: Any, tied: bool) -> Any:
         named.setdefault("lm_head.weight", named["tok_emb.weight"])
     tensors = {name: ("F32", tuple(t.shape), t.tobytes) for name, t in named.items()}
     file = io.BytesIO()
-    safetensors_file.write_weights(file, {"format": "pt", "tinygpt_model": json.dumps(config.to_dict())}, tensors)
+    about = {"format": "pt", "tinygpt_model": json.dumps(config.to_dict()), "tinygpt_step": str(step)}
+    if tokenizer is not None:
+        about["tinygpt_tokenizer"] = json.dumps(tokenizer.to_dict())
+    safetensors_file.write_weights(file, about, tensors)
     return file.getvalue()
 
 
 def weights_of(run: Run | None) -> Any:
     """`weights` of a Run's model."""
     model = kept_model(run)
-    return weights(model.named_parameters(), model.config, _is_tied(model.config, dict(model.named_parameters())))
+    tied = _is_tied(model.config, dict(model.named_parameters()))
+    assert run is not None  # it has a model
+    tokenizer = getattr(run.kept.get("data"), "tokenizer", None) or run.tokenizer
+    return weights(model.named_parameters(), model.config, tied, run.step, tokenizer)
 
 
 def without_optimizer(file: Any) -> Any:
@@ -173,7 +179,8 @@ def weights_in(file: Any) -> Any:
     """`weights` of a checkpoint.Checkpoint, which must be float32."""
     if file.scales:
         raise ValueError("the file holds int8 weights: load its model, and download that")
-    return weights(file.model, file.model_config, _is_tied(file.model_config, file.model))
+    tied = _is_tied(file.model_config, file.model)
+    return weights(file.model, file.model_config, tied, file.step, file.tokenizer)
 
 
 def _is_tied(config: Any, named: Any) -> Any:

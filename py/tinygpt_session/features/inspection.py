@@ -27,7 +27,9 @@ ONE = 65535  # a weight of 1, in 16 bits
 
 def _prompt(args: protocol.PromptArgs, model: Any, tokenizer: Any) -> tuple[list[int], protocol.PromptFacts]:
     """(ids, facts): the last tokens of the prompt, as many as model and picture can hold."""
-    prompt = args.get("prompt") or PROMPT
+    prompt = args.get("prompt", PROMPT)
+    if not prompt:
+        raise ValueError("the prompt is empty: write at least one character")
     ids = list(tokenizer.encode(prompt))
     limit = min(MAX_TOKENS, getattr(getattr(model, "config", None), "context", MAX_TOKENS))
     kept = ids[-limit:]
