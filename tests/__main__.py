@@ -1,12 +1,13 @@
 """Every test, in four runs of pytest: `python3 -m tests [pytest's options]`, which is what `make
 test` does.
 
-The first two share the tests out to a process a core, the one test by test, the other file by file:
-a software GPU compiles its shaders on one thread, a page starts on one, and most of what is
-compared with an oracle is computed on one. The third takes the tests that are marked `alone`, one
-by one. The fourth is the walk through the page in each browser engine (tests/engines), two engines
-at once; it says which engine is not on this machine. tests/conftest.py gives the marks. All runs
-happen, whatever the ones before gave.
+"file by file" and "side by side" share the tests out to a process a core, the one by whole files,
+the other test by test: a page starts on one thread, a software GPU compiles its shaders on one, and most
+of what is compared with an oracle is computed on one. The page comes first, as what is wrong shows
+there soonest. "engine by engine" is the walk through the page in each browser engine
+(tests/engines), two engines at once; it says which engine is not on this machine. "one by one" are
+the tests that are marked `alone`. tests/conftest.py gives the marks. All runs happen, whatever the
+ones before gave.
 
 A few failures are tried once more in the end, in new processes with nothing beside them: a browser
 that lost its window or a machine that stood still is no fault of the product. What passes only then
@@ -29,13 +30,13 @@ from tests.hosts import ROOT
 
 PROCESSES = str(min(os.cpu_count() or 1, 4))
 RUNS = {  # name: (the marks of its tests, how pytest-xdist shares them out)
-    "side by side": ("not alone and not by_file and not engines", ["-n", PROCESSES, "--dist", "worksteal"]),
     "file by file": (
         "by_file and not alone and not engines",
         ["-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder"],
     ),
-    "one by one": ("alone and not engines", []),
     "engine by engine": ("engines", ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-rs"]),
+    "one by one": ("alone and not engines", []),
+    "side by side": ("not alone and not by_file and not engines", ["-n", PROCESSES, "--dist", "worksteal"]),
 }
 SECOND_TRY_AT_MOST = 12  # failures of one run: more of them have a cause
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|xpassed)\b")

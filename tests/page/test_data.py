@@ -241,8 +241,8 @@ ENCODED = [
     (b"\xef\xbb\xbfone\ntwo\n", "one\ntwo\n", "byte order mark"),
     (b"one\r\ntwo\r\n", "one\ntwo\n", "2 Windows line endings"),
     (b"one\rtwo\r", "one\ntwo\n", "Old Macintosh line endings"),
-    ("schön\n".encode("utf-16"), "schön\n", "It was UTF-16"),
-    (b"caf\xe9 au lait\n", "café au lait\n", "read as Windows-1252"),
+    ("schön\n".encode("utf-16"), "schön\n", "Converted from UTF-16 to UTF-8"),
+    (b"caf\xe9 au lait\n", "café au lait\n", "Converted from Windows-1252 to UTF-8"),
     (
         "naïve façade – déjà vu, où ça ".encode() + b"\xe9\n",
         "naïve façade – déjà vu, où ça \ufffd\n",
@@ -558,11 +558,11 @@ def test_what_came_before_a_break_can_be_kept_or_discarded(tab, hub):
     hub.faults[100] = [break_off, break_off]
     open_any(tab)
     load(tab)
-    shown(tab, "broke off")
+    shown(tab, "was lost during an answer")
     tab.page.get_by_role("button", name="Discard").click()
     assert tab.page.is_hidden("#data .data-fetch .data-error")
     load(tab)
-    shown(tab, "broke off")
+    shown(tab, "was lost during an answer")
     tab.page.get_by_role("button", name=re.compile(r"^Keep \d")).click()
     shown(tab, "100 of 250 rows, with")
     assert in_python(tab, "stories") == "\n\n".join(STORIES[:100])

@@ -45,8 +45,8 @@ DEATHS = {
     "a trap": ("import ctypes\ndef die(): ctypes.string_at(2**32 - 64, 60)", "memory access out of bounds"),
     "self.close": ("import js\ndef die(): js.self.close()", "closed Python's worker"),
     "self.close and a loop": ("import js\ndef die():\n js.self.close()\n while True: pass", "closed Python's worker"),
-    "no builtins": ("import builtins\ndef die(): builtins.__dict__.clear()", "was replaced"),
-    "no json": ("import json\ndef die():\n json.dumps = json.loads = None\n raise ValueError", "was replaced"),
+    "no builtins": ("import builtins\ndef die(): builtins.__dict__.clear()", "code replaced"),
+    "no json": ("import json\ndef die():\n json.dumps = json.loads = None\n raise ValueError", "code replaced"),
     "a lost worker": ("def die(): pass", "worker was ended"),
 }  # fmt: skip
 # name -> what does not answer, and whether it runs code that a Stop ends

@@ -65,7 +65,7 @@ def other_head(metadata, tensors):
         (lambda metadata, tensors: metadata.update(tinygpt_model="{"), "not valid JSON"),
         (lambda metadata, tensors: metadata.update(tinygpt_step="-1"), "step is -1"),
         (lambda metadata, tensors: metadata.update(tinygpt_tokenizer='{"kind": "x"}'), "settings cannot be used"),
-        (lambda metadata, tensors: tensors.pop("norm_f.weight"), "lacks 1 tensors"),
+        (lambda metadata, tensors: tensors.pop("norm_f.weight"), "lacks 1 tensor that"),
     ],
 )
 def test_what_contradicts_its_settings_is_a_sentence(change, sentence):

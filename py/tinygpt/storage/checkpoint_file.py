@@ -425,14 +425,10 @@ def check_tensors(
             )
     missing, unexpected = [n for n in shapes if n not in views], [n for n in views if n not in shapes]
     if missing or unexpected:
-        wrong = (
-            "lacks %d tensors that its settings need, first %.80r"
-            if missing
-            else "holds %d tensors that the settings do not have, first %.80r"
-        )
-        raise CheckpointError(
-            "the checkpoint's %s " % what + wrong % (len(missing or unexpected), (missing or unexpected)[0])
-        )
+        wrong = "lacks %s that its settings need" if missing else "holds %s that the settings do not have"
+        first, *more = missing or unexpected
+        count = "%d tensors" % (1 + len(more)) if more else "1 tensor"
+        raise CheckpointError("the checkpoint's %s %s, first %.80r" % (what, wrong % count, first))
     for name, shape in shapes.items():
         view = views[name]
         if scales and view.dtype == "I8" and name in scales and len(shape) > 1 and view.shape == shape:
