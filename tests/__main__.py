@@ -2,12 +2,12 @@
 test` does.
 
 "file by file" and "side by side" share the tests out to a process a core, the one by whole files,
-the other test by test: a page starts on one thread, a software GPU compiles its shaders on one, and most
-of what is compared with an oracle is computed on one. The page comes first, as what is wrong shows
-there soonest. "engine by engine" is the walk through the page in each browser engine
-(tests/engines), two engines at once; it says which engine is not on this machine. "one by one" are
-the tests that are marked `alone`. tests/conftest.py gives the marks. All runs happen, whatever the
-ones before gave.
+the other test by test: a page starts on one thread, a software GPU compiles its shaders on one,
+and most of what is compared with an oracle is computed on one. The page comes first, as what is
+wrong shows there soonest. "engine by engine" is the walk through the page in each browser engine
+(tests/engines), two engines at once; it says which engine is not on this machine. "one by one"
+are the tests that are marked `alone`. tests/conftest.py gives the marks. All runs happen,
+whatever the ones before gave.
 
 A few failures are tried once more in the end, in new processes with nothing beside them: a browser
 that lost its window or a machine that stood still is no fault of the product. What passes only then
