@@ -23,6 +23,7 @@ export class Controls extends EventTarget {
     Object.assign(this, { session, editor, settings, choice, training, texts, estimate, status, error, stop });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
+    this.prepared = null; // a promise: what the last run waited for before its code went to the worker
     this.begun = null; // of a run that begins: its loop has, or has come to an end
     this.deciding = null; // a promise: whether the run that was asked for is refused
     this.resumable = false; // there is a run that could be resumed
@@ -106,7 +107,7 @@ export class Controls extends EventTarget {
     this.settings.settle();
     this.begun = untilCalled();
     this.enter("running");
-    await Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]);
+    await (this.prepared = Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]));
     this.status(resume ? saying : "Running train.py");
     const begun = performance.now();
     const outcome = await this.session.run(files["train.py"], {
@@ -198,6 +199,8 @@ export class Controls extends EventTarget {
 
   async pause() {
     if (this.phase !== "running") return;
+    if (!this.resumable) await this.prepared; // pressed before the code was in the worker
+    if (this.phase !== "running") return;
     if (!this.session.hears) this.status(`${DEAF} Press Stop to end it.`, "bad");
     else if (this.resumable) await this.session.request("pause");
     else if (!this.session.pauseAnywhere())
@@ -249,6 +252,9 @@ export class Controls extends EventTarget {
     this.inUse = files;
     this.before = before;
     const attempt = (this.attempt = { error: null });
+    let noted = false; // the loop has something to say on this code
+    const hear = ({ detail }) => (noted ||= detail.type === "note");
+    this.session.addEventListener("training", hear);
     try {
       await this.begun?.promise; // before the loop runs there is no step to apply it at
       if (!this.active) return this.refuse("Not applied: the run ended before its next step.", before);
@@ -256,7 +262,8 @@ export class Controls extends EventTarget {
       if (step === null) return this.refuse("Not applied: train.py has no training loop running.", before);
       if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
       editor.setRunning(files);
-      this.status(`Applied at step ${step.toLocaleString("en")}${notes.length ? ": " + notes.join("; ") : ""}`, "good");
+      const changes = notes.length ? ": " + notes.join("; ") : "";
+      if (!noted || changes) this.status(`Applied at step ${step.toLocaleString("en")}${changes}`, "good");
       return { ok: true, error: null };
     } catch (error) {
       this.inUse = before;
@@ -266,6 +273,8 @@ export class Controls extends EventTarget {
         "Not applied. Training continues with the previous code. ",
       );
       return { ok: false, error: error.traceback ?? error.message };
+    } finally {
+      this.session.removeEventListener("training", hear);
     }
   }
 

@@ -58,6 +58,9 @@ def signalled(number: int, frame: FrameType | None) -> None:
     is.
     """
     global _steps_left
+    if dispatch.idle():
+        host.interrupt(number)  # it is for the run that waits for what is being served: it comes again there
+        return
     _steps_left = 0
     if training_bridge.running() or dispatch.serving():
         return  # the next boundary waits

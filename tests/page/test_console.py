@@ -232,6 +232,25 @@ def test_code_without_step_boundaries_answers_while_it_is_paused(own_tab):
     stop(tab)
 
 
+def test_a_pause_in_the_moment_in_which_a_run_begins_is_not_lost(own_tab):
+    tab = own_tab
+    tab.write("while True: pass")
+    tab.page.evaluate("""() => new Promise(resolve => {
+        const part = (id) => document.getElementById(id);
+        new MutationObserver((_, observer) => {
+            if (document.body.dataset.phase !== "running") return;
+            observer.disconnect();
+            part("pause").click();
+            resolve();
+        }).observe(document.body, { attributes: true });
+        part("run").click();
+    })""")  # fmt: skip
+    tab.wait("() => tinygpt.state().paused", seconds=20)
+    tab.page.click("#pause")
+    tab.wait("() => !tinygpt.state().paused")
+    stop(tab)
+
+
 def test_after_ctrl_c_the_status_line_says_that_it_has_stopped(own_tab):
     """Also where Python was silent for a while between the two."""
     tab = own_tab

@@ -82,7 +82,7 @@ def test_a_run_that_would_end_the_tab_is_refused_with_what_would_fit(phone):
     phone.page.select_option("#setting-preset", "tiny")
     phone.page.evaluate("() => scrollTo(0, 0)")
     phone.page.tap("#abilities-button")
-    assert "A run may take about 311.9 MB here" in phone.text("#abilities")
+    assert "A run may take about 311.9 MB of memory here" in phone.text("#abilities")
     phone.page.tap("h1")
 
 
