@@ -66,6 +66,8 @@ export class Settings extends EventTarget {
   // The sentence on the first wrong input, which gets the focus, or null: nothing keeps a run from
   // beginning. begins: it takes all inputs, the text too.
   refuse({ begins = false } = {}) {
+    // a browser tells of no change that ends with the value that the focus found
+    for (const name of ALL) if (this.input(name).value !== this.valid[name]) this.touch(name);
     const reasons = FIELDS.map((name) => [name, this.check(name)]);
     if (begins) reasons.push(["corpus", this.showText()]);
     const [first] = reasons.filter(([, reason]) => reason);

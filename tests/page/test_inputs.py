@@ -228,3 +228,21 @@ def test_the_page_knows_which_inputs_a_run_takes_over_at_its_next_step():
     live = set(re.search(r"const LIVE = \[(.*)\]", settings)[1].replace('"', "").split(", ")) - {"threads"}
     inputs = set(re.findall(r'id="setting-(\w+)"', (ROOT / "app/index.html").read_text()))
     assert live == inputs & set(config.LIVE)
+
+
+def test_an_input_that_ends_with_the_value_that_the_focus_found_counts(tab):
+    """A browser tells of no change there; in between a model was loaded, whose steps are others."""
+    finished = "() => /^Finished/.test(document.getElementById('status').textContent)"
+    tab.page.select_option("#setting-preset", "tiny")
+    typed(tab, "steps", "6")
+    tab.page.click("#run")
+    tab.wait(finished)
+    tab.page.evaluate("async () => { window.kept = await tinygpt.exportModel(); }")
+    typed(tab, "steps", "8")
+    tab.page.press("#setting-steps", "Tab")
+    typed(tab, "steps", "6")
+    tab.page.evaluate("() => tinygpt.importModel(kept)")
+    typed(tab, "steps", "8")
+    tab.page.click("#pause")
+    tab.wait("() => tinygpt.state().step === 8 && !tinygpt.state().running")
+    assert tab.page.evaluate("() => tinygpt.history().length") == 2
