@@ -143,6 +143,7 @@ def test_the_prompt_is_of_the_runs_text_until_somebody_writes_one(tab):
     prompt = "document.getElementById('generate-prompt').value"
     assert tab.page.evaluate(prompt) == "ROMEO:\n"
     tab.page.click("#reset")  # the loaded model, which Run would ask about
+    tab.wait("() => document.getElementById('status').textContent.startsWith('Reset.')")
     train(tab, corpus="stdlib", steps=2)
     assert tab.page.evaluate(prompt) == "def "
     assert tab.page.input_value("#inside textarea") == "def forward(self, x):"
