@@ -242,7 +242,7 @@ ENCODED = [
     (b"one\r\ntwo\r\n", "one\ntwo\n", "2 Windows line endings"),
     (b"one\rtwo\r", "one\ntwo\n", "Old Macintosh line endings"),
     ("schön\n".encode("utf-16"), "schön\n", "Converted from UTF-16 to UTF-8"),
-    (b"caf\xe9 au lait\n", "café au lait\n", "Converted from Windows-1252 to UTF-8"),
+    (b"caf\xe9 au lait\n", "café au lait\n", "Converted from Windows-1252"),
     (
         "naïve façade – déjà vu, où ça ".encode() + b"\xe9\n",
         "naïve façade – déjà vu, où ça \ufffd\n",
