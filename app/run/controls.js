@@ -253,7 +253,7 @@ export class Controls extends EventTarget {
     this.before = before;
     const attempt = (this.attempt = { error: null });
     let noted = false; // the loop has something to say on this code
-    const hear = ({ detail }) => (noted ||= detail.type === "note");
+    const hear = ({ detail }) => (noted ||= detail.some(({ type }) => type === "note"));
     this.session.addEventListener("training", hear);
     try {
       await this.begun?.promise; // before the loop runs there is no step to apply it at
