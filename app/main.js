@@ -14,6 +14,7 @@ import { followScreenKeyboard } from "./editor/screen_keyboard.js";
 import { DataPanel } from "./panels/data/data_panel.js";
 import { GeneratePanel } from "./panels/generate/generate_panel.js";
 import { InsidePanel } from "./panels/inside/inside_panel.js";
+import { ModelPanel } from "./panels/model/model_panel.js";
 import { ModelsPanel } from "./panels/models/models_panel.js";
 import { SavedRunsPanel } from "./panels/runs/runs_panel.js";
 import { Background } from "./run/background.js";
@@ -118,6 +119,8 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     (element) => new GeneratePanel(element, { session, defaults: defaults.train }),
   );
   const inside = tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
+  const parts = { session, controls, settings, editor, inside, tabs };
+  tabs.add("model", "Model", (element) => new ModelPanel(element, parts));
   const suggest = async (corpus) => {
     const prompts = await promptsFor(corpus, texts.get(corpus)?.blob);
     generate.suggested.suggest(prompts.generate);

@@ -14,15 +14,17 @@
 //                                                     where nothing runs
 //   showDiff(on), revert()                            of the shown file; revert is one undo step
 //   markError(line, message, file), clearError()
+//   edit(file, changes)                               one undo step
 //   hold(on)                                          the texts are a link's that has not run:
 //                                                     Python gets none of them
 //   bar                                               the element of the tabs: the page puts its
 //                                                     buttons there
 //
-// Events: "run" at Ctrl or Cmd+Enter; "change" when `changed` flips, "diff" when `diffing` was set.
+// Events: "run" at Ctrl or Cmd+Enter; "text" when a text may be another; "change" when `changed`
+// flips, "diff" when `diffing` was set.
 //
-// language.js Python; completion.js completion and hover; diagnostics.js errors; tabs.js the tabs;
-// position.js questions.
+// language.js Python; completion.js completion and hover; diagnostics.js errors; marked_lines.js
+// marks; tabs.js the tabs; position.js questions.
 
 import {
   Compartment,
@@ -56,6 +58,7 @@ import { element } from "../ui/dom.js";
 import { interpreterHelp } from "./completion.js";
 import { checkAgain, errorAt, errorField, marks, setError } from "./diagnostics.js";
 import { label, pythonLanguage, tabKeys } from "./language.js";
+import { markedLines } from "./marked_lines.js";
 import { Asking } from "./position.js";
 import { Tabs } from "./tabs.js";
 
@@ -112,6 +115,7 @@ export class Editor extends EventTarget {
         tooltips({ position: "fixed" }),
         interpreterHelp(this.asking, name),
         marks(this.asking, name),
+        markedLines,
         this.diff.of([]),
         label(name),
         keymap.of([
@@ -180,6 +184,11 @@ export class Editor extends EventTarget {
     }
   }
 
+  // changes: CodeMirror's [{from, to, insert}].
+  edit(file, changes) {
+    this.dispatch(file, { changes, annotations: isolateHistory.of("full"), userEvent: "input" });
+  }
+
   show(name, { focus = false } = {}) {
     if (name !== this.shown && this.states[name]) {
       this.states[this.shown] = this.view.state;
@@ -214,6 +223,7 @@ export class Editor extends EventTarget {
   }
 
   compare(name) {
+    this.dispatchEvent(new Event("text"));
     this.tabs.mark(name, !this.state(name).doc.eq(this.base(name)));
     const { changed } = this;
     if (changed === this.wasChanged) return;

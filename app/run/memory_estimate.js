@@ -27,6 +27,7 @@ export class MemoryEstimate {
     this.element = document.getElementById("memory-needs");
     for (const id of ["settings", "settings-more"])
       document.getElementById(id).addEventListener("change", () => this.soon());
+    settings.addEventListener("own", () => this.soon());
     session.addEventListener("device", ({ detail: { device } }) => this.on(device));
     session.ready.then(
       () => this.soon(AT_START),
@@ -52,6 +53,7 @@ export class MemoryEstimate {
   async answer({ probe = false } = {}) {
     const question = {
       settings: this.settings.values(),
+      shape: this.settings.own,
       machine: navigator.deviceMemory ?? null,
       budget: tabBudget(),
       probe,

@@ -3,7 +3,8 @@
 // train.py is never overruled by an input nobody touched. A wrong value counts for nothing: the
 // input says what is wrong with it, its last right one stays in use, and no run begins (`refuse`).
 //
-// Event "change" {name}: an input has another right value.
+// Events: "change" {name}: an input has another right value; "own": train.py has the model's shape
+// otherwise.
 
 import { note } from "../ui/field_notes.js";
 import { compact } from "../ui/format.js";
@@ -25,6 +26,7 @@ export class Settings extends EventTarget {
   constructor(defaults, corpora, { reveal = () => {} } = {}) {
     super();
     Object.assign(this, { defaults, reveal });
+    this.own = {}; // fields of ModelConfig that train.py has otherwise
     this.valid = {}; // of each input the last right value, as its text
     this.tooShort = () => null; // the sentence why no run can begin with the chosen text; the Data panel knows
     this.loaded = null; // {config, parameters} of the file that the run comes from
@@ -199,11 +201,23 @@ export class Settings extends EventTarget {
     return this.wrong(name) ? this.value(name) : Number(this.input(name).value);
   }
 
+  // What train.py has otherwise, as the Model panel reads it there.
+  describe(own) {
+    if (JSON.stringify(own) === JSON.stringify(this.own)) return;
+    this.own = own;
+    this.dispatchEvent(new Event("own"));
+  }
+
+  // The chosen shape, without what the code has otherwise.
+  get model() {
+    return this.input("preset").value === CUSTOM ? this.loaded.config : this.defaults.presets[this.preset].model;
+  }
+
   // What the next run is made of, by the inputs: {model, steps, batch}, and every preset's context.
   next() {
     const { presets } = this.defaults;
     return {
-      model: this.input("preset").value === CUSTOM ? this.loaded.config : presets[this.preset].model,
+      model: { ...this.model, ...this.own },
       steps: this.typed("steps"),
       batch: this.typed("batch_size"),
       contexts: Object.fromEntries(Object.entries(presets).map(([name, { model }]) => [name, model.context])),

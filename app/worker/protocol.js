@@ -711,8 +711,46 @@
  */
 
 /**
+ * @typedef {object} PartsArgs
+ * @property {Record<string, any> | null} [shape]  of ModelConfig; absent: the run's model
+ */
+
+/**
+ * Lines of a file of the editor, both included.
+ *
+ * @typedef {object} PartSource
+ * @property {string} file
+ * @property {number} first
+ * @property {number} last
+ */
+
+/**
+ * A module: tinygpt.tools.parts.Part.
+ *
+ * @typedef {object} ModelPart
+ * @property {string} path
+ * @property {string} name
+ * @property {string} kind
+ * @property {Array<number>} sizes
+ * @property {number} parameters
+ * @property {string | null} shared
+ * @property {number} repeats
+ * @property {PartSource | null} source
+ * @property {Array<any>} parts  of ModelPart
+ */
+
+/**
+ * @typedef {object} PartsAnswer
+ * @property {ModelPart} root
+ * @property {number} parameters  the model's own count
+ * @property {Record<string, any> | null} config  of ModelConfig
+ * @property {number | null} step  of the run; null: the model was made for the answer
+ */
+
+/**
  * @typedef {object} PlanArgs
  * @property {Record<string, any>} settings
+ * @property {Record<string, any> | null} [shape]  fields that the code has otherwise
  * @property {number | null} [machine]  GiB of memory that the browser reports
  * @property {number | null} [budget]  bytes that a run may take in a tab of this class of device
  * @property {boolean} [probe]  a GPU's memory is tried
@@ -896,6 +934,7 @@
  *   "inspect_attention": { args: PromptArgs, answer: AttentionAnswer, part: AttentionLayer },
  *   "inspect_lens": { args: LensArgs, answer: LensAnswer, part: null },
  *   "inspect_weights": { args: WeightsArgs, answer: WeightsAnswer, part: null },
+ *   "model_parts": { args: PartsArgs, answer: PartsAnswer, part: null },
  *   "plan": { args: PlanArgs, answer: PlanAnswer, part: null },
  *   "recommend": { args: RecommendArgs, answer: RecommendAnswer, part: RecommendPart },
  *   "estimate": { args: EstimateArgs, answer: EstimateAnswer, part: null },

@@ -662,8 +662,42 @@ class WeightsAnswer(TypedDict):
     step: int
 
 
+class PartsArgs(TypedDict):
+    shape: NotRequired[dict[str, Any] | None]  # of ModelConfig; absent: the run's model
+
+
+class PartSource(TypedDict):
+    """Lines of a file of the editor, both included."""
+
+    file: str
+    first: int
+    last: int
+
+
+class ModelPart(TypedDict):
+    """A module: tinygpt.tools.parts.Part."""
+
+    path: str
+    name: str
+    kind: str
+    sizes: list[int]
+    parameters: int
+    shared: str | None
+    repeats: int
+    source: PartSource | None
+    parts: list[Any]  # of ModelPart
+
+
+class PartsAnswer(TypedDict):
+    root: ModelPart
+    parameters: int  # the model's own count
+    config: dict[str, Any] | None  # of ModelConfig
+    step: int | None  # of the run; null: the model was made for the answer
+
+
 class PlanArgs(TypedDict):
     settings: dict[str, Any]
+    shape: NotRequired[dict[str, Any] | None]  # fields that the code has otherwise
     machine: NotRequired[float | None]  # GiB of memory that the browser reports
     budget: NotRequired[int | None]  # bytes that a run may take in a tab of this class of device
     probe: NotRequired[bool]  # a GPU's memory is tried
@@ -780,6 +814,7 @@ Requests = TypedDict(
         "inspect_attention": Call[PromptArgs, AttentionAnswer, AttentionLayer],
         "inspect_lens": Call[LensArgs, LensAnswer, None],
         "inspect_weights": Call[WeightsArgs, WeightsAnswer, None],
+        "model_parts": Call[PartsArgs, PartsAnswer, None],
         "plan": Call[PlanArgs, PlanAnswer, None],
         "recommend": Call[RecommendArgs, RecommendAnswer, RecommendPart],
         "estimate": Call[EstimateArgs, EstimateAnswer, None],

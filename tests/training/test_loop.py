@@ -183,6 +183,20 @@ def test_settings_are_checked():
     assert model == PRESETS["medium"].model and config.lr == 1e-3 and config.batch_size == 16
 
 
+def test_the_code_may_have_the_shape_otherwise_than_the_preset():
+    loop.set_settings({"dropout": 0.25})
+    run = loop.Run()
+    model, _ = run.settings("tiny", heads=4, layers=5, dropout=0.5)
+    assert (model.layers, model.heads, model.kv_heads, model.d_model) == (5, 4, 4, 48)
+    assert model.dropout == 0.25 and run.preset == "custom"  # an input overrides the code
+    assert run.settings("small", layers=2, d_model=48, context=32)[0] == replace(PRESETS["tiny"].model, dropout=0.25)
+    assert run.preset == "tiny"
+    with pytest.raises(ValueError, match="d_model 48 is not a multiple of heads 5"):
+        run.settings("tiny", heads=5)
+    with pytest.raises(TypeError, match="ModelConfig has no setting 'depth'"):
+        run.settings("tiny", depth=5)
+
+
 def test_a_plan_that_does_not_fit_is_one_sentence_and_the_interpreter_lives():
     with pytest.raises(MemoryError, match="would not fit"):
         tinygpt.empty(1 << 46)

@@ -11,13 +11,11 @@ import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ..config import PRESETS, WAYS, TrainConfig
+from ..config import PRESETS, WAYS, ModelConfig, TrainConfig
 from ..core.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ..config import ModelConfig
 
 
 sink: Callable[[str], object] | None = None
@@ -50,13 +48,17 @@ def set_settings(values: dict[str, Any]) -> None:
 
 
 def configured(
-    values: dict[str, Any], preset: str = "small", loaded: tuple[ModelConfig, TrainConfig | None] | None = None
+    values: dict[str, Any],
+    preset: str = "small",
+    loaded: tuple[ModelConfig, TrainConfig | None] | None = None,
+    own: dict[str, Any] | None = None,
 ) -> tuple[str | None, ModelConfig, TrainConfig]:
     """(name of the preset or None, ModelConfig, TrainConfig) that `values`, as in set_settings,
     make of a preset.
 
     loaded: (ModelConfig, TrainConfig or None) of a file that takes the preset's place, unless the
-    values name one.
+    values name one. own: fields of ModelConfig that the code has otherwise; heads without kv_heads
+    are as many of both.
     """
     name = values.get("preset", preset)
     shape, config = PRESETS[name].model, PRESETS[name].train
@@ -66,11 +68,24 @@ def configured(
             name = next((p.name for p in PRESETS.values() if p.model == shape), None)
         config = loaded[1] or config
     ways = {k: v for k, v in values.items() if k in WAYS}
+    if own:
+        shape = _with_own(shape, own)
+        plain = replace(shape, **{way: getattr(ModelConfig(), way) for way in WAYS})
+        name = next((p.name for p in PRESETS.values() if p.model == plain), None)
     return (
         name,
         replace(shape, **ways),
         replace(config, **{k: v for k, v in values.items() if k not in ("preset", *WAYS)}),
     )
+
+
+def _with_own(shape: ModelConfig, own: dict[str, Any]) -> ModelConfig:
+    """TypeError for a name that ModelConfig lacks, ValueError for a value that it does not take."""
+    known = [f.name for f in fields(shape)]
+    for name in own:
+        if name not in known:
+            raise TypeError("ModelConfig has no setting %s; choose from %s" % (quoted(name), ", ".join(known)))
+    return replace(shape, **{**({"kv_heads": 0} if "heads" in own else {}), **own})
 
 
 def set_wanted(function: Callable[[], str | None] | None) -> None:

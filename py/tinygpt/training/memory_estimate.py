@@ -95,7 +95,7 @@ def _bound(name: str) -> Any:
 
 
 def _counted(make: Callable[[ModelConfig], Any], shape: ModelConfig, config: TrainConfig, tokens: int) -> Plan:
-    with _counting() as device:
+    with counting() as device:
         model = make(shape)
         run = _Run(model, shape, config, tokens)
         if config.eval_interval:
@@ -144,7 +144,7 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _counting() -> Iterator[PlanningDevice]:
+def counting() -> Iterator[PlanningDevice]:
     """A new PlanningDevice is the current device, with a random stream of its own; afterwards all
     is as it was.
     """

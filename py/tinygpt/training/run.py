@@ -112,20 +112,24 @@ class Run:
 
     # ---- configuration and state ----
 
-    def settings(self, preset: str = "small") -> tuple[ModelConfig, TrainConfig]:
+    def settings(self, preset: str = "small", **shape: Any) -> tuple[ModelConfig, TrainConfig]:
         """(ModelConfig, TrainConfig) of a preset, with what the page's inputs say. Memory for that
         is reserved on the device.
 
+        shape: fields of ModelConfig that the model has otherwise than the preset: layers=6, say.
+        heads without kv_heads are as many of both. TypeError for an unknown field, ValueError for a
+        value that it does not take.
         A run that comes from a file continues with the file's own, unless the inputs name another
         preset.
         """
         before = self.train_config or (self.loaded and self.loaded[1])
-        self.preset, shape, self.train_config = hooks.configured(hooks.settings, preset, self.loaded)
-        self.preset, self._base = self.preset or self.name, preset
+        found = hooks.configured(hooks.settings, preset, self.loaded, shape)
+        self.preset, config, self.train_config = found
+        self.preset, self._base = self.preset or ("custom" if shape else self.name), preset
         self._changes = live_settings.changes_between(before or None, self.train_config) if self.step else {}
         self.loop_config = None
-        memory_reserve.make(self, shape, self.train_config)
-        return shape, self.train_config
+        memory_reserve.make(self, config, self.train_config)
+        return config, self.train_config
 
     def adjust(self, values: dict[str, Any]) -> None:
         """What the host's inputs say now, as in set_settings: the fields of config.LIVE apply from

@@ -24,7 +24,7 @@ def plan(args: protocol.PlanArgs, part: object) -> protocol.PlanAnswer:
 
     settings = {k: v for k, v in args["settings"].items() if k not in ("threads", "seed")}
     machine, budget = args.get("machine"), args.get("budget")
-    _, shape, config = loop.configured(settings)
+    _, shape, config = loop.configured(settings, own=args.get("shape"))
     device = tinygpt.get_device()
     tokens: Any = size_of(config.corpus)  # one a byte, as in train.py
     capacity: Any
