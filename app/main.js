@@ -20,6 +20,7 @@ import { SavedRunsPanel } from "./panels/runs/runs_panel.js";
 import { Background } from "./run/background.js";
 import { Controls } from "./run/controls.js";
 import { DeviceChoice } from "./run/device_choice.js";
+import { EndNotice } from "./run/end_notice.js";
 import { EntryPoints } from "./run/entry_points.js";
 import { MemoryEstimate } from "./run/memory_estimate.js";
 import { promptsFor } from "./run/prompts.js";
@@ -29,10 +30,13 @@ import { TrainingView } from "./run/training_view.js";
 import { Sharing } from "./share/share_panel.js";
 import { Buttons } from "./shell/buttons.js";
 import { Capabilities } from "./shell/capabilities.js";
+import { Commands } from "./shell/commands.js";
 import { Console } from "./shell/console.js";
 import { DeviceLine } from "./shell/device_line.js";
 import { Entries } from "./shell/entries.js";
+import { Help } from "./shell/help.js";
 import { hooks, sessionHooks } from "./shell/hooks.js";
+import { Layout } from "./shell/layout.js";
 import { PanelTabs } from "./shell/panel_tabs.js";
 import {
   banner,
@@ -47,6 +51,7 @@ import {
 import { TabTitle } from "./shell/tab_title.js";
 import { themeButton } from "./shell/theme.js";
 import { Tour } from "./shell/tour.js";
+import { Welcome } from "./shell/welcome.js";
 import { address, files, session } from "./start.js";
 import { keepRuns } from "./store/persist.js";
 import { readCommas } from "./ui/number_inputs.js";
@@ -74,8 +79,15 @@ const texts = new OwnTexts({ session });
 const tabs = new PanelTabs(part("panel-tabs"), part("panels"));
 tabs.add("samples", "Samples", () => null);
 readCommas();
-new Tour(part("tour"));
-new Capabilities({ session, before: part("tour") });
+const layout = new Layout(document.querySelector("main"));
+const tour = new Tour();
+const commands = new Commands([
+  { title: "Go to: Editor", run: () => editor.view.focus() },
+  { title: "Go to: Console", run: () => console_.view.focus() },
+  { title: "Go to: Chart", run: () => part("chart").querySelector(".u-over")?.focus() },
+  { title: "Layout: Sizes as at first", run: () => layout.reset() },
+]);
+new Capabilities({ session, before: part("help") });
 prefetchCompletions(session);
 session.attend();
 
@@ -107,8 +119,10 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const controls = new Controls({ session, editor, settings, choice, training, texts, estimate, status, error, stop });
   controls.addEventListener("phase", () => estimate.soon());
   session.addEventListener("training", ({ detail }) => training.receive(detail));
+  const welcome = new Welcome({ controls, runs: training.runs, tour });
   new Background({ controls, training, note: say });
   new TabTitle({ session, controls, training });
+  new Help(part("help"), { tour, commands, notice: new EndNotice({ controls, training }) });
   countCompilations({ session });
   endErrors({ editor, controls });
   tellDeaths({ session, controls, training });
@@ -156,7 +170,18 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
   const sharing = new Sharing({ editor, settings, controls, training, status, shipped, corpora: everywhere });
   await sharing.open(location.hash);
-  const buttons = new Buttons({ session, editor, controls, training, entryPoints, question, entries, status, passing });
+  const buttons = new Buttons({
+    session,
+    editor,
+    controls,
+    training,
+    entryPoints,
+    question,
+    entries,
+    welcome,
+    status,
+    passing,
+  });
   new StepWatch({
     session,
     controls,

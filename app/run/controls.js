@@ -6,7 +6,7 @@
 // "phase" as a CustomEvent, and "replaced" {byFile, about} when another run than the one before is
 // to go on; about: what the import of a file answered.
 
-import { duration } from "../ui/format.js";
+import { duration, lossText } from "../ui/format.js";
 import { readable } from "./model_file.js";
 import { modelSnapshot } from "./model_snapshot.js";
 import { presetOf } from "./settings.js";
@@ -123,10 +123,7 @@ export class Controls extends EventTarget {
     this.settings.settle();
     if (outcome.error && outcome.status !== "stopped") this.error(outcome.error);
     if (outcome.status === "finished")
-      this.status(
-        `Finished in ${took}${this.resumable ? ". Use it under Generate, or raise Steps and press Resume" : ""}`,
-        "good",
-      );
+      this.status(`Finished in ${took}${this.resumable ? reached(this.training.run) : ""}`, "good");
     else if (outcome.restarted && outcome.status === "stopped")
       this.status("Stopped. Python was restarted, and its variables are lost.");
     else if (outcome.status === "stopped")
@@ -357,4 +354,11 @@ export function changed(before, after) {
     return name === "train.py" ? line : `${name}: ${line}`;
   }
   return null;
+}
+
+// What a finished run has reached, and what to try next.
+function reached({ val, loss }) {
+  const at = val ?? loss;
+  const text = at === null ? "" : ` at a ${val === null ? "" : "validation "}loss of ${lossText(at, 2)}`;
+  return `${text}. Next: Generate; or change a line and Run; or raise Steps and Resume`;
 }

@@ -10,13 +10,15 @@ const PHASES = {
   stopping: { pause: "Pause", title: "" },
 };
 
+const ACTIONS = ["run", "pause", "apply", "train-own"]; // of which one at most is the primary one
 const LONG_STEP = 10; // seconds
 
 export class Buttons {
   // status(text, kind): the status line, which also says why a press did nothing. passing(): a way
   // to speak there for a while. question: the Question that is asked before a press drops a model.
-  constructor({ session, editor, controls, training, entryPoints, question, entries, status, passing }) {
-    Object.assign(this, { session, editor, controls, question, entries, status });
+  // welcome: the Welcome, whose Train one is the primary action of a fresh page.
+  constructor({ session, editor, controls, training, entryPoints, question, entries, welcome, status, passing }) {
+    Object.assign(this, { session, editor, controls, training, entryPoints, question, entries, welcome, status });
     this.silence = passing();
     for (const [id, press] of Object.entries({
       run: () => this.run(),
@@ -37,6 +39,7 @@ export class Buttons {
       part(id).addEventListener("click", () => this.press(press));
     editor.addEventListener("run", () => this.runOrApply());
     editor.addEventListener("change", () => this.draw());
+    entryPoints.settings.addEventListener("change", () => this.draw());
     editor.addEventListener("diff", () => this.showDiff());
     controls.addEventListener("phase", () => {
       if (controls.active) question.withdraw();
@@ -124,7 +127,8 @@ export class Buttons {
       ready = session.state === "ready";
     part("run").disabled = part("train-own").disabled = !ready;
     part("load-model").disabled = !ready;
-    part("run").classList.toggle("primary", !this.controls.loaded); // Generate is, with a loaded model
+    const first = this.primary();
+    for (const id of ACTIONS) part(id).classList.toggle("primary", id === first);
     part("stop").disabled = session.state !== "running" && session.state !== "stopping";
     part("pause").disabled = !(phase === "running" || phase === "paused" || (phase === "stopped" && ready));
     part("pause").textContent = PHASES[phase].pause;
@@ -132,12 +136,22 @@ export class Buttons {
     part("step").disabled = !(phase === "running" || phase === "paused" || ready);
     part("reset").disabled = phase === "idle" || phase === "stopping";
     part("apply").disabled = !active || !editor.changed;
-    part("apply").classList.toggle("primary", active && editor.changed);
     part("diff").disabled = part("revert").disabled = !editor.changed;
     part("run-key").textContent =
       `${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl+"}Enter ${active ? "applies" : "runs"}`;
     document.body.dataset.phase = phase;
     if (!editor.changed && editor.diffing) editor.showDiff(false);
+  }
+
+  // The one action of the state, or null: with a loaded model it is the Generate panel's own.
+  primary() {
+    const { controls, editor, entryPoints, training, welcome } = this,
+      { phase, active, loaded } = controls;
+    if (active && editor.changed) return "apply";
+    if (active) return phase === "stopping" ? null : "pause";
+    if (loaded) return null;
+    if (phase === "stopped" && training.run?.reason === "stopped") return "pause"; // its name is Resume
+    return welcome.fresh && entryPoints.untouched() ? "train-own" : "run";
   }
 
   showDiff() {

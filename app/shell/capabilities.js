@@ -230,12 +230,16 @@ export class Capabilities {
     );
     this.card = element("section", { id: "abilities", hidden: true, tabIndex: 0, "aria-label": "This browser" });
     this.report = new GpuReport({ session }).element;
+    this.line = document.getElementById("device"); // in the header while Python starts
     this.card.append(this.report);
     for (const [name, value] of Object.entries({ "aria-expanded": "false", "aria-controls": "abilities" }))
       this.button.setAttribute(name, value);
     before.before(this.button);
     before.closest("header").after(this.card);
-    session.addEventListener("ready", ({ detail: { device } }) => this.learn({ device, use: device }));
+    session.addEventListener("ready", ({ detail: { device } }) => {
+      this.report.before(this.line);
+      this.learn({ device, use: device });
+    });
     session.addEventListener("device", ({ detail: { build, threads, device } }) =>
       this.learn({ use: { build, threads, device } }),
     );
@@ -278,10 +282,10 @@ export class Capabilities {
     const only = missing.length === 1 ? FEATURES.find(({ name }) => name === missing[0].name).short : null;
     this.count.textContent = missing.length ? (only ?? `${missing.length} unavailable`) : "";
     this.count.classList.toggle("known", this.facts.gpu !== null);
-    for (const old of [...this.card.children]) if (old !== this.report) old.remove(); // it keeps the focus
+    const kept = [this.line, this.report]; // the line is written elsewhere; the report keeps the focus
+    for (const old of [...this.card.children]) if (!kept.includes(old)) old.remove();
+    this.card.prepend(element("h2", {}, "This browser"), element("p", {}, summary(this.facts)));
     this.report.before(
-      element("h2", {}, "This browser"),
-      element("p", {}, summary(this.facts)),
       element(
         "dl",
         {},

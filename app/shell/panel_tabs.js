@@ -33,6 +33,15 @@ export class PanelTabs {
     this.draw();
   }
 
+  // Shows the panel, and brings it into sight where the page is longer than the window.
+  reveal(name) {
+    this.show(name);
+    afterLayout(() => {
+      const { top, bottom } = this.parent.getBoundingClientRect();
+      if (top < 0 || bottom > innerHeight) this.list.scrollIntoView({ block: "start" });
+    });
+  }
+
   draw() {
     this.current ??= this.panels.keys().next().value;
     for (const [name, { tab, panel }] of this.panels) {
@@ -42,3 +51,6 @@ export class PanelTabs {
     }
   }
 }
+
+// When what has changed meanwhile has been drawn.
+const afterLayout = (act) => requestAnimationFrame(() => requestAnimationFrame(act));

@@ -27,7 +27,7 @@ const STOPS = [
   [
     "#chart",
     "See it learn",
-    "The blue line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart, in grey.",
+    "The blue line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart.",
   ],
   [
     "#numbers",
@@ -48,15 +48,14 @@ const STOPS = [
 const GAP = 10; // px between the card and what it explains
 
 export class Tour {
-  constructor(button) {
-    this.button = button;
+  constructor() {
     this.at = -1;
-    button.addEventListener("click", () => this.start());
     addEventListener("resize", () => this.place());
     addEventListener("scroll", () => this.place(), true);
   }
 
   start() {
+    this.from = document.activeElement;
     if (!this.card) this.build();
     this.go(0);
   }
@@ -102,7 +101,7 @@ export class Tour {
     this.shown?.classList.remove("toured");
     this.at = -1;
     this.card.hidden = true;
-    this.button.focus();
+    if (this.from?.isConnected) this.from.focus({ preventScroll: true });
   }
 
   // Beside the part, where there is room: right, left, below, above; else at the window's lower

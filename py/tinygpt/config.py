@@ -279,6 +279,9 @@ def _recipe(preset: str, steps: int, lr: float, loss: float, **more: Any) -> Rec
 
 
 RECIPES = (
+    _recipe("tiny", 5000, 3e-3, 1.873),
+    _recipe("small", 1000, 3e-3, 1.968),
+    _recipe("small", 2000, 3e-3, 1.822),
     _recipe("small", 4000, 3e-3, 1.675),
     _recipe("small", 10000, 3e-3, 1.558),
     _recipe("small", 25000, 3e-3, 1.514),

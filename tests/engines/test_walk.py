@@ -389,7 +389,7 @@ def test_nothing_is_wider_than_the_window(page):
     assert page.evaluate("() => [innerWidth, innerHeight]") == [390, 844]
     fits(390)
     tops = page.evaluate(
-        "() => [...document.querySelectorAll('#tour, #theme')].map((e) => e.getBoundingClientRect().top)"
+        "() => [...document.querySelectorAll('#help, #theme')].map((e) => e.getBoundingClientRect().top)"
     )
     assert tops[0] == tops[1], "the header's buttons are in two rows"
     page.browser.goto("about:blank")

@@ -16,7 +16,7 @@ export class ModelsPanel {
     this.status = element("p", { class: "models-status", role: "status" });
     this.list = element("ul", { class: "models" }, ...models.map((model) => this.card(model)));
     const none =
-      "This version of TinyGPT ships no trained model yet. Press Train your own: the page estimates how long that takes.";
+      "This version of TinyGPT ships no trained model yet. Press Train one: the page says first how long that takes.";
     parent.append(this.status, models.length ? this.list : element("p", { class: "models-none" }, none));
     if (models.length) {
       parent.append(
