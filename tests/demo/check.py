@@ -3,7 +3,7 @@ and by the page, its size, its speed.
 
     python3 -m tests.demo.check --json [--adapter lavapipe] [--card]
 
-The page is opened as a visitor does: *Load the Shakespeare model* is clicked, and the time to the
+The page is opened as a visitor does: *See a trained model write* is clicked, and the time to the
 first letter on the page counts from the click. The page's loss on WebGPU is measured where an
 adapter is named (tests/hosts/adapters.py). --page: the page alone, as JSON. --card: the numbers go
 into public/models/shakespeare.md.
@@ -75,7 +75,7 @@ def native_loss(file, corpus="shakespeare"):
 
 def on_the_page(variant=None):
     """{"device", "val_loss", "threads", "first_token_s", "tokens_per_s", "speeds"} of the page
-    after *Load the Shakespeare model*.
+    after *See a trained model write*.
     """
     page = open_page(variant)
     try:
