@@ -123,7 +123,7 @@ def test_the_console_is_a_line_until_it_is_used_and_splitters_keep_their_place(o
     tab.page.reload()
     tab.ready()
     assert {name: box(tab, name) for name in before} == sizes
-    tab.page.evaluate("() => localStorage.setItem('layout', '{\"left\": 4000, \"top\": \"x\", \"other\": 1}')")
+    tab.page.evaluate("() => (localStorage.layout = JSON.stringify({left: 4000, top: 'x', other: 1}))")
     tab.page.reload()
     tab.ready()
     assert box(tab, "#code")["width"] == before["#code"]["width"], "what it should not be is not taken"
