@@ -24,6 +24,7 @@ import { EndNotice } from "./run/end_notice.js";
 import { EntryPoints } from "./run/entry_points.js";
 import { MemoryEstimate } from "./run/memory_estimate.js";
 import { promptsFor } from "./run/prompts.js";
+import { resetInputs } from "./run/reset_inputs.js";
 import { Settings } from "./run/settings.js";
 import { StepWatch } from "./run/step_watch.js";
 import { TrainingView } from "./run/training_view.js";
@@ -98,6 +99,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const settings = new Settings(defaults, corpora, {
     reveal: (name) => name === "sample_interval" && tabs.show("samples"),
   });
+  resetInputs(part("reset-inputs"), settings);
   const offerThreads = ({ device }) => settings.offerThreads(device.maxThreads, device.unshared);
   session.addEventListener("ready", ({ detail }) => offerThreads(detail));
   session.ready.then(offerThreads, () => {}); // Python may be here before the files

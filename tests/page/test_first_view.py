@@ -70,6 +70,10 @@ def test_each_state_has_one_primary_action(own_tab):
     tab.page.fill("#setting-lr", "0.002")
     tab.page.press("#setting-lr", "Tab")
     assert tab.page.evaluate(PRIMARY) == ["run"], "somebody has begun to set things up"
+    tab.page.select_option("#setting-preset", "medium")
+    tab.page.click("#reset-inputs")
+    assert [tab.page.input_value("#setting-" + name) for name in ("preset", "lr", "steps")] == ["small", "3e-4", "1500"]
+    assert tab.page.is_hidden("#reset-inputs") and tab.page.evaluate(PRIMARY) == ["train-own"]
     tiny(tab, 100000)
     tab.page.click("#run")
     tab.wait("() => tinygpt.state().step > 2")
