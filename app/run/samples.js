@@ -1,8 +1,11 @@
-// The texts that a run writes while it trains, token by token, each under its step.
+// The texts that a run writes while it trains, token by token, each under its step, and what its
+// code displays (app/rich/).
 
+import { rich } from "../rich/rich.js";
 import { element } from "../ui/dom.js";
 
-const KEEP = 20_000; // characters kept on the page
+const KEEP = 20_000, // characters kept on the page
+  DISPLAYS = 12; // HTML and pictures
 
 export class Samples {
   constructor(pre) {
@@ -20,9 +23,10 @@ export class Samples {
     );
   }
 
-  // All samples as one text.
+  // All samples as one text, without what was displayed.
   get text() {
-    return this.pre.textContent;
+    const texts = [...this.pre.childNodes].filter((node) => node.className !== "sample-display");
+    return texts.map((node) => node.textContent).join("");
   }
 
   set text(text) {
@@ -40,8 +44,22 @@ export class Samples {
     while (pre.textContent.length > KEEP && pre.childElementCount > 2) pre.firstElementChild.remove();
   }
 
+  // HTML or a picture: a checked record of app/rich/rich.js.
+  show(record) {
+    const { pre } = this;
+    const head = element("span", { class: "sample-head" }, `step ${record.step.toLocaleString("en")}\n`);
+    pre.append(element("div", { class: "sample-display" }, head, rich(record)));
+    const shown = pre.querySelectorAll(".sample-display");
+    if (shown.length > DISPLAYS) shown[0].remove();
+    this.scrollSoon();
+  }
+
   add(text) {
     this.node?.append(text);
+    this.scrollSoon();
+  }
+
+  scrollSoon() {
     if (this.follows) this.scrolling ??= requestAnimationFrame(() => this.scroll());
   }
 

@@ -7,8 +7,8 @@
 // that is executed, or what runs. While a model trains, an entry is answered between two steps
 // (entries.js).
 //
-// The output keeps its end, at most KEEP characters of it, and its first line says how many lines
-// were left out.
+// The output keeps its end, at most KEEP characters of it, and its first line says how much was
+// left out. HTML and pictures (app/rich/) count as many characters as `weight` says.
 
 import {
   closeBracketsKeymap,
@@ -27,6 +27,7 @@ import {
 import { interpreterHelp } from "../editor/completion.js";
 import { pythonLanguage } from "../editor/editor.js";
 import { Asking } from "../editor/position.js";
+import { rich, weight } from "../rich/rich.js";
 import { element } from "../ui/dom.js";
 import { NOTICE, STDERR } from "../worker/channel.js";
 import { afterLine, endOf } from "../worker/printed.js";
@@ -40,8 +41,8 @@ export class Console {
     this.output = output;
     this.taken = entries;
     this.size = 0;
-    this.omitted = { lines: 0, characters: 0 };
-    this.pending = []; // {name, text} of what is not shown yet
+    this.omitted = { lines: 0, characters: 0, displays: 0 };
+    this.pending = []; // {name, text} or {record, text: ""} of what is not shown yet
     this.waiting = 0; // its characters
     this.entries = [];
     this.at = 0;
@@ -81,7 +82,17 @@ export class Console {
     const last = this.pending.at(-1);
     if (last?.name === name) last.text += text;
     else this.pending.push({ name, text });
-    this.waiting += text.length;
+    this.waits(text.length);
+  }
+
+  // HTML or a picture: a checked record of app/rich/rich.js.
+  show(record) {
+    this.pending.push({ record, text: "" });
+    this.waits(weight(record));
+  }
+
+  waits(size) {
+    this.waiting += size;
     if (this.waiting > 2 * KEEP || this.pending.length > 2 * NODES) this.shorten();
     if (document.hidden) this.flush();
     else this.frame ??= requestAnimationFrame(() => this.flush());
@@ -92,11 +103,17 @@ export class Console {
     const most = this.pending.length - NODES;
     for (const [i, piece] of this.pending.entries()) {
       if (i >= most && this.waiting <= KEEP) break;
+      if (piece.record) {
+        this.waiting -= weight(piece.record);
+        this.omitted.displays += 1;
+        piece.record = null;
+        continue;
+      }
       const { length } = piece.text;
       piece.text = this.end(piece.text, i < most ? 0 : Math.max(0, length - (this.waiting - KEEP)));
       this.waiting -= length - piece.text.length;
     }
-    this.pending = this.pending.filter(({ text }) => text);
+    this.pending = this.pending.filter(({ text, record }) => text || record);
   }
 
   flush() {
@@ -108,7 +125,7 @@ export class Console {
     this.waiting = 0;
     this.progress = null;
     this.following(() => {
-      for (const { name, text } of pending) this.add(name, text);
+      for (const { name, text, record } of pending) record ? this.place(record) : this.add(name, text);
     });
   }
 
@@ -153,6 +170,13 @@ export class Console {
     return node;
   }
 
+  place(record) {
+    if (this.column) this.add("out", "\n");
+    const node = rich(record);
+    this.size += node.weight = weight(record);
+    this.output.append(node);
+  }
+
   // The end of a text; what goes is counted.
   end(text, most) {
     const kept = endOf(text, most);
@@ -176,34 +200,41 @@ export class Console {
       else node.remove();
     };
     for (let node = first(); node && (this.size > KEEP || this.output.childElementCount > NODES); node = first()) {
+      if (node.weight) {
+        this.size -= node.weight;
+        this.omitted.displays += 1;
+        node.remove();
+        continue;
+      }
       const text = node.textContent,
         kept = this.size > KEEP ? endOf(text, Math.max(0, text.length - (this.size - 0.8 * KEEP))) : "";
       cut(node, text, kept);
       torn = !kept && !text.endsWith("\n");
     }
     const rest = torn ? first() : null;
-    if (rest) cut(rest, rest.textContent, afterLine(rest.textContent));
-    if (!this.omitted.characters) return;
+    if (rest && !rest.weight) cut(rest, rest.textContent, afterLine(rest.textContent));
+    if (!this.omitted.characters && !this.omitted.displays) return;
     left ??= this.output.insertBefore(element("span", { class: "notice left-out" }), this.output.firstChild);
     left.textContent = this.leftOut();
   }
 
   // "12,345 earlier lines are left out (1,234,567 characters): the console keeps the last 100,000."
   leftOut() {
-    const { lines, characters } = this.omitted;
+    const { lines, characters, displays } = this.omitted;
     const number = (count) => count.toLocaleString("en");
     const what =
       lines === 0
         ? `The beginning of a line is left out (${number(characters)} characters)`
         : `${number(lines)} earlier ${lines === 1 ? "line is" : "lines are"} left out (${number(characters)} characters)`;
-    return `${what}: the console keeps the last ${number(KEEP)} characters.\n`;
+    const rich = displays ? `Earlier pictures and tables are left out: ${number(displays)}.\n` : "";
+    return `${characters ? `${what}: the console keeps the last ${number(KEEP)} characters.\n` : ""}${rich}`;
   }
 
   clear() {
     this.flush();
     this.output.replaceChildren();
     this.size = 0;
-    this.omitted = { lines: 0, characters: 0 };
+    this.omitted = { lines: 0, characters: 0, displays: 0 };
     this.column = false;
   }
 
@@ -229,6 +260,7 @@ export class Console {
       (this.column ? "\n" : "") + source.trimEnd().replace(/^/gm, "... ").replace("...", ">>>") + "\n",
       true,
     );
+    this.output.scrollTop = this.output.scrollHeight; // its answer is followed
     this.text = "";
     const outcome = await this.taken.enter(source, (sentence) => this.wait(sentence));
     if (outcome.status === "incomplete") {

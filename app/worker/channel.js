@@ -23,7 +23,8 @@ export const STDOUT = 1,
   TRAINING = 3,
   NOTICE = 4,
   ANSWER = 5,
-  REQUEST = 6;
+  REQUEST = 6,
+  DISPLAY = 7;
 export const RING_BYTES = 1 << 18;
 const HEAD = 16; // Int32 words: write position, read position (both grow forever, modulo 2^32), unread flag, spare
 const WRITE = 0,
@@ -31,6 +32,7 @@ const WRITE = 0,
   UNREAD = 2;
 const RECORD = 5;
 export const BATCH = 1_000_000; // characters of output in 30 ms
+const MESSAGES = [TRAINING, ANSWER, DISPLAY]; // kinds that are never cut
 const MORE = 0x80;
 export const PIECE = RING_BYTES >> 3;
 
@@ -71,7 +73,7 @@ export class ChannelWriter {
    * @param {string} text
    */
   write(kind, text) {
-    if (kind === TRAINING || kind === ANSWER) {
+    if (MESSAGES.includes(kind)) {
       let data = this.encoder.encode(text);
       for (; data.length > PIECE; data = data.subarray(PIECE)) this.put(kind | MORE, data.subarray(0, PIECE));
       return this.put(kind, data);
@@ -222,7 +224,7 @@ export class BatchWriter {
   write(kind, text) {
     const end = this.records.at(-1);
     const output = kind !== TRAINING && kind !== ANSWER;
-    if (output && end?.[0] === kind) end[1] += text;
+    if (output && kind !== DISPLAY && end?.[0] === kind) end[1] += text;
     else this.records.push([kind, text]);
     if (output) this.size += text.length;
     if (this.size > 2 * BATCH) this.cut();
@@ -235,7 +237,7 @@ export class BatchWriter {
       if (this.size <= BATCH) break;
       if (record[0] === TRAINING || record[0] === ANSWER) continue;
       const { length } = record[1];
-      record[1] = endOf(record[1], Math.max(0, length - (this.size - BATCH)));
+      record[1] = record[0] === DISPLAY ? "" : endOf(record[1], Math.max(0, length - (this.size - BATCH)));
       this.size -= length - record[1].length;
       this.omitted += length - record[1].length;
     }

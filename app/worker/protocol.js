@@ -482,6 +482,16 @@
  */
 
 /**
+ * A value as HTML or a picture, in its place among what is printed (kind DISPLAY).
+ *
+ * @typedef {object} DisplayRecord
+ * @property {"html" | "svg" | "png"} kind
+ * @property {string} content  base64 of a PNG
+ * @property {string} text  the beginning of its repr
+ * @property {number | null} step  of the training loop that displays it
+ */
+
+/**
  * The request takes no arguments.
  *
  * @typedef {{}} NoArgs

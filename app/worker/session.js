@@ -3,7 +3,8 @@
 // says.
 //
 // Events (CustomEvent, data in `detail`): the messages stage, ready, failed, graphics, device and
-// compiling of protocol.js; training {message objects}; output {kind, text}; state {state}, where
+// compiling of protocol.js; training {message objects}; output {kind, text}; display {record}, a
+// DisplayRecord as Python wrote it, unchecked; state {state}, where
 // state is booting, ready, running, stopping, failed, ended; stuck: a Stop does not take hold;
 // silent {seconds, held}: Python has not looked for requests for that long, held where it runs no
 // code of its own either (one long call, or nothing), null where that cannot be seen; answers: it
@@ -19,7 +20,17 @@
 // file, line} beside it).
 
 import { noSharedMemory } from "../bridges/shared_memory.js";
-import { ANSWER, ChannelReader, ChannelWriter, NOTICE, newChannel, REQUEST, STDOUT, TRAINING } from "./channel.js";
+import {
+  ANSWER,
+  ChannelReader,
+  ChannelWriter,
+  DISPLAY,
+  NOTICE,
+  newChannel,
+  REQUEST,
+  STDOUT,
+  TRAINING,
+} from "./channel.js";
 import { CHOICES } from "./devices.js";
 import { decode, encode } from "./json_text.js";
 import { Printed } from "./printed.js";
@@ -386,7 +397,11 @@ export class Session extends EventTarget {
     for (const [recordKind, recordText] of records) {
       if (recordKind === TRAINING) guarded(() => messages.push(decode(recordText)));
       else if (recordKind === ANSWER) guarded(() => answers.push(decode(recordText)));
-      else if (recordKind === kind && kind !== NOTICE) text += recordText;
+      else if (recordKind === DISPLAY) {
+        flush();
+        text = "";
+        guarded(() => this.emit("display", { record: decode(recordText) }));
+      } else if (recordKind === kind && kind !== NOTICE) text += recordText;
       else {
         flush();
         [kind, text] = [recordKind, recordText];

@@ -7,6 +7,7 @@ from tinygpt import nn, functional as F, optim
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 if sys.version_info < (3, 11):  # before what an older Python cannot import
@@ -157,11 +158,15 @@ _missing = refused_names.of_module(__name__)
 
 
 def __getattr__(name):
-    """`tinygpt.inspect`, and `tinygpt.saving` (a run as a file, and back): loaded at first use."""
+    """`tinygpt.inspect`, `tinygpt.plot`, and `tinygpt.saving` (a run as a file, and back): loaded
+    at first use.
+    """
     if name == "inspect":
         from .tools import inspect  # start-up does not wait for it
 
         return inspect
+    if name == "plot":
+        return importlib.import_module(".plot", __name__)  # start-up does not wait for it
     if name == "saving":
         from .training import run_checkpoint  # start-up does not wait for it
 

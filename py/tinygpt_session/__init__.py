@@ -5,6 +5,7 @@ Stop finds Python waiting; where nothing runs, `use_device` when the user choose
 `serve_idle` when the page requests something. The server packs this package beside `tinygpt`.
 
 output_channel.py        text to the page
+rich_output.py           `display`: values as HTML or a picture
 execute.py               runs one source in the `__main__` namespace
 console.py               the console's entries: complete or not, compiled, the names that they find
 dispatch.py              the dispatcher: what the page requests while code runs or idles
@@ -42,7 +43,7 @@ import json
 import pkgutil
 from typing import TYPE_CHECKING
 
-from . import dispatch, interruptible, output_channel, step_boundary, training_bridge, wheel_finder
+from . import dispatch, interruptible, output_channel, rich_output, step_boundary, training_bridge, wheel_finder
 from .dispatch import serve_idle
 from .execute import interrupt, run
 from .training_bridge import use_device
@@ -57,6 +58,7 @@ def start(settings_json: str) -> str:
     """settings_json: protocol.StartSettings. Returns JSON of protocol.StartFacts."""
     settings: protocol.StartSettings = json.loads(settings_json)
     output_channel.install()
+    rich_output.install()
     interruptible.install()
     wheel_finder.install(settings["wheels"], settings["base"])
     dispatch.features_from(_import_features)

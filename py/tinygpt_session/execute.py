@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from . import console, interruptible, output_channel, step_boundary, training_bridge
+from . import console, interruptible, output_channel, rich_output, step_boundary, training_bridge
 from .features import hot_apply
-from .json_values import bounded_repr, plain
+from .json_values import plain
 from .source_limits import limit
 from .tracebacks import EDITOR, describe
 
@@ -58,7 +58,7 @@ async def run(source: str, mode: str, options: str) -> str:
         if mode == "call":
             outcome["result"] = plain(value)
         elif mode == "console" and value is not None:
-            outcome["shown"] = output_channel.shown(bounded_repr(value))
+            outcome["shown"] = rich_output.shown(value)
             __main__.__dict__["_"] = value
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError):  # a Stop while it awaited

@@ -7,7 +7,7 @@ import sys
 
 import tinygpt_host as host
 
-STDOUT, STDERR, TRAINING, NOTICE, ANSWER = 1, 2, 3, 4, 5  # as in app/worker/channel.js
+STDOUT, STDERR, TRAINING, NOTICE, ANSWER, DISPLAY = 1, 2, 3, 4, 5, 7  # as in app/worker/channel.js
 PIECE = 1 << 20  # characters that go out at once: a longer text is not held twice, and a Stop ends it between two
 MOST_SHOWN = 100_000  # characters of a value or an error, as of the console (app/shell/console.js)
 _write = host.write
@@ -53,6 +53,11 @@ def shown(text: str) -> str:
         return text
     half = MOST_SHOWN // 2
     return "%s\n... %s characters are left out ...\n%s" % (text[:half], format(left, ","), text[-half:])
+
+
+def show(record: str) -> None:
+    """JSON of protocol.DisplayRecord: HTML or a picture among what is printed."""
+    _write(DISPLAY, record)
 
 
 def install() -> None:

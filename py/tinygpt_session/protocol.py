@@ -465,6 +465,15 @@ class ErrorRecord(TypedDict):
     line: int | None
 
 
+class DisplayRecord(TypedDict):
+    """A value as HTML or a picture, in its place among what is printed (kind DISPLAY)."""
+
+    kind: Literal["html", "svg", "png"]
+    content: str  # base64 of a PNG
+    text: str  # the beginning of its repr
+    step: int | None  # of the training loop that displays it
+
+
 AnswerRecord: TypeAlias = PartRecord | ResultRecord | ErrorRecord
 
 # ---- requests of the page to Python: each with its arguments, its answer and its parts ----

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from . import protocol
 
 PIECE = 1 << 19
+# Packages that users look for and that the page has no wheel of: what to do in their place.
+ABSENT = {"matplotlib": "this page has no wheel of it. Draw with tinygpt.plot.line, heatmap or hist"}
 
 
 class WheelFinder:
@@ -41,11 +43,13 @@ class WheelFinder:
     ) -> importlib.machinery.ModuleSpec | None:
         """The module's spec, after its wheel has been installed. None: it is not in a wheel."""
         wheel = self.wheels.get(name)
-        if wheel is None:
+        if wheel is None and name not in ABSENT:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None:  # installed meanwhile, by micropip
             return spec
+        if wheel is None:
+            raise ModuleNotFoundError("import %s: %s." % (name, ABSENT[name]), name=name)
         if wheel["missing"]:
             raise ModuleNotFoundError("import %s: %s" % (name, wheel["missing"]), name=name)
         self._install(wheel)

@@ -17,8 +17,7 @@ import pyodide.ffi
 
 import __main__
 
-from .. import console, dispatch, interruptible, output_channel, training_bridge
-from ..json_values import bounded_repr
+from .. import console, dispatch, interruptible, output_channel, rich_output, training_bridge
 from ..source_limits import limit
 from ..tracebacks import describe
 
@@ -73,7 +72,7 @@ def _execute(source: str, answer: protocol.EntryAnswer) -> None:
         _evaluate(statements)
         value = None if last is None else _evaluate(last)
         if value is not None:
-            answer["shown"] = output_channel.shown(bounded_repr(value))
+            answer["shown"] = rich_output.shown(value)
             __main__.__dict__["_"] = value
     answer["status"] = "finished"
 
