@@ -17,6 +17,7 @@ import { InsidePanel } from "./panels/inside/inside_panel.js";
 import { ModelPanel } from "./panels/model/model_panel.js";
 import { ModelsPanel } from "./panels/models/models_panel.js";
 import { SavedRunsPanel } from "./panels/runs/runs_panel.js";
+import { StepPanel } from "./panels/step/step_panel.js";
 import { checked } from "./rich/rich.js";
 import { Background } from "./run/background.js";
 import { Controls } from "./run/controls.js";
@@ -141,6 +142,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const inside = tabs.add("inside", "Look inside", (element) => new InsidePanel(element, { session }));
   const parts = { session, controls, settings, editor, inside, tabs };
   tabs.add("model", "Model", (element) => new ModelPanel(element, parts));
+  tabs.add("one-step", "Step", (element) => new StepPanel(element, { session, controls, editor, tabs }));
   const suggest = async (corpus) => {
     const prompts = await promptsFor(corpus, texts.get(corpus)?.blob);
     generate.suggested.suggest(prompts.generate);

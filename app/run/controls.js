@@ -3,8 +3,9 @@
 //
 // A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle
 // (nothing to go on with), stopped (a run that could go on), running, paused, stopping. Emits
-// "phase" as a CustomEvent, and "replaced" {byFile, about} when another run than the one before is
-// to go on; about: what the import of a file answered.
+// "phase" as a CustomEvent, "stepping" before the request for one step, and "replaced" {byFile,
+// about} when another run than the one before is to go on; about: what the import of a file
+// answered.
 
 import { duration, lossText } from "../ui/format.js";
 import { readable } from "./model_file.js";
@@ -218,10 +219,16 @@ export class Controls extends EventTarget {
   }
 
   async step() {
-    if (this.phase === "paused") this.wrongInput() ?? (await this.session.request("step"));
+    if (this.phase === "paused") this.wrongInput() ?? (await this.oneStep());
     else if (this.phase === "running") await this.pause();
     else if (this.phase === "stopped") this.execute({ resume: true, paused: true });
     else if (this.phase === "idle") this.start({ paused: true });
+  }
+
+  // Of a loop that is paused. Who watches the step requests it first.
+  oneStep() {
+    this.dispatchEvent(new Event("stepping"));
+    return this.session.request("step");
   }
 
   // The edited code takes over at the next step boundary. Resolves to {ok, error}.

@@ -503,6 +503,58 @@
  */
 
 /**
+ * @typedef {object} StepAheadArgs
+ * @property {boolean} [watch]  "step_made" will follow
+ * @property {boolean} [lines]  and say which lines the step executed
+ */
+
+/**
+ * A row of the batch. Of each guess: token, loss, the guess, its probability.
+ *
+ * @typedef {object} GuessedRow
+ * @property {string} first  the token that is given
+ * @property {Array<[string, number | null, string, number | null]>} guesses
+ */
+
+/**
+ * @typedef {object} StepAheadAnswer
+ * @property {number} step
+ * @property {Array<GuessedRow> | null} rows
+ * @property {number} batch  rows of the complete batch
+ * @property {string | null} problem
+ */
+
+/**
+ * Norms over all parameters of a layer.
+ *
+ * @typedef {object} StepLayer
+ * @property {string} name
+ * @property {number | null} weights
+ * @property {number | null} gradient
+ * @property {number | null} update
+ */
+
+/**
+ * A line that the step executed. replayed: as it was recorded.
+ *
+ * @typedef {object} StepLine
+ * @property {string} file
+ * @property {number} line
+ * @property {boolean} replayed
+ */
+
+/**
+ * @typedef {object} StepMadeAnswer
+ * @property {number} step
+ * @property {Array<StepLayer>} layers
+ * @property {boolean} drew  the step drew the batch that was shown
+ * @property {boolean} same  the model is the one that was watched
+ * @property {number | null} lr
+ * @property {number | null} loss
+ * @property {Array<StepLine>} lines
+ */
+
+/**
  * Which file: of the current run, or made from a .tinygpt file.
  *
  * @typedef {object} ExportArgs
@@ -931,6 +983,8 @@
  *   "pause": { args: NoArgs, answer: null, part: null },
  *   "resume": { args: NoArgs, answer: null, part: null },
  *   "step": { args: StepArgs, answer: null, part: null },
+ *   "step_ahead": { args: StepAheadArgs, answer: StepAheadAnswer, part: null },
+ *   "step_made": { args: NoArgs, answer: StepMadeAnswer, part: null },
  *   "apply": { args: ApplyArgs, answer: ApplyAnswer, part: null },
  *   "adjust": { args: AdjustArgs, answer: null, part: null },
  *   "reset": { args: NoArgs, answer: null, part: null },

@@ -487,6 +487,52 @@ class StepArgs(TypedDict):
     steps: NotRequired[int]  # 1 where absent
 
 
+class StepAheadArgs(TypedDict):
+    watch: NotRequired[bool]  # "step_made" will follow
+    lines: NotRequired[bool]  # and say which lines the step executed
+
+
+class GuessedRow(TypedDict):
+    """A row of the batch. Of each guess: token, loss, the guess, its probability."""
+
+    first: str  # the token that is given
+    guesses: list[tuple[str, float | None, str, float | None]]
+
+
+class StepAheadAnswer(TypedDict):
+    step: int
+    rows: list[GuessedRow] | None
+    batch: int  # rows of the complete batch
+    problem: str | None
+
+
+class StepLayer(TypedDict):
+    """Norms over all parameters of a layer."""
+
+    name: str
+    weights: float | None
+    gradient: float | None
+    update: float | None
+
+
+class StepLine(TypedDict):
+    """A line that the step executed. replayed: as it was recorded."""
+
+    file: str
+    line: int
+    replayed: bool
+
+
+class StepMadeAnswer(TypedDict):
+    step: int
+    layers: list[StepLayer]
+    drew: bool  # the step drew the batch that was shown
+    same: bool  # the model is the one that was watched
+    lr: float | None
+    loss: float | None
+    lines: list[StepLine]
+
+
 class ExportArgs(TypedDict):
     """Which file: of the current run, or made from a .tinygpt file."""
 
@@ -810,6 +856,8 @@ Requests = TypedDict(
         "pause": Call[NoArgs, None, None],
         "resume": Call[NoArgs, None, None],
         "step": Call[StepArgs, None, None],
+        "step_ahead": Call[StepAheadArgs, StepAheadAnswer, None],
+        "step_made": Call[NoArgs, StepMadeAnswer, None],
         "apply": Call[ApplyArgs, ApplyAnswer, None],
         "adjust": Call[AdjustArgs, None, None],
         "reset": Call[NoArgs, None, None],
