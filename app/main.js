@@ -30,7 +30,7 @@ import { resetInputs } from "./run/reset_inputs.js";
 import { Settings } from "./run/settings.js";
 import { StepWatch } from "./run/step_watch.js";
 import { TrainingView } from "./run/training_view.js";
-import { Sharing } from "./share/share_panel.js";
+import { HELD, Sharing } from "./share/share_panel.js";
 import { Buttons } from "./shell/buttons.js";
 import { Capabilities } from "./shell/capabilities.js";
 import { Commands } from "./shell/commands.js";
@@ -56,6 +56,7 @@ import { themeButton } from "./shell/theme.js";
 import { Tour } from "./shell/tour.js";
 import { Welcome } from "./shell/welcome.js";
 import { address, files, session } from "./start.js";
+import { Drafts } from "./store/drafts.js";
 import { keepRuns } from "./store/persist.js";
 import { readCommas } from "./ui/number_inputs.js";
 import { Question } from "./ui/question.js";
@@ -176,8 +177,30 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: entryPoints }));
 
   const everywhere = [defaults.train.corpus, ...corpora.map(({ name }) => name)];
-  const sharing = new Sharing({ editor, settings, controls, training, status, shipped, corpora: everywhere });
-  await sharing.open(location.hash);
+  const drafts = new Drafts({
+    session,
+    controls,
+    training,
+    editor,
+    settings,
+    choice,
+    entry: console_,
+    texts,
+    status,
+    held: HELD,
+    ...kept,
+  });
+  const sharing = new Sharing({
+    editor,
+    settings,
+    controls,
+    training,
+    status,
+    shipped,
+    corpora: everywhere,
+    around: (fragment, put) => drafts.around(fragment, put),
+  });
+  await drafts.open((fragment) => sharing.open(fragment));
   const buttons = new Buttons({
     session,
     editor,
@@ -200,7 +223,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   });
   const showReady = () => {
     // what was stopped by a restart says so for longer than the restart takes
-    if (controls.held || !stopped(part("status").textContent)) status(controls.held ?? "Ready");
+    if (controls.held || !stopped(part("status").textContent)) status(controls.held ?? drafts.said ?? "Ready");
   };
   session.addEventListener("ready", showReady);
   if (session.state === "ready" || session.state === "running") showReady();

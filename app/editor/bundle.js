@@ -14,10 +14,13 @@ export {
 export {
   defaultKeymap,
   history,
+  historyField,
   historyKeymap,
   indentWithTab,
   insertNewlineAndIndent,
   isolateHistory,
+  redo,
+  undo,
 } from "@codemirror/commands";
 export { localCompletionSource, python } from "@codemirror/lang-python";
 export {

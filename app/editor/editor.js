@@ -8,6 +8,8 @@
 //   open({name: text}), files, text, shown            the originals; the texts now; train.py's
 //                                                     text; the name of the file that is shown
 //   replace({name: text})                             other texts for files that are open
+//   copy(), toJson(name, most), fromJson(name, json), putBack({name: state})
+//                                                     files and their undo history
 //   show(name)                                        chooses a tab
 //   setRunning({name: text} or null)                  the code that runs now
 //   changed, changedFiles                             against the running code, or the originals
@@ -24,7 +26,7 @@
 // flips, "diff" when `diffing` was set.
 //
 // language.js Python; completion.js completion and hover; diagnostics.js errors; marked_lines.js
-// marks; tabs.js the tabs; position.js questions.
+// marks; tabs.js the tabs; position.js questions; undo_history.js files as JSON.
 
 import {
   Compartment,
@@ -61,6 +63,7 @@ import { label, pythonLanguage, tabKeys } from "./language.js";
 import { markedLines } from "./marked_lines.js";
 import { Asking } from "./position.js";
 import { Tabs } from "./tabs.js";
+import { fromJson, toJson } from "./undo_history.js";
 
 export { pythonLanguage } from "./language.js";
 
@@ -97,39 +100,40 @@ export class Editor extends EventTarget {
   }
 
   newState(name, doc) {
+    return EditorState.create({ doc, extensions: this.extensions(name) });
+  }
+
+  extensions(name) {
     const run = () => (this.dispatchEvent(new Event("run")), true);
-    return EditorState.create({
-      doc,
-      extensions: [
-        // CodeMirror's own Mod-Enter inserts a line; ours comes first.
-        Prec.highest(keymap.of([{ key: "Mod-Enter", run, preventDefault: true }])),
-        lineNumbers(),
-        highlightActiveLine(),
-        highlightActiveLineGutter(),
-        dropCursor(),
-        rectangularSelection(),
-        crosshairCursor(),
-        EditorState.allowMultipleSelections.of(true),
-        pythonLanguage(),
-        highlightSelectionMatches(),
-        tooltips({ position: "fixed" }),
-        interpreterHelp(this.asking, name),
-        marks(this.asking, name),
-        markedLines,
-        this.diff.of([]),
-        label(name),
-        keymap.of([
-          ...closeBracketsKeymap,
-          ...completionKeymap,
-          ...defaultKeymap,
-          ...searchKeymap,
-          ...historyKeymap,
-          ...lintKeymap,
-          ...tabKeys,
-        ]),
-        EditorView.updateListener.of((update) => update.docChanged && this.compare(name)),
-      ],
-    });
+    return [
+      // CodeMirror's own Mod-Enter inserts a line; ours comes first.
+      Prec.highest(keymap.of([{ key: "Mod-Enter", run, preventDefault: true }])),
+      lineNumbers(),
+      highlightActiveLine(),
+      highlightActiveLineGutter(),
+      dropCursor(),
+      rectangularSelection(),
+      crosshairCursor(),
+      EditorState.allowMultipleSelections.of(true),
+      pythonLanguage(),
+      highlightSelectionMatches(),
+      tooltips({ position: "fixed" }),
+      interpreterHelp(this.asking, name),
+      marks(this.asking, name),
+      markedLines,
+      this.diff.of([]),
+      label(name),
+      keymap.of([
+        ...closeBracketsKeymap,
+        ...completionKeymap,
+        ...defaultKeymap,
+        ...searchKeymap,
+        ...historyKeymap,
+        ...lintKeymap,
+        ...tabKeys,
+      ]),
+      EditorView.updateListener.of((update) => update.docChanged && this.compare(name)),
+    ];
   }
 
   // ---- files ----
@@ -187,6 +191,30 @@ export class Editor extends EventTarget {
   // changes: CodeMirror's [{from, to, insert}].
   edit(file, changes) {
     this.dispatch(file, { changes, annotations: isolateHistory.of("full"), userEvent: "input" });
+  }
+
+  // The files as they are, for putBack.
+  copy() {
+    return Object.fromEntries(Object.keys(this.states).map((name) => [name, this.state(name)]));
+  }
+
+  toJson(name, most) {
+    return toJson(this.state(name), most);
+  }
+
+  fromJson(name, json) {
+    return fromJson(json, this.extensions(name));
+  }
+
+  putBack(states) {
+    for (const [name, state] of Object.entries(states)) {
+      this.states[name] = state;
+      if (name === this.shown) {
+        this.view.setState(state);
+        this.restoreDiff();
+      }
+      this.compare(name);
+    }
   }
 
   show(name, { focus = false } = {}) {

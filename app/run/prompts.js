@@ -25,11 +25,13 @@ export async function promptsFor(corpus, blob) {
 // A textarea whose text is a suggestion until somebody writes in it.
 export class SuggestedPrompt {
   constructor(input) {
-    Object.assign(this, { input, suggested: input.value });
+    this.input = input;
+    this.suggested = input.value;
+    input.dataset.suggested = input.value; // for store/drafts.js
   }
 
   suggest(text) {
     if (this.input.value === this.suggested) this.input.value = text;
-    this.suggested = text;
+    this.suggested = this.input.dataset.suggested = text;
   }
 }

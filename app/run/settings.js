@@ -189,9 +189,17 @@ export class Settings extends EventTarget {
     return Object.fromEntries(names.map((name) => [name, this.value(name)]));
   }
 
+  // What adopt() takes to make the inputs what they are, with what is still being typed.
+  draft() {
+    const typed = ALL.filter((name) => this.input(name).value !== this.valid[name] && !problem(this.input(name)));
+    return {
+      ...this.values(),
+      ...Object.fromEntries(typed.map((name) => [name, this.value(name, this.input(name).value)])),
+    };
+  }
+
   // An input's last right value: a number where it is one.
-  value(name) {
-    const value = this.valid[name];
+  value(name, value = this.valid[name]) {
     if (SWITCHES.includes(name)) return value === "true";
     return this.input(name).type === "number" || name === "threads" ? exact(value) : value;
   }

@@ -5,7 +5,7 @@
 import { element } from "../ui/dom.js";
 import { decoded, encoded, OFTEN_CUT, SHARED } from "./link.js";
 
-const HELD = "This code came with the link. Nothing has run: read it, then press Run.";
+export const HELD = "This code came with the link. Nothing has run: read it, then press Run.";
 // SECURITY.md has the same sentences; tests/security/test_takeover.py tries each.
 const CODE_CAN =
   "Once it runs, code can read your texts in Data, read and change this tab's run and its save, and send what it reads anywhere. It cannot reach other saved runs, this page's program or files on your computer.";
@@ -13,9 +13,10 @@ const FAR = 160; // characters in a line beyond which its end is out of sight
 
 export class Sharing {
   // shipped: {name: text}. corpora: names of the texts that every copy of the page has.
-  // status(text, kind): the status line.
-  constructor({ editor, settings, controls, training, status, shipped, corpora }) {
-    Object.assign(this, { editor, settings, controls, training, status, shipped, corpora });
+  // status(text, kind): the status line. around(fragment, put): calls put(), which puts a link's
+  // contents into the page.
+  constructor({ editor, settings, controls, training, status, shipped, corpora, around }) {
+    Object.assign(this, { editor, settings, controls, training, status, shipped, corpora, around });
     this.text = element("p");
     this.field = element("input", { readOnly: true, hidden: true, ariaLabel: "The link" });
     this.buttons = element("div", { class: "link-buttons" });
@@ -114,10 +115,12 @@ export class Sharing {
     const files = (this.files = Object.entries(link.files)
       .filter(([name, text]) => lines(text) !== lines(this.shipped[name]))
       .map(([name]) => name));
-    this.put(
-      { ...this.shipped, ...link.files },
-      { ...link.settings, ...(before.settings.threads && { threads: before.settings.threads }) },
-      files.length ? HELD : null,
+    this.around(fragment, () =>
+      this.put(
+        { ...this.shipped, ...link.files },
+        { ...link.settings, ...(before.settings.threads && { threads: before.settings.threads }) },
+        files.length ? HELD : null,
+      ),
     );
     const missing =
       link.settings.corpus && this.settings.input("corpus").value !== link.settings.corpus ? link.settings.corpus : "";

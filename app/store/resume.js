@@ -27,6 +27,11 @@ export class Resume {
     this.saved = saved;
     this.autosave = autosave;
     this.status = status;
+    /**
+     * What becomes of the edits in the editor: drafts.js.
+     * @type {(id: string) => { stay: Record<string, string> | null, put: () => void }}
+     */
+    this.editsOf = () => ({ stay: null, put: () => {} });
   }
 
   // ---- a run saved in this browser: resolves to a sentence when it is restored ----
@@ -53,6 +58,7 @@ export class Resume {
     const { controls, training, autosave, saved, session } = this;
     const { about, sequence, file, problems } = await saved.open(entry.id);
     await session.graphics;
+    const edits = this.editsOf(entry.id);
     const notes = problems.length
       ? [`the newest of its two saves was damaged (${problems[0]}), so the older one was used`]
       : [];
@@ -72,11 +78,15 @@ export class Resume {
       training.rename(`${entry.name} (copy)`);
     }
     const restored = `${entry.name} restored at step ${about.step.toLocaleString("en")}`;
+    const later = edits.stay ?? about.edited ?? {};
+    if (Object.entries(later).some(([name, text]) => name in about.files && text !== about.files[name]))
+      notes.push("Your edits are in the editor, not applied");
     const saying = [restored, ...notes].map(sentence).join(" ");
     if (notes.length) training.note(saying);
     this.status(saying, "good");
     if (!about.finished) controls.resume({ saying }); // to its end, which nobody waits for here
-    if (about.edited) for (const [name, text] of Object.entries(about.edited)) this.putBack(name, text);
+    if (about.edited && !edits.stay) for (const [name, text] of Object.entries(about.edited)) this.putBack(name, text);
+    edits.put();
     return saying;
   }
 
@@ -94,7 +104,7 @@ export class Resume {
   }
 
   /**
-   * @param {SavedRun} about
+   * @param {Pick<SavedRun, "device" | "precision" | "chosen">} about
    * @param {string[]} notes
    */
   chooseDevice({ device, precision, chosen }, notes) {

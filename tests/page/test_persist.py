@@ -123,9 +123,7 @@ def test_a_refresh_loses_nothing_and_the_run_goes_on_with_the_numbers_it_would_h
     step = int(text.rpartition(" ")[2].replace(",", ""))
     assert step >= at
     assert not tab.page.evaluate("() => tinygpt.state().running") and losses(tab) == []
-    assert tab.page.input_value("#setting-preset") == "small" and "Bytes: 256" not in tab.page.evaluate(
-        "() => tinygpt.source()"
-    )
+    assert "# not applied" in tab.page.evaluate("() => tinygpt.source()"), "a draft (test_drafts.py)"
     tab.page.click("#resume-last")
     tab.wait("n => tinygpt.state().step > n", step)
     assert tab.page.input_value("#setting-preset") == "tiny" and tab.page.input_value("#setting-lr") == "0.002"

@@ -70,9 +70,9 @@ export class InsidePanel {
     );
     list.addEventListener("click", ({ target }) => target.dataset.view && this.show(target.dataset.view));
     moveByKeys(list);
-    this.follow = element("input", { type: "checkbox", checked: true });
+    this.follow = element("input", { id: "inside-follow", type: "checkbox", checked: true });
     this.status = element("p", { class: "inside-status" });
-    this.prompt = element("textarea", { rows: 1, value: SHAKESPEARE.inside, spellcheck: false });
+    this.prompt = element("textarea", { id: "inside-prompt", rows: 1, value: SHAKESPEARE.inside, spellcheck: false });
     this.suggested = new SuggestedPrompt(this.prompt);
     this.form = element(
       "form",
