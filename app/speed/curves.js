@@ -84,6 +84,7 @@ export class Curves {
       stroke: colour("--muted"),
       font,
       labelFont: font,
+      labelSize: 20,
       grid: { stroke: colour("--line"), width: 1 },
       ticks: { stroke: colour("--line"), width: 1 },
     };
@@ -98,10 +99,16 @@ export class Curves {
           ...axis,
           size: narrow ? 64 : 32,
           ...(narrow && { rotate: -45 }),
+          label: "preset, from the smallest model to the largest",
           splits: () => this.presets.map((_, i) => i),
           values: () => this.presets,
         },
-        { ...axis, size: 64, values: (_, splits) => splits.map((value) => (named(value) ? shown(value) : null)) },
+        {
+          ...axis,
+          size: 56,
+          label: METRICS[this.metric].axis,
+          values: (_, splits) => splits.map((value) => (named(value) ? shown(value) : null)),
+        },
       ],
       series: [
         {},

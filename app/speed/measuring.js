@@ -14,7 +14,7 @@ export const MACHINE = "This machine";
 export class Measuring {
   // defaults: py/defaults.json. say(sentence): progress.
   constructor({ defaults, say }) {
-    Object.assign(this, { defaults, say, session: null });
+    Object.assign(this, { defaults, say, session: null, facts: null });
   }
 
   async open() {
@@ -34,6 +34,8 @@ export class Measuring {
     if (device.missing) throw new Error(device.missing);
     const gpu = await this.session?.graphics;
     if (!this.session) throw new Error(STOPPED);
+    const gpuMissing = gpu.missing ?? (gpu.fallback ? "this browser has one in software only" : null);
+    this.facts = { unshared: device.unshared, gpu: gpuMissing };
     return [
       ...[...new Set([device.threads, 1])].map((threads) => ({
         choice: "wasm",

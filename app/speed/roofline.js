@@ -87,8 +87,8 @@ export class Roofline {
       cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false, distr: 3, range: () => this.rangeX() }, y: { distr: 3, range: () => this.rangeY() } },
       axes: [
-        { ...axis, label: "operations for each byte moved" },
-        { ...axis, size: 56, label: "GFLOP/s" },
+        { ...axis, label: "floating-point operations for each byte moved" },
+        { ...axis, size: 56, label: "GFLOP/s: billions of operations a second" },
       ],
       series: [
         {},

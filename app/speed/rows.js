@@ -11,6 +11,7 @@ const milliseconds = (value) => `${shown(value)} ms`;
 export const METRICS = {
   median_ms: {
     title: "Milliseconds of a training step",
+    axis: "ms a training step",
     short: "ms a step",
     less: true,
     spread: (row) => [row.min_ms, row.max_ms],
@@ -18,18 +19,21 @@ export const METRICS = {
   },
   tokens_per_s: {
     title: "Training tokens each second",
+    axis: "training tokens a second",
     short: "tokens/s",
     spread: (row) => perSecond(row),
     text: (value) => `${whole(value)} tokens/s`,
   },
   generation_tokens_per_s: {
     title: "Generated tokens each second",
+    axis: "generated tokens a second",
     short: "tokens/s",
     spread: () => null,
     text: (value) => `${whole(value)} tokens/s`,
   },
   first_step_s: {
     title: "Seconds to the first step",
+    axis: "seconds to the first step",
     short: "s",
     less: true,
     spread: () => null,
@@ -37,6 +41,7 @@ export const METRICS = {
   },
   peak_bytes: {
     title: "Peak memory, megabytes",
+    axis: "MB of memory at the peak",
     short: "MB",
     less: true,
     scale: 1e-6,

@@ -1,5 +1,5 @@
-// The Speed page: public/speed.json as curves and as a table, what is measured in this tab beside
-// it, and the rooflines.
+// The Speed page: the verdict, public/speed.json as curves and as a table, what is measured in this
+// tab beside it, and the rooflines.
 
 import { element } from "../ui/dom.js";
 import { pairs, sentence } from "../ui/format.js";
@@ -8,6 +8,7 @@ import { Curves } from "./curves.js";
 import { MACHINE, Measuring } from "./measuring.js";
 import { Roofline } from "./roofline.js";
 import { curves, METRICS, machineOf, number, PRESETS, shown, titleOf, wordsOf } from "./rows.js";
+import { PRESET, verdict } from "./verdict.js";
 
 const LARGEST = "medium"; // what is measured here unless the visitor wants more: a minute on most machines
 const KERNELS = "large"; // the preset whose kernels are measured here
@@ -19,13 +20,22 @@ const chart = new Curves(part("curves"), part("legend"), part("curve-readout"));
 const roofline = new Roofline(part("roofline"), part("roofline-readout"), part("kernels"));
 let shipped = [],
   mine = [],
-  rooflines = [];
+  rooflines = [],
+  measuring = null;
 
 for (const [name, { title }] of Object.entries(METRICS)) part("metric").append(new Option(title, name));
 part("metric").addEventListener("change", () => {
   chart.choose(part("metric").value);
   drawTable();
 });
+
+// ---- the verdict ----
+
+function sayVerdict() {
+  const { sentence: first, more } = verdict({ shipped, mine, facts: measuring?.facts ?? null });
+  part("verdict-sentence").textContent = first;
+  part("verdict-more").textContent = more;
+}
 
 // ---- the shipped numbers ----
 
@@ -34,6 +44,7 @@ function show() {
   for (const curve of all) curve.mine = curve.machine === MACHINE;
   chart.show(all, chart.curves.length ? chart.hidden : crowd(all));
   drawTable();
+  sayVerdict();
 }
 
 // Of several machines the first is shown at first, and of that what runs outside Node, with 256
@@ -52,7 +63,7 @@ function crowd(all) {
 
 function drawTable() {
   const metric = part("metric").value,
-    { spread } = METRICS[metric];
+    { spread, axis } = METRICS[metric];
   const rows = chart.curves.filter(({ rows: of }) => Object.values(of).some((row) => number(row, metric) !== null));
   const presets = PRESETS.filter((preset) => rows.some(({ rows: of }) => of[preset]));
   const cell = (row) => {
@@ -61,7 +72,7 @@ function drawTable() {
     return shown(number(row, metric)) + (ends ? ` (${shown(ends[0])} to ${shown(ends[1])})` : "");
   };
   part("numbers-table").replaceChildren(
-    line("th", ["", ...presets], "col"),
+    line("th", [axis, ...presets], "col"),
     ...rows.map((curve) =>
       line("td", [`${curve.title} · ${curve.machine}`, ...presets.map((preset) => cell(curve.rows[preset]))]),
     ),
@@ -112,11 +123,10 @@ function drawAbout() {
 
 // ---- measuring here ----
 
-let measuring = null;
-
 function busy(on) {
-  for (const id of ["measure", "measure-kernels", "largest", "roofline-preset"]) part(id).disabled = on;
-  part("measure-stop").disabled = !on;
+  for (const id of ["measure", "measure-small", "measure-kernels", "largest", "roofline-preset"])
+    part(id).disabled = on;
+  for (const id of ["measure-stop", "verdict-stop"]) part(id).disabled = !on;
 }
 
 // One measurement at a time; what goes wrong, a stop too, is one sentence at its place.
@@ -131,19 +141,29 @@ async function measured(status, action) {
   busy(false);
 }
 
+async function measureSteps(presets) {
+  mine = [];
+  await measuring.steps(presets, (row) => {
+    mine.push(row);
+    show();
+  });
+}
+
+part("measure-small").addEventListener("click", () =>
+  measured(part("verdict-status"), async () => {
+    await measureSteps([PRESET]);
+    return "Measured: the median of 15 steps.";
+  }),
+);
 part("measure").addEventListener("click", () =>
   measured(part("measure-status"), async () => {
     const presets = PRESETS.slice(0, PRESETS.indexOf(part("largest").value) + 1);
-    mine = [];
-    await measuring.steps(presets, (row) => {
-      mine.push(row);
-      show();
-    });
+    await measureSteps(presets);
     const last = mine.filter(({ preset }) => preset === presets.at(-1));
     return `Measured. A step of ${presets.at(-1)}: ${last.map((row) => `${shown(row.median_ms)} ms with ${row.threads ? `${row.threads} thread${row.threads > 1 ? "s" : ""}` : "the GPU"}`).join(", ")}.`;
   }),
 );
-part("measure-stop").addEventListener("click", () => measuring.stop());
+for (const id of ["measure-stop", "verdict-stop"]) part(id).addEventListener("click", () => measuring.stop());
 part("measure-kernels").addEventListener("click", () =>
   measured(part("kernels-status"), async () => {
     const result = { ...(await measuring.kernels(part("roofline-preset").value)), machine: MACHINE, host: "this tab" };
@@ -207,5 +227,5 @@ try {
   offerRooflines(0);
   busy(false);
 } catch (error) {
-  part("about").textContent = sentence(`The numbers could not be loaded: ${error.message}`);
+  part("verdict-sentence").textContent = sentence(`The numbers could not be loaded: ${error.message}`);
 }

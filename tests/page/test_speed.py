@@ -3,10 +3,12 @@ measured in the tab, the roofline.
 """
 
 import json
+import re
 
 import pytest
 
 from tests.page.conftest import ROOT, Tab
+from tests.page.test_outside_text import node
 from tests.page.test_playground import PAIRS
 
 pytestmark = pytest.mark.browser
@@ -27,6 +29,67 @@ def speed(browser, server):
     tab = opened(browser, server)
     yield tab
     tab.close()
+
+
+def verdict_of(**given):
+    body = "const { verdict } = await page('speed/verdict.js'); return verdict(given)"
+    return node(body, {"shipped": BENCH, "facts": None, **given})
+
+
+def row(tokens, **fields):
+    usual = dict(preset="small", device="wasm", threads=2, flags=None, build="wasm32 relaxed-simd threads")
+    return {**usual, "tokens_per_s": tokens, **fields}
+
+
+def bench(tokens, **fields):
+    return {**row(tokens, implementation="TinyGPT", host="chromium", precision="f32", machine="a machine"), **fields}
+
+
+BENCH = [
+    bench(40_000.0, implementation="PyTorch", device="cpu", host="native"),
+    bench(32_000.0),
+    bench(20_000.0, threads=1),
+    bench(48_000.0, flags="future"),
+]
+
+
+def test_the_verdict_compares_the_fastest_device_with_pytorch_and_says_why():
+    fast = 80_000.0
+    slow = row(1234.0, threads=1)
+    said = verdict_of(mine=[row(fast), slow], facts={"unshared": None, "gpu": "it has none."})
+    assert said["sentence"].startswith("This browser trains small at 80,000 tokens/s: 2 times as fast as PyTorch on 2")
+    assert said["sentence"].endswith(", because it computes on 2 threads with vectors of 128 bits.")
+    assert said["more"].startswith("With one thread: 1,230 tokens/s. No GPU: it has none. Vectors of 256 bits (Chrome")
+    assert said["more"].endswith(" made it 1.5 times as fast on a machine.")
+    said = verdict_of(mine=[])
+    assert said["sentence"].startswith("Chromium on a machine, trains small at 32,000 tokens/s: 0.8 times as fast as")
+    said = verdict_of(mine=[slow], facts={"unshared": "the page is not isolated", "gpu": None})
+    assert "because it computes on one thread with vectors" in said["sentence"]
+    assert said["more"].startswith("Only one thread: the page is not isolated.")
+    wide = verdict_of(mine=[row(fast, flags="future")])
+    assert wide["sentence"].endswith("with vectors of 256 bits.") and wide["more"] == ""
+    assert "without fused multiply-adds" in verdict_of(mine=[row(fast, flags="plain")])["sentence"]
+    gpu = verdict_of(mine=[row(fast), row(9e6, device="webgpu", threads=None, build="NVIDIA H200")])
+    assert gpu["sentence"].endswith(", because it computes on the GPU (NVIDIA H200).")
+    assert gpu["more"] == "On the processor: 80,000 tokens/s."
+    assert verdict_of(mine=[], shipped=[])["sentence"] == "Measure how fast this browser trains small."
+
+
+def test_the_page_begins_with_the_verdict_and_axes_have_units(speed):
+    verdict = speed.text("#verdict-sentence")
+    numbers = (
+        r"Chromium on .+, trains small at [\d,]+ tokens/s: [\d.]+ times as fast as PyTorch on .+, because it computes "
+    )
+    assert re.match(numbers, verdict)
+    assert speed.text("#verdict-more") == "This browser has not been measured yet."
+    top = {name: speed.page.locator(name).bounding_box()["y"] for name in ("#verdict", "#curves", "#about")}
+    assert top["#verdict"] < top["#curves"] < top["#about"]
+    assert speed.page.evaluate("() => document.querySelector('#numbers-table th').textContent") == "ms a training step"
+    speed.page.click("#measure-small")
+    speed.wait("() => !document.getElementById('verdict-stop').disabled")
+    speed.page.click("#verdict-stop")
+    speed.wait("() => document.getElementById('verdict-status').textContent === 'The measurement was stopped.'")
+    assert speed.text("#verdict-sentence") == verdict
 
 
 def test_every_measured_row_has_its_numbers_in_the_table(speed):
