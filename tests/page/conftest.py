@@ -98,6 +98,21 @@ def is_tinyshakespeare():
     return hashlib.sha256(default_text().text.encode()).hexdigest() == CORPORA["shakespeare"].sha256
 
 
+AXE = """selector => axe.run(selector, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+    .then(({violations}) => violations.map(({id, nodes}) => [id, nodes[0].html.slice(0, 200)]))"""
+
+
+def accessible(tab, selector):
+    """What axe finds wrong below the selector, in both themes: [[rule, an element]]."""
+    tab.page.evaluate((ROOT / "node_modules/axe-core/axe.min.js").read_text() + "\n;0")
+    found = []
+    for theme in ("light", "dark"):
+        tab.page.evaluate("theme => (document.documentElement.dataset.theme = theme)", theme)
+        found += tab.page.evaluate(AXE, selector)
+    tab.page.evaluate("() => delete document.documentElement.dataset.theme")
+    return found
+
+
 class Tab:
     """One page. `complaints`: its console's errors and uncaught errors; `requests`: every address
     it asked for.

@@ -4,7 +4,7 @@ train.py.
 
 import pytest
 
-from tests.page.conftest import ROOT
+from tests.page.conftest import ROOT, accessible
 from tinygpt import GPT
 from tinygpt.config import PRESETS
 
@@ -15,6 +15,13 @@ ABOUT = "document.querySelector('.model-about').textContent"
 
 def drawn(tab, parameters):
     tab.wait("wanted => %s === wanted" % TOTAL, "GPT: %s parameters" % format(parameters, ","))
+
+
+def blocks(tab, count):
+    tab.wait(
+        "wanted => document.querySelector('[data-path=\"blocks.0\"] .part-kind').textContent === wanted",
+        "Block × %d" % count,
+    )
 
 
 def line(tab):
@@ -38,12 +45,13 @@ def opened(tab):
 def test_before_a_run_the_picture_is_of_the_model_to_come(opened):
     drawn(opened, GPT(PRESETS["tiny"].model).num_parameters())
     assert "the next run" in opened.text(".model-about")
-    block = opened.page.get_by_role("button", name="blocks, Block × 2")
-    assert block.count() == 1 and opened.page.locator(".model-picture .repeats").count() == 1
+    blocks(opened, 2)
+    assert opened.page.locator(".model-picture .repeats").count() == 1
     opened.page.locator("[data-path='blocks.0.mlp']").focus()
     opened.page.keyboard.press("Enter")
     assert opened.text(".cm-marked-line >> nth=0").startswith("class MLP")
     assert opened.page.evaluate("() => document.activeElement.dataset.path") == "blocks.0.mlp"
+    assert accessible(opened, "#model") == []
     opened.page.click("[data-path='tok_emb']")
     assert "self.tok_emb = nn.Embedding" in opened.text(".cm-marked-line")
 
@@ -54,7 +62,7 @@ def test_an_input_writes_the_code_and_undo_takes_it_back(opened):
     opened.page.select_option("#shape-norm", "rms")
     assert line(opened).strip() == 'shape, config = run.settings(preset="small", layers=4, norm="rms")'
     assert opened.text(".cm-marked-line") == line(opened)
-    opened.page.get_by_role("button", name="blocks, Block × 4").wait_for()
+    blocks(opened, 4)
     opened.page.click("#editor .cm-content")
     opened.page.keyboard.press("Control+z")
     opened.page.keyboard.press("Control+z")
@@ -90,10 +98,10 @@ def test_the_picture_follows_the_run_and_its_edits(opened):
     opened.wait("() => document.body.dataset.phase === 'paused'")
     typed(opened, "layers", "3")
     opened.wait("() => /another shape: Apply resizes/.test(%s)" % ABOUT)
-    assert page.get_by_role("button", name="blocks, Block × 2").count() == 1  # as it is, until Apply
+    blocks(opened, 2)  # as it is, until Apply
     page.click("#apply")
     page.click("#pause")
-    page.get_by_role("button", name="blocks, Block × 3").wait_for()
+    blocks(opened, 3)
     page.click("[data-path='blocks.0.attn']")
     page.get_by_role("button", name="Weights and gradients").click()
     page.locator("#inside-weights").wait_for()
@@ -113,7 +121,7 @@ def test_a_part_that_edited_code_adds_is_in_the_picture(opened):
     opened.write(text.replace(made, made + "\n        self.adapter = nn.Linear(config.d_model, 7)"))
     page.fill("#setting-steps", "1")
     page.click("#run")
-    page.get_by_role("button", name="adapter, Linear").click()
+    page.click("[data-path='adapter']")
     assert opened.text(".cm-marked-line").strip() == "self.adapter = nn.Linear(config.d_model, 7)"
     opened.wait("() => document.body.dataset.phase === 'stopped'")
     drawn(opened, opened.value("loop.current.kept['model'].num_parameters()"))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.page.conftest import accessible
+
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 
@@ -45,6 +47,7 @@ def test_a_step_shows_gradients_and_updates_by_layer(stepped):
     ]  # fmt: skip
     figures = page.locator(".step-table td").all_inner_texts()
     assert all(float(text.replace(" %", "")) > 0 for text in figures)
+    assert accessible(stepped, "#one-step") == []
     facts = stepped.text(".step-facts")
     assert facts.startswith("loss 5.") and "learning rate 3e-4" in facts and "another batch" not in facts
 

@@ -5,8 +5,8 @@
 //   new Picture(parent, {choose})   choose(part): a part was pressed
 //   draw(root, total)               the tree of the answer to "model_parts"
 //
-// Each box is a button inside a list, so a screen reader has the tree; its name says kind, sizes
-// and parameters.
+// Each box is a button inside a list, so a screen reader has the tree; it says kind, sizes and
+// parameters.
 
 import { element } from "../../ui/dom.js";
 
@@ -45,16 +45,7 @@ export class Picture {
       name = of ? of.name : part.name,
       share = this.total ? part.parameters / this.total : 0;
     const numbers = part.shared ? `shared with ${part.shared}` : part.parameters ? count(part.parameters) : "none";
-    const said = [
-      name,
-      part.kind + times,
-      sizesText(part.sizes),
-      part.parameters && !part.shared
-        ? `${numbers} parameters, ${percent(share)} of the model`
-        : numbers === "none"
-          ? "no parameters"
-          : numbers,
-    ];
+    const trains = part.parameters && !part.shared;
     const each = part.repeats > 1 ? `${count(part.repeats)} × ${count(part.parameters / part.repeats)}` : numbers;
     const bar = element("i", { class: "part-share", "aria-hidden": "true" });
     bar.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
@@ -63,14 +54,17 @@ export class Picture {
       {
         type: "button",
         class: "part-name",
-        "aria-label": said.filter(Boolean).join(", "),
         "aria-pressed": "false",
         data: { path: part.path },
       },
       element("b", {}, name),
-      element("span", {}, part.kind, times ? element("strong", {}, times) : ""),
+      pause(),
+      element("span", { class: "part-kind" }, part.kind, times ? element("strong", {}, times) : ""),
+      pause(),
       element("span", { class: "part-sizes" }, sizesText(part.sizes)),
+      part.sizes.length ? pause() : "",
       element("span", { class: "part-count" }, each),
+      element("span", { class: "sr-only" }, trains ? ` parameters, ${percent(share)} of the model` : ""),
       bar,
     );
     button.addEventListener("click", () => this.choose(part, name));
@@ -86,6 +80,9 @@ export class Picture {
     );
   }
 }
+
+// Between two columns, for a screen reader.
+const pause = () => element("span", { class: "sr-only" }, ", ");
 
 export const percent = (share) =>
   share > 0 && share < 0.001 ? "under 0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

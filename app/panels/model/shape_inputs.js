@@ -114,8 +114,20 @@ export class ShapeInputs extends EventTarget {
     return { ...(inCode ?? settings.model), ...dropout };
   }
 
-  shape(line = this.line, own = line?.own ?? {}) {
+  // Of what train.py has otherwise, what ModelConfig can take: Python gets no other word of a text
+  // that has not run.
+  known(line, own = line?.own ?? {}) {
     const base = this.base(line);
+    const fits = ([name, value]) =>
+      Object.hasOwn(base, name) &&
+      typeof value === typeof base[name] &&
+      (typeof value !== "string" || FIELDS[name]?.[2].some(([word]) => word === value));
+    return Object.fromEntries(Object.entries(own).filter(fits));
+  }
+
+  shape(line = this.line, given = line?.own ?? {}) {
+    const base = this.base(line),
+      own = this.known(line, given);
     const heads = "heads" in own && !("kv_heads" in own) ? { kv_heads: own.heads } : {};
     const over = this.settings.changed.has("dropout") ? { dropout: base.dropout } : {};
     return { ...base, ...heads, ...own, ...over };
@@ -135,7 +147,7 @@ export class ShapeInputs extends EventTarget {
       field.classList.toggle("changed", Boolean(line && name in line.own));
     }
     const said = JSON.stringify(shape);
-    this.settings.describe(line?.own ?? {});
+    this.settings.describe(this.known(line));
     if (!line) this.says.textContent = NO_LINE;
     else if (this.says.textContent === NO_LINE) this.says.textContent = "";
     if (said === this.described) return;
