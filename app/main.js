@@ -27,6 +27,7 @@ import { EntryPoints } from "./run/entry_points.js";
 import { MemoryEstimate } from "./run/memory_estimate.js";
 import { promptsFor } from "./run/prompts.js";
 import { resetInputs } from "./run/reset_inputs.js";
+import { SavedCurves } from "./run/saved_curves.js";
 import { Settings } from "./run/settings.js";
 import { StepWatch } from "./run/step_watch.js";
 import { TrainingView } from "./run/training_view.js";
@@ -158,6 +159,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     (element) => new DataPanel(element, { session, settings, texts, server, catalogue, corpora, warn, show }),
   );
   const kept = keepRuns({ session, controls, training, editor, settings, choice, status });
+  new SavedCurves({ controls, training, editor, ...kept });
   tabs.add("runs", "Runs", (element) => new SavedRunsPanel(element, { session, controls, training, status, ...kept }));
   const question = new Question(part("saying"));
   controls.addEventListener("replaced", () => question.withdraw());

@@ -1,10 +1,13 @@
-// The values of the chart at one step, in a box beside the pointer and, for the keyboard and a
+// The values of all runs at one step, in a box beside the pointer and, for the keyboard and a
 // screen reader, as a slider over the plot.
 
 import { element } from "../ui/dom.js";
 import { lossText, shortNumber } from "../ui/format.js";
+import { valueText } from "./axes.js";
 import { nearest } from "./downsample.js";
-import { dashes } from "./runs.js";
+import { paint } from "./runs.js";
+
+const AWAY = { left: -10, top: -10 };
 
 export class Readout {
   constructor(chart) {
@@ -15,12 +18,15 @@ export class Readout {
 
   // Over the plot lies a slider: the step whose values are read.
   makeReadable(over) {
+    const { chart } = this;
     over.tabIndex = 0;
     const about = { role: "slider", "aria-label": "Step whose values are read", "aria-valuemin": 0 };
     for (const [name, value] of Object.entries(about)) over.setAttribute(name, value);
+    over.setAttribute("aria-description", "Plus and minus zoom, 0 shows the whole run");
     this.say(null);
     over.addEventListener("keydown", (event) => {
-      const [low, high] = this.chart.edges.map((edge) => Math.round(this.chart.unplace(edge)));
+      if (event.defaultPrevented && event.key !== "Escape") return; // zoom.js
+      const [low, high] = chart.edges.map((edge) => Math.round(chart.x.unplace(edge)));
       const far = Math.max(1, Math.round((high - low) / (event.shiftKey ? 10 : 100)));
       const step = this.step ?? high;
       const to = {
@@ -31,19 +37,20 @@ export class Readout {
         Home: low,
         End: high,
       }[event.key];
-      if (event.key === "Escape") this.chart.plot.setCursor({ left: -10, top: -10 });
-      else if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Escape") {
+        if (this.step === null) return;
+        chart.plot.setCursor(AWAY);
+      } else if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
       else {
-        const last = this.chart.runs.current?.steps.at(-1) ?? high;
-        const inside = Math.min(Math.max(to, low), high, Math.max(low, last));
-        this.chart.plot.setCursor({ left: this.chart.plot.valToPos(this.chart.place(inside), "x"), top: 10 });
+        const last = chart.runs.current?.steps.at(-1) ?? high;
+        const inside = Math.min(Math.max(to, 0), Math.max(low, last));
+        chart.zooming.reach(inside);
+        chart.plot.setCursor({ left: chart.pixels(inside), top: 10 });
       }
       event.preventDefault();
+      event.stopPropagation();
     });
-    over.addEventListener(
-      "blur",
-      () => this.chart.plot?.over === over && this.chart.plot.setCursor({ left: -10, top: -10 }),
-    );
+    over.addEventListener("blur", () => chart.plot?.over === over && chart.plot.setCursor(AWAY));
   }
 
   // Shows all values at the step nearest to `step`; null: none.
@@ -51,49 +58,63 @@ export class Readout {
     this.step = step;
     this.list.hidden = step === null;
     if (step === null) return this.say(null);
-    const run = this.chart.runs.current,
-      i = run ? nearest(run.steps, step) : -1;
-    const rows = [];
-    const at = i >= 0 ? run.steps[i] : step;
-    if (i >= 0) {
-      rows.push(["loss", "Training", lossText(run.losses[i])]);
-      const e = nearest(run.evalSteps, at);
-      const where = run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e]?.toLocaleString("en")}`;
-      if (e >= 0) rows.push(["validation", "Validation", lossText(run.evalLosses[e]) + where]);
-      if (run.lrs[i] !== null) rows.push(["lr", "Learning rate", shortNumber(run.lrs[i])]);
-      if (run.norms[i] !== null) rows.push(["norm", "Gradient norm", run.norms[i].toPrecision(3)]);
-    }
-    for (const one of this.chart.earlier) {
-      const j = nearest(one.steps, at);
-      if (j >= 0 && at <= one.steps.at(-1))
-        rows.push([dashes(this.chart.runs, one), one.name, lossText(one.losses[j])]);
-    }
+    const { at, rows } = this.values(step);
     this.list.replaceChildren(
       element("dt", { class: "step" }, `Step ${at.toLocaleString("en")}`),
       element("dd", { class: "step" }),
     );
-    for (const [name, label, value] of rows)
-      this.list.append(element("dt", {}, swatch(name), label), element("dd", {}, value));
+    for (const [kind, run, label, value] of rows)
+      this.list.append(
+        element("dt", {}, run ? paint(swatch(kind), run) : swatch(kind), label),
+        element("dd", {}, value),
+      );
     const { over } = this.chart.plot,
-      x = this.chart.plot.valToPos(this.chart.place(at), "x");
+      x = this.chart.pixels(at);
     const right = x < over.clientWidth / 2;
     this.list.style.left = `${over.offsetLeft + (right ? Math.max(0, x) + 12 : 6)}px`;
     this.list.style.maxWidth = `${Math.max(120, (right ? over.clientWidth - x : x) - 18)}px`;
     if (!right) this.list.style.left = `${over.offsetLeft + Math.max(0, x - 12 - this.list.offsetWidth)}px`;
     this.list.style.top = `${over.offsetTop + Math.max(4, over.clientHeight - this.list.offsetHeight - 6)}px`;
-    this.say(at, [`step ${at}`, ...rows.map(([, label, value]) => `${label} ${value}`)].join(", "));
+    this.say(at, [`step ${at}`, ...rows.map(([, , label, value]) => `${label} ${value}`)].join(", "));
+  }
+
+  // The logged step of the current run that is nearest, and [[kind, run or null, label, value]].
+  values(step) {
+    const { runs, earlier, quantity } = this.chart,
+      run = runs.current,
+      i = run ? nearest(run.steps, step) : -1;
+    const at = i >= 0 ? run.steps[i] : step,
+      text = quantity === "loss" ? lossText : valueText;
+    const rows = [];
+    const add = (one) => {
+      const { steps, values } = one.column(quantity),
+        j = nearest(steps, at);
+      if (j < 0 || (one !== run && at > steps.at(-1))) return;
+      const where = one === run && steps[j] !== at ? ` at ${steps[j].toLocaleString("en")}` : "";
+      rows.push(["loss", one, one.name, text(values[j] ?? Number.NaN) + where]);
+    };
+    if (run) add(run);
+    if (i >= 0 && quantity === "loss") {
+      const e = nearest(run.evalSteps, at);
+      const where = run.evalSteps[e] === at ? "" : ` at ${run.evalSteps[e]?.toLocaleString("en")}`;
+      if (e >= 0) rows.push(["validation", run, "Validation", lossText(run.evalLosses[e]) + where]);
+      if (run.lrs[i] !== null) rows.push(["lr", null, "Learning rate", shortNumber(run.lrs[i])]);
+      if (run.norms[i] !== null) rows.push(["norm", null, "Gradient norm", run.norms[i].toPrecision(3)]);
+    }
+    for (const one of earlier.toReversed()) add(one);
+    return { at, rows };
   }
 
   say(step, text = "no step chosen; choose one with the arrow keys") {
     const over = this.chart.plot?.over;
     if (!over) return;
-    over.setAttribute("aria-valuemax", Math.round(this.chart.unplace(this.chart.edges[1])));
+    over.setAttribute("aria-valuemax", Math.round(this.chart.x.unplace(this.chart.edges[1])));
     over.setAttribute("aria-valuenow", step ?? 0);
     over.setAttribute("aria-valuetext", text);
   }
 }
 
-// name: a series, or the dashes of an earlier run.
-export function swatch(name) {
-  return element("i", { class: "line " + (typeof name === "string" ? name : "earlier") });
+// kind: a series.
+export function swatch(kind) {
+  return element("i", { class: `line ${kind}` });
 }

@@ -1,8 +1,8 @@
 // The list of this page's training runs: a row a run, in which it is shown in the chart or hidden,
 // renamed and removed.
 
-import { dashes } from "../chart/runs.js";
-import { element, svg } from "../ui/dom.js";
+import { paint } from "../chart/runs.js";
+import { element } from "../ui/dom.js";
 import { lossText } from "../ui/format.js";
 
 // Newest first. It fills its parent and may be on the page more than once.
@@ -46,7 +46,15 @@ export class RunsPanel {
     });
     const remove = element("button", { type: "button" }, "Remove");
     remove.addEventListener("click", () => this.runs.remove(run));
-    const row = element("li", {}, shown, line(), name, element("span", { class: "run-facts" }), remove);
+    const row = element(
+      "li",
+      {},
+      shown,
+      element("i", { class: "line" }),
+      name,
+      element("span", { class: "run-facts" }),
+      remove,
+    );
     row.addEventListener("pointerenter", () => this.runs.point(run));
     row.addEventListener("pointerleave", () => this.runs.point(null));
     return row;
@@ -61,7 +69,7 @@ export class RunsPanel {
     if (document.activeElement !== name) name.value = run.name;
     name.ariaLabel = `Name of ${run.name}`;
     row.classList.toggle("current", current);
-    row.querySelector("line").setAttribute("stroke-dasharray", current ? "" : dashes(this.runs, run).join(" "));
+    paint(row, run);
     const text = described(run);
     const facts = row.querySelector(".run-facts");
     facts.title = facts.textContent = text;
@@ -69,11 +77,6 @@ export class RunsPanel {
     remove.hidden = current;
     remove.ariaLabel = `Remove ${run.name}`;
   }
-}
-
-function line() {
-  const stroke = svg("line", { x1: 0, y1: 5, x2: 24, y2: 5, stroke: "currentColor", "stroke-width": 2 });
-  return svg("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" }, stroke);
 }
 
 // "small · webgpu f16 · lr 0.001 · 1,240 steps · loss 1.842 · validation 1.970 · 2 edits"

@@ -89,11 +89,13 @@ export class TrainingView {
     );
     curve.evalSteps = current.evalSteps.slice(0, evaluations);
     curve.evalLosses = current.evalLosses.slice(0, evaluations);
+    curve.metrics = current.savedMetrics(step, points);
     const { times, ...numbers } = run;
     return {
       name: current.name,
       run: { ...numbers, done: step, reason: null, paused: false },
       facts: current.facts,
+      colour: current.colour,
       marks: current.marks.filter((mark) => mark.step <= step),
       curve,
       elapsed: this.elapsed(),
@@ -101,10 +103,14 @@ export class TrainingView {
     };
   }
 
-  // Shows a snapshot as the current run, under the name `name`.
-  restore({ run, facts, curve, marks, elapsed, samples }, name) {
+  // Shows a snapshot as the current run, under the name `name`. id: of the saved run, whose curve
+  // may be on the chart already.
+  restore({ run, facts, curve, marks, elapsed, samples, colour = null }, name, id = null) {
+    const before = id && this.runs.takeSaved(id);
     this.chart.reset(facts.vocab_size ?? 0, { ...facts, run: name });
-    Object.assign(this.runs.current, curve, { marks });
+    if (before ?? colour) this.runs.current.colour = before?.colour ?? this.runs.freeColour(colour);
+    this.runs.current.saved = id;
+    this.runs.current.restore(curve, marks);
     this.run = { ...run, times: (curve.ms ?? []).slice(-WINDOW).filter((ms) => ms !== null) };
     this.clock = { ran: elapsed ?? 0, since: null };
     this.corpus(run.corpus ?? null);
@@ -177,6 +183,7 @@ export class TrainingView {
       paused: false,
     };
     this.run.due = { eval: newDue(message.eval_interval), sample: newDue(message.sample_interval) };
+    if (again && this.runs.current) this.runs.current.facts.train = message.train;
     if (!again) {
       this.clock = { ran: 0, since: null };
       this.saidAt = performance.now();
@@ -189,7 +196,7 @@ export class TrainingView {
     this.goOn(true);
   }
 
-  on_step({ step, loss, lr, ms, grad_norm, planned_bytes }) {
+  on_step({ step, loss, lr, ms, grad_norm, planned_bytes, metrics }) {
     const run = this.run;
     if (!run || (run.step === step && run.done === step + 1)) return; // a Stop may send the last one twice
     Object.assign(run, { step, loss, lr, done: step + 1 });
@@ -206,7 +213,7 @@ export class TrainingView {
       pace.ms = pace.ms * fade + Math.min(ms, SPIKE * median(run.times));
       pace.steps = pace.steps * fade + 1;
     }
-    this.chart.add(step, loss, { lr, grad_norm, ms });
+    this.chart.add(step, loss, { lr, grad_norm, ms, metrics });
   }
 
   on_eval({ step, val_loss, ms = 0 }) {
@@ -223,7 +230,11 @@ export class TrainingView {
     if (changes.sample_interval) this.run.due.sample.interval = sample_interval;
     const { facts } = this.runs.current;
     const after = Object.fromEntries(Object.entries(changes).map(([name, [, value]]) => [name, value]));
-    Object.assign(facts, { steps, settings: { ...facts.settings, ...after } });
+    Object.assign(facts, {
+      steps,
+      settings: { ...facts.settings, ...after },
+      train: { ...facts.train, ...after },
+    });
   }
 
   on_applied({ step }) {
@@ -368,9 +379,11 @@ export class TrainingView {
     this.buildRuns();
   }
 
-  // The list of runs, behind a button of the chart's legend.
+  // The list of runs, behind a button above the chart.
   buildRuns() {
-    const button = this.chart.button("Runs", () => this.runs.changed(), "Show, rename and remove runs");
+    const button = element("button", { type: "button", title: "Show, rename and remove runs" }, "Runs");
+    button.addEventListener("click", () => this.runs.changed());
+    this.chart.key.tools.prepend(button);
     const panel = popover(button, "div", "runs-popover");
     Object.assign(panel, { role: "group", ariaLabel: "Runs" });
     this.chart.parent.append(panel);

@@ -13,7 +13,7 @@ const KEYS = [
   [`${CTRL}Shift+P`, "all commands (Firefox keeps this key for a private window: use the button below)"],
   ["F1", "this help"],
   ["← → on a tab", "the next panel or file"],
-  ["← → on the chart", "reads the values step by step"],
+  ["← → on the chart", "reads the values step by step; + and − zoom, 0 shows the whole run"],
   ["Arrows on a splitter", "resize the parts beside it; a double click puts them back"],
   ["Enter, Shift+Enter", "in the console: runs the entry; a new line"],
   ["↑ ↓, Tab, Ctrl+C", "in the console: earlier entries; completes; stops"],

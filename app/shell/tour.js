@@ -22,12 +22,12 @@ const STOPS = [
   [
     "#apply",
     "Edit it while it trains",
-    "Change a line and press Apply: the next step runs your code with the same weights. A flag on the chart marks the place. If your code fails, the run continues with the previous code.",
+    "Change a line and press Apply: the next step runs your code with the same weights. A numbered pin under the chart marks the place. If your code fails, the run continues with the previous code.",
   ],
   [
     "#chart",
     "See it learn",
-    "The blue line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart.",
+    "The line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart, each in its colour.",
   ],
   [
     "#numbers",

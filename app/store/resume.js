@@ -71,7 +71,7 @@ export class Resume {
         .adopt(about.settings)
         .map((/** @type {string} */ name) => `the ${name} ${short(about.settings[name])} is not available here`),
     );
-    training.restore(about, entry.name);
+    training.restore(about, entry.name, entry.id);
     const mine = held && (await autosave.adopt({ id: entry.id, sequence, step: about.step }));
     if (!mine) {
       notes.push("Also open in another tab. This tab continues as a copy");

@@ -203,6 +203,16 @@ export class SavedRuns extends EventTarget {
   }
 
   /**
+   * What is said of a run, with its curve and files, its tensors unread; null where that cannot be
+   * read.
+   *
+   * @param {{ id: string, names: string[] }} run
+   */
+  content({ names }) {
+    return files.request("content", { folder: FOLDER, names });
+  }
+
+  /**
    * The newest complete state of a run. An Error of one sentence where there is none.
    * @param {string} id
    */

@@ -36,6 +36,7 @@ const NO_DIGEST = '"data_sha256":"' + "0".repeat(64);
  * @property {(number | null)[]} ms
  * @property {number[]} evalSteps
  * @property {number[]} evalLosses
+ * @property {[string, number[], (number | null)[]][]} [metrics]  name, steps, values
  */
 
 /**
@@ -60,6 +61,7 @@ const NO_DIGEST = '"data_sha256":"' + "0".repeat(64);
  * @property {Record<string, any>} facts  of the run on the chart
  * @property {{ step: number, text: string }[]} marks
  * @property {number} elapsed  ms
+ * @property {number} [colour]  of the run on the chart, 1 to 8
  */
 
 /**

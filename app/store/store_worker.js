@@ -7,6 +7,7 @@
 //   write   a file
 //   save    one slot (slots.js)
 //   runs    what is saved
+//   content what the newest readable one of some slots says, with its curve and files
 //   pick    the newest of some slots that is complete, tensors included; or why there is none
 
 import { opened, sealed } from "./slots.js";
@@ -55,6 +56,7 @@ const WRITES_AND_MOVES = has("createSyncAccessHandle") && has("move");
  *   write: { args: { folder: string, name: string, parts: Piece[] }, answer: number },
  *   save: { args: SaveArgs, answer: { bytes: number, ms: number } },
  *   runs: { args: { folder: string }, answer: StoredRun[] },
+ *   content: { args: { folder: string, names: string[] }, answer: SavedRun | null },
  *   pick: { args: { folder: string, names: string[] }, answer: FoundSlot | NoSlot },
  * }} StoreRequests
  */
@@ -107,6 +109,21 @@ const HANDLERS = {
       }
     }
     return [...runs.values()];
+  },
+
+  async content({ folder, names }) {
+    const place = await directory(folder);
+    /** @type {{ about: SavedRun, sequence: number } | null} */
+    let newest = null;
+    for (const name of names) {
+      try {
+        const found = await opened(await (await place.getFileHandle(name)).getFile(), { complete: false });
+        if (typeof found !== "string" && found.sequence > (newest?.sequence ?? -1)) newest = found;
+      } catch {
+        // the other slot then
+      }
+    }
+    return newest?.about ?? null;
   },
 
   async pick({ folder, names }) {

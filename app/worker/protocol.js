@@ -321,6 +321,7 @@
  * @property {number} eval_interval
  * @property {number} sample_interval
  * @property {number} batch_tokens
+ * @property {Record<string, any>} train  TrainConfig
  * @property {number} vocab_size
  * @property {number} step
  * @property {string | null} corpus
@@ -337,6 +338,7 @@
  * @property {number | null} lr
  * @property {number} ms
  * @property {number} [grad_norm]
+ * @property {Record<string, number | null>} [metrics]  of one's own, by name; null: not finite
  * @property {number} [planned_bytes]  of memory, of the recorded step
  */
 

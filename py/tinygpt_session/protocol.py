@@ -305,6 +305,7 @@ class TrainingStart(DeviceFacts):
     eval_interval: int
     sample_interval: int
     batch_tokens: int
+    train: dict[str, Any]  # TrainConfig
     vocab_size: int
     step: int
     corpus: str | None
@@ -320,6 +321,7 @@ class TrainingStep(TypedDict):
     lr: float | None
     ms: float
     grad_norm: NotRequired[float]
+    metrics: NotRequired[dict[str, float | None]]  # of one's own, by name; null: not finite
     planned_bytes: NotRequired[int]  # of memory, of the recorded step
 
 

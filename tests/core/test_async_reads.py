@@ -119,6 +119,20 @@ def test_a_stop_or_an_error_first_reports_the_steps_that_were_made(gpu, messages
     assert messages[-1] == {"type": "finish", "step": 6, "reason": reason}
 
 
+def test_metrics_arrive_with_their_step_and_cost_no_wait(gpu, messages):
+    def train(run):
+        for i in run.steps(6):
+            accuracy = tinygpt.tensor([i / 10]) if i != 3 else tinygpt.tensor(float("nan"))
+            run.log(tinygpt.tensor(float(i)), accuracy=accuracy, scale=2 * i)
+            waited.append(i - len([m for m in messages if m["type"] == "step"]) + 1)
+
+    waited = []
+    loop.run(train)
+    found = [(m["step"], m["metrics"]["accuracy"], m["metrics"]["scale"]) for m in messages[:-1]]
+    assert found == [(i, None if i == 3 else pytest.approx(i / 10), 2 * i) for i in range(6)]
+    assert max(waited) == 2, "as many steps are under way as with the loss alone"
+
+
 @pytest.mark.alone
 def test_the_times_of_the_steps_add_up_to_the_time_that_passed(gpu, messages):
     import time

@@ -80,7 +80,7 @@ def test_hovering_reads_every_series_at_the_step_though_far_fewer_are_drawn(char
     said = chart.page.inner_text("#chart .readout").replace("\n", " ").replace("\t", " ")
     step = re.match(r"Step (\d+)", said)
     values = (
-        "Training 2.012",
+        "run 3 2.012",
         "Validation 5.500 at 0",
         "Learning rate 3e-4",
         "Gradient norm 1.25",
@@ -102,7 +102,7 @@ def test_the_arrow_keys_read_too_and_a_screen_reader_hears_the_values(chart):
     chart.page.keyboard.press("ArrowRight")
     over = chart.page.locator("#chart .u-over")
     assert over.get_attribute("role") == "slider" and over.get_attribute("aria-valuenow") == "10"
-    assert "Training 2.273" in over.get_attribute("aria-valuetext") and chart.page.is_visible("#chart .readout")
+    assert "run 3 2.273" in over.get_attribute("aria-valuetext") and chart.page.is_visible("#chart .readout")
     chart.page.keyboard.press("End")
     assert over.get_attribute("aria-valuenow") == "999"
     chart.page.keyboard.press("Escape")
@@ -114,7 +114,7 @@ def test_a_drag_zooms_and_a_double_click_or_the_button_goes_back(chart):
     at = box(chart)
     for back in (
         lambda: chart.page.mouse.dblclick(at["x"] + 50, at["y"] + 20),
-        lambda: chart.page.click("#chart >> text=Whole run"),
+        lambda: chart.page.click("#chart .whole"),
     ):
         chart.page.mouse.move(at["x"] + at["width"] * 0.2, at["y"] + 60)
         chart.page.mouse.down()
@@ -122,10 +122,10 @@ def test_a_drag_zooms_and_a_double_click_or_the_button_goes_back(chart):
         chart.page.mouse.up()
         chart.pause(200)
         assert axis_end(chart) == pytest.approx(0.4 * whole, rel=0.02)
-        assert chart.page.is_visible("#chart >> text=Whole run")
+        assert chart.page.is_visible("#chart .whole")
         back()
         chart.pause(200)
-        assert axis_end(chart) == whole and not chart.page.is_visible("#chart >> text=Whole run")
+        assert axis_end(chart) == whole and not chart.page.is_visible("#chart .whole")
 
 
 def test_the_legend_is_buttons_that_show_and_hide(chart):
@@ -138,33 +138,45 @@ def test_the_legend_is_buttons_that_show_and_hide(chart):
             return n;
         }""", rgb)  # fmt: skip
 
-    for name, rgb in (("Training", (0x00, 0x72, 0xB2)), ("Validation", (0xD5, 0x5E, 0x00))):
-        button = chart.page.locator("#chart .legend").get_by_role("button", name=name)
-        assert button.get_attribute("aria-pressed") == "true" and coloured(rgb) > 20
+    line, front = (0xFF, 0x11, 0x63), chart.page.locator("#chart .legend")  # the third run's colour
+    training = front.get_by_role("button", name="Training")
+    validation = front.get_by_role("button", name="Validation")
+    both = coloured(line)
+    counts = []
+    for button in (training, validation):
+        assert button.get_attribute("aria-pressed") == "true"
         button.focus()
         chart.page.keyboard.press("Space")
         chart.pause(200)
-        assert button.get_attribute("aria-pressed") == "false" and coloured(rgb) == 0
+        assert button.get_attribute("aria-pressed") == "false"
+        counts.append(coloured(line))
+    assert both > counts[0] > 20 > counts[1] == 0, "the line, then the dots of the current run are gone"
+    for button in (training, validation):
         button.click()
-        chart.pause(200)
-        assert coloured(rgb) > 20
+    chart.pause(200)
+    assert coloured(line) == both
 
 
 def test_the_logarithmic_view_gives_the_first_steps_room(chart):
-    chart.page.click("#chart .legend >> text=Log steps")
+    def log_steps():
+        chart.page.get_by_role("button", name="View", exact=True).click()
+        chart.page.get_by_role("checkbox", name="Log steps").click()
+        chart.page.keyboard.press("Escape")
+
+    log_steps()
     at = box(chart)
     chart.page.mouse.move(at["x"] + at["width"] * math.log10(11) / math.log10(1001), at["y"] + 60)
     chart.pause(100)
     assert "Step 10\n" in chart.page.inner_text("#chart .readout")
     chart.page.mouse.move(5, 5)
-    chart.page.click("#chart .legend >> text=Log steps")
+    log_steps()
 
 
 def test_a_change_of_theme_redraws_in_its_colours(chart):
     pixels = """() => {
         const canvas = document.querySelector("#chart canvas");
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return [[0x00, 0x72, 0xb2], [0x4b, 0xa3, 0xdb]].map(rgb => {
+        return [[0xff, 0x11, 0x63], [0xba, 0x50, 0x8c]].map(rgb => {
             let n = 0;
             for (let i = 0; i < data.length; i += 4) n += data[i + 3] > 200 && rgb.every((c, j) => Math.abs(data[i + j] - c) < 6);
             return n;
@@ -182,7 +194,7 @@ def test_a_change_of_theme_redraws_in_its_colours(chart):
 
 
 def test_runs_are_listed_renamed_hidden_and_removed(chart):
-    chart.page.click("#chart .legend >> text=Runs")
+    chart.page.click("#chart .key-tools >> text=Runs")
     rows = chart.page.locator(".runs-popover li")
     names = rows.locator(".run-name")
     assert [names.nth(i).input_value() for i in range(rows.count())] == ["run 3", "wider", "baseline"]
@@ -195,7 +207,7 @@ def test_runs_are_listed_renamed_hidden_and_removed(chart):
     said = chart.page.inner_text("#chart .readout")
     assert "first try" in said and "wider" not in said
     chart.page.mouse.move(5, 5)
-    chart.page.click("#chart .legend >> text=Runs")
+    chart.page.click("#chart .key-tools >> text=Runs")
     chart.page.get_by_role("button", name="Remove first try").click()
     assert rows.count() == 2 and not chart.page.get_by_role("button", name="Remove run 3").is_visible()
     chart.page.keyboard.press("Escape")
@@ -260,7 +272,7 @@ def test_a_long_run_with_others_behind_it_draws_within_a_frame(tab):
 # ---- marks and references ----
 
 
-def test_an_edit_that_was_taken_back_is_a_flag_at_its_step_and_stays_with_the_run(browser, server):
+def test_an_edit_that_was_rolled_back_is_a_pin_at_its_step_and_stays_with_the_run(browser, server):
     tab = Tab(browser, server)
     error = "NameError: name 'learning_rate_of_this_step' is not defined"
     revert = {"type": "reverted", "step": 500, "error": "Traceback\n" + error, "line": 12}
@@ -272,17 +284,19 @@ def test_an_edit_that_was_taken_back_is_a_flag_at_its_step_and_stays_with_the_ru
         {**revert, "step": 700, "arrived": False},
         *steps(500, 1000),
     )
-    flag = tab.page.locator("#chart .flag")
-    at = box(tab)
-    assert flag.count() == 1 and flag.bounding_box()["x"] == pytest.approx(at["x"] + at["width"] / 2, abs=3)
-    button = flag.get_by_role("button", name="step 500: rolled back: line 12: " + error)
-    before = button.bounding_box()["width"]
-    assert 60 < before <= 221 and button.inner_text() == "rolled back: line 12: " + error
-    button.hover()
-    assert button.bounding_box()["width"] > before + 100
+    pin = tab.page.locator("#chart .pin")
+    at, said = box(tab), "step 500: rolled back: line 12: " + error
+    assert pin.count() == 1 and pin.inner_text() == "1" and pin.get_attribute("aria-label") == said
+    drawn = pin.bounding_box()
+    assert drawn["x"] + drawn["width"] / 2 == pytest.approx(at["x"] + at["width"] / 2, abs=3)
+    assert drawn["y"] >= at["y"] + at["height"], "under the plot, where no curve is"
+    card = tab.page.locator("#chart .pin-card")
+    assert not card.is_visible()
+    pin.focus()
+    assert card.inner_text().split("\n") == ["1 step 500", "rolled back: line 12: " + error]
     send(tab, {**START, "run": "next"}, *steps(0, 1000))
-    assert tab.page.locator("#chart .flag.earlier").count() == 1 == flag.count()
-    assert tab.page.get_by_role("button", name="edited, step 500: rolled back: line 12: " + error).is_visible()
+    assert tab.page.locator("#chart .pin.earlier").count() == 1 == pin.count()
+    assert tab.page.get_by_role("button", name="edited, " + said).is_visible()
     assert tab.complaints == []
     tab.close()
 
@@ -295,13 +309,13 @@ def test_an_edit_that_takes_hold_leaves_the_changed_line_on_the_chart(browser, s
     answer = tab.page.evaluate("""() => tinygpt.apply(tinygpt.source().replace("lr = schedule.apply(optimizer, i, config)",
         "lr = schedule.apply(optimizer, i, config) / 2"))""")
     assert answer == {"ok": True, "error": None}
-    tab.page.wait_for_selector("#chart .flag")
-    assert tab.page.inner_text("#chart .flag") == "lr = schedule.apply(optimizer, i, config) / 2"
+    tab.page.hover("#chart .pin")
+    assert tab.page.inner_text("#chart .pin-card code") == "lr = schedule.apply(optimizer, i, config) / 2"
     tab.wait("() => tinygpt.history().at(-1).lr === 1.5e-4")
     tab.page.click("#stop")
     tab.wait("() => document.body.dataset.state === 'ready'")
     history = tab.page.evaluate("tinygpt.history()")
-    at = int(re.search(r"step (\d+):", tab.page.get_attribute("#chart .flag button", "aria-label"))[1])
+    at = int(re.search(r"step (\d+):", tab.page.get_attribute("#chart .pin", "aria-label"))[1])
     assert [step["step"] for step in history] == list(range(len(history)))
     assert all(step["lr"] == (3e-4 if step["step"] < at else 1.5e-4) for step in history)
     assert all(step["grad_norm"] > 0 and step["ms"] > 0 for step in history)

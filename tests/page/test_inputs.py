@@ -154,10 +154,10 @@ def test_wrong_inputs_of_generate_leave_the_text_before_as_it_is(tab):
 
 
 def flags(tab, count=0):
-    """The marks on the chart, once there are so many."""
-    tab.wait("count => document.querySelectorAll('.flag:not(.earlier)').length >= count", count)
-    marks = tab.page.evaluate("() => [...document.querySelectorAll('.flag:not(.earlier)')].map((one) => one.mark)")
-    return sorted(marks, key=lambda mark: mark["step"])
+    """The marks of the current run on the chart, once there are so many."""
+    marks = "[...document.querySelectorAll('.pin:not(.earlier)')].flatMap((pin) => pin.group.map((one) => one.mark))"
+    tab.wait("count => %s.length >= count" % marks, count)
+    return sorted(tab.page.evaluate("() => %s" % marks), key=lambda mark: mark["step"])
 
 
 def training(tab, steps=100_000):

@@ -37,7 +37,7 @@ def test_a_run_that_resumes_has_no_blank_mark_and_one_time(tab):
     choose(tab, steps=tab.page.evaluate("tinygpt.state().step") + 5)
     tab.page.click("#pause")  # Resume
     tab.wait(FINISHED)
-    marks = "[...document.querySelectorAll('#chart .flag button')].map((button) => button.ariaLabel)"
+    marks = "[...document.querySelectorAll('#chart .pin')].map((button) => button.ariaLabel)"
     assert all(re.search(r": \S", mark) for mark in tab.page.evaluate(marks)), "none is blank"
     took = int(re.match(r"Finished in (\d+) s", tab.text("#status"))[1])
     assert abs(took - seconds(tab.text("#number-elapsed"))) <= 1 and took >= 4

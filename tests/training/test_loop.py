@@ -322,3 +322,34 @@ def test_a_rate_of_the_optimizer_that_the_schedule_overwrites_is_a_note_once(mes
     ]
     assert notes(1e-2, True, run)[1] == [], "once"
     assert len(notes(2e-2, True, run)[1]) == 1, "another rate is another note"
+
+
+@pytest.mark.parametrize(
+    "metrics, sentence",
+    [
+        ({"accuracy": "high"}, "run.log: accuracy must be a number or a tensor of one element, not str"),
+        ({"accuracy": True}, "run.log: accuracy must be a number or a tensor of one element, not bool"),
+        ({"accuracy": [0.5, 0.5]}, "run.log: accuracy must be a number or a tensor of one element, not list"),
+        ({"a\nb": 1.0}, "run.log: a metric's name has 1 to 40 printable characters, not 'a\\nb'"),
+        ({"m%d" % i: i for i in range(17)}, "run.log: a run has at most 16 metrics; m16 is one more"),
+    ],
+)
+def test_a_wrong_metric_is_refused_with_a_sentence(metrics, sentence):
+    def train(run):
+        for _ in run.steps(1):
+            run.log(1.0, **metrics)
+
+    with pytest.raises((TypeError, ValueError)) as error:
+        loop.run(train)
+    assert str(error.value) == sentence
+
+
+def test_a_metric_of_several_elements_is_refused_and_one_of_one_is_logged(messages):
+    def train(run):
+        for _ in run.steps(1):
+            run.log(1.0, spread=tinygpt.tensor([2.0]), count=tinygpt.tensor(3))
+            run.log(1.0, spread=tinygpt.zeros(4))
+
+    with pytest.raises(ValueError, match="^run.log: spread must be one number, but the tensor has 4 elements$"):
+        loop.run(train)
+    assert next(m for m in messages if m["type"] == "step")["metrics"] == {"spread": 2.0, "count": 3.0}

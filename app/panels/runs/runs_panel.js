@@ -1,12 +1,14 @@
 // The Runs panel: what is saved in this browser (resume, rename, download, delete), import of a
 // file, how often a run is saved and how much room that takes, and the runs of this page.
 
-import { RunsPanel } from "../../run/runs_list.js";
+import { paint } from "../../chart/runs.js";
+import { RunTable } from "../../run/run_table.js";
 import { INTERVALS } from "../../store/autosave.js";
 import { download, KINDS } from "../../store/download.js";
 import * as files from "../../store/files.js";
 import { element } from "../../ui/dom.js";
-import { bytes, lossText } from "../../ui/format.js";
+import { bytes, lossText, shortNumber } from "../../ui/format.js";
+import { atNextFrame } from "../../ui/frame_scheduler.js";
 import { popover } from "../../ui/popover.js";
 
 const NEARLY_FULL = 0.8; // of the room that the browser gives
@@ -18,6 +20,7 @@ export class SavedRunsPanel {
     parent.classList.add("kept");
     this.build();
     saved.addEventListener("change", () => this.show());
+    training.runs.addEventListener("change", () => this.paintSoon());
     autosave.addEventListener("saved", () => this.lookSoon());
     controls.addEventListener("phase", () => this.showButtons());
     session.addEventListener("state", () => this.showButtons());
@@ -77,8 +80,8 @@ export class SavedRunsPanel {
         await this.showRoom();
       }),
     );
-    add(parent, "h2", { textContent: "Curves in this session" });
-    new RunsPanel(parent, { runs: this.training.runs });
+    add(parent, "h2", { textContent: "Runs on the chart" });
+    new RunTable(parent, { runs: this.training.runs });
     addEventListener("dragover", (event) => {
       if (!event.defaultPrevented && [...event.dataTransfer.types].includes("Files")) event.preventDefault();
     });
@@ -170,6 +173,11 @@ export class SavedRunsPanel {
     this.timer = setTimeout(() => this.look(), 500);
   }
 
+  // The runs that are on the chart have other colours, perhaps.
+  paintSoon() {
+    if (this.parent.checkVisibility()) this.painting ??= atNextFrame(() => ((this.painting = null), this.show()));
+  }
+
   async look() {
     clearTimeout(this.timer);
     this.timer = null;
@@ -239,6 +247,7 @@ export class SavedRunsPanel {
       }),
     );
     name.addEventListener("keydown", ({ key }) => key === "Enter" && name.blur());
+    row.prepend(element("i", { class: "line" }));
     add(row, "span", { className: "run-facts" });
     const buttons = add(row, "span", { className: "row-buttons" });
     add(buttons, "button", { type: "button", className: "resume" }).addEventListener("click", () =>
@@ -267,6 +276,9 @@ export class SavedRunsPanel {
     if (document.activeElement !== input) input.value = name;
     input.ariaLabel = `Name of ${name}`;
     input.disabled = gone;
+    const drawn = this.training.runs.all.find((run) => run.saved === entry.id);
+    if (drawn) paint(row, drawn);
+    row.querySelector(".line").style.visibility = drawn ? "" : "hidden";
     const facts = gone ? "deleted" : described(entry, entry.id === this.autosave.id && this.controls.active);
     part(".run-facts").textContent = part(".run-facts").title = facts;
     Object.assign(part(".resume"), {
@@ -303,11 +315,23 @@ function described({ about, bytes: size, elsewhere, problem }, here) {
     about.loss !== null && `loss ${lossText(about.loss)}`,
     about.val !== null && `validation ${lossText(about.val)}`,
     about.preset,
+    ...trained(about),
     bytes(size),
     here ? "training here" : elsewhere ? "open in another tab" : when,
   ]
     .filter(Boolean)
     .join(" · ");
+}
+
+// ["lr 3e-4", "batch 16", "seed 42"], as far as the save knows.
+function trained({ facts, settings }) {
+  const { lr, batch_size, seed } = { ...settings, ...facts?.train };
+  const known = [
+    ["lr", lr && shortNumber(Number(lr))],
+    ["batch", batch_size],
+    ["seed", seed],
+  ];
+  return known.filter(([, value]) => value !== undefined && value !== "").map(([name, value]) => `${name} ${value}`);
 }
 
 const add = (parent, tag, properties) => parent.appendChild(element(tag, properties));

@@ -28,7 +28,7 @@ from ..core.state import no_grad
 from ..core.transfer import move
 from ..devices.base import DeviceLost
 from ..generate import NonFiniteLogits, evaluating, stream_text
-from . import hooks, hot_reload, live_settings, memory_reserve, overwritten_rate
+from . import hooks, hot_reload, live_settings, memory_reserve, metrics, overwritten_rate
 from .device_recovery import Recovery
 from .device_selection import choose_device, describe_device, named
 from .run_state import RunState
@@ -78,6 +78,7 @@ class Run:
         self.failure: TrainingError | None = None
         self._made_rates: overwritten_rate.Rates = {}  # of optimizers whose first step is to come
         self._hinted: set[float] = set()
+        self._metric_names: set[str] = set()  # that log was given so far
         self._reads = PendingReads(QUEUED_STEPS)
         # What log was given last. A Stop may come before it is among the reads.
         self._logged: tuple[Any, Any] | None = None
@@ -255,6 +256,7 @@ class Run:
             eval_interval=config.eval_interval,
             sample_interval=config.sample_interval,
             batch_tokens=config.batch_size * model.config.context,
+            train=config.to_dict(),
             vocab_size=model.config.vocab_size,
             step=self.step,
             corpus=getattr(self.kept.get("data"), "corpus", None),
@@ -272,15 +274,19 @@ class Run:
         lr: float | None = None,
         grad_norm: float | Tensor | None = None,
         program: Compiled | None = None,
+        **more: float | Tensor,
     ) -> None:
         """Reports a step.
 
         loss, grad_norm: numbers or 0-d float32 tensors. lr: the learning rate of this step.
-        program: the compiled step. Raises TrainingError when the loss is not finite; on a GPU, a
-        step or two later.
+        program: the compiled step. more: metrics of one's own by name, numbers or tensors of one
+        element, which the page draws; at most 16 names a run. Raises TrainingError when the loss is
+        not finite; on a GPU, a step or two later. ValueError, TypeError for a wrong metric.
         """
         if self._last is None:
             raise RuntimeError("run.log was called outside of the loop over run.steps(n)")
+        if more:
+            metrics.check(more, self._metric_names)
         now = time.perf_counter()
         ms, self._last = (now - self._last) * 1e3, now
         self._ms = ms
@@ -291,7 +297,8 @@ class Run:
                 message["planned_bytes"] = program.program.planned_bytes
         if self._made_rates:
             self._look_at_rates()
-        self._logged = (loss, 0.0 if grad_norm is None else grad_norm), (message, grad_norm is not None)
+        values = (loss, 0.0 if grad_norm is None else grad_norm, *more.values())
+        self._logged = values, (message, grad_norm is not None, tuple(more))
         self.state.logged_step = self.step
         self._report()
 
@@ -318,7 +325,7 @@ class Run:
                 self._reads.add(values, payload)
             self._logged = None
         while self._reads and (wait or self._reads.due):
-            (message, with_norm), (loss, norm) = self._reads.first()
+            (message, with_norm, names), (loss, norm, *more) = self._reads.first()
             loss = message["loss"] = float(loss)
             if not math.isfinite(loss):
                 self._reads.clear()  # what follows is no better
@@ -329,6 +336,8 @@ class Run:
                 )
             if with_norm:
                 message["grad_norm"] = float(norm)
+            if names:
+                message["metrics"] = metrics.reported(names, tuple(more))
             self.state.record((message["step"], loss))
             self.send(**message)
             self._reads.drop()
