@@ -88,11 +88,11 @@ def test_a_watched_run_has_the_losses_of_one_that_nobody_watches(stepped):
     assert stepped.value("__import__('sys').gettrace() is None")
 
 
-def test_the_last_step_of_a_run_is_shown_too(stepped):
+def test_slow_motion_begins_a_run_that_waits_and_ends_with_it(stepped):
     page = stepped.page
     page.fill("#setting-steps", "5")
-    page.click("#step")
-    title(stepped, "Before step 4")
-    page.click("#step")
+    page.click("#tab-one-step")
+    page.click(".step-slow")
     title(stepped, "Step 4")
+    stepped.wait("() => document.querySelector('.step-slow').ariaPressed === 'false'")
     stepped.wait("() => /^Finished/.test(document.getElementById('status').textContent)")

@@ -44,7 +44,7 @@ export class SlowMotion extends EventTarget {
     const { controls } = this;
     if (controls.phase !== "paused") {
       controls.step(); // pauses a run, or begins one that is paused
-      await this.until(() => controls.phase === "paused" || SETTLED.includes(controls.phase), 400);
+      await this.untilPaused();
     }
     this.stepping = controls.phase === "paused";
     while (this.on && this.stepping) {
@@ -81,12 +81,10 @@ export class SlowMotion extends EventTarget {
     });
   }
 
-  // The condition holds, or slow motion has ended. A run may take its time to begin.
-  async until(condition, first) {
-    const begun = performance.now();
-    while (this.on && (!condition() || performance.now() - begun < 50)) {
+  // The run waits, or there is none, or slow motion has ended.
+  async untilPaused() {
+    const { controls } = this;
+    while (this.on && controls.phase !== "paused" && (controls.active || !SETTLED.includes(controls.phase)))
       await this.wait(50);
-      if (performance.now() - begun > first && SETTLED.includes(this.controls.phase) && !this.controls.active) return;
-    }
   }
 }
