@@ -51,8 +51,10 @@ export class Layout {
   }
 
   fold(folded) {
+    const hidden = !this.unfolded;
     this.section.classList.toggle("folded", folded);
     this.main.classList.toggle("console-folded", folded);
+    if (hidden && !folded) this.output.scrollTop = this.output.scrollHeight; // while hidden it could not
     Object.assign(this.button, {
       textContent: folded ? "▴" : "▾",
       title: folded ? "Show the console's output" : "Fold the console to a line",

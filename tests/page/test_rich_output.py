@@ -108,6 +108,16 @@ def test_what_a_run_displays_is_beside_its_samples_too(tab):
     assert tab.page.locator(".sample-display img").count() == 4
 
 
+def test_a_folded_console_unfolds_for_a_picture_and_shows_the_newest(own_tab):
+    tab = own_tab
+    tab.wait("() => document.getElementById('console').classList.contains('folded')")
+    tab.value(CLASSES + "print('line\\n' * 60)\ndisplay(Dot())")
+    tab.wait(
+        "() => { const o = document.getElementById('console-output');"
+        " return o.querySelector('.rich') && o.clientHeight && o.scrollHeight - o.scrollTop - o.clientHeight < 40 }"
+    )
+
+
 def test_matplotlib_says_what_to_do_and_where_it_is_its_figures_show(tab):
     error = tab.run("import matplotlib.pyplot as plt")["error"]
     assert error.endswith(
