@@ -1,6 +1,7 @@
 // The curves of the runs that are saved in this browser, drawn behind those of this page: a reload
-// keeps what is compared. A curve goes when its run is deleted, and is there again when that is
-// undone. The runs of this page learn here under which id they are saved, and which code they ran.
+// keeps what is compared; one that another tab trains is not among them. A curve goes when its run
+// is deleted, and is there again when that is undone. The runs of this page learn here under which
+// id they are saved, and which code they ran.
 
 const MOST = 20; // curves: 200 kB each
 
@@ -26,7 +27,7 @@ export class SavedCurves {
   async look() {
     const { saved, training } = this,
       { runs } = training;
-    const here = new Map(saved.entries.filter(({ gone, about }) => about && !gone).map((entry) => [entry.id, entry]));
+    const here = saved.entries.filter(({ gone, about, elsewhere }) => about && !gone && !elsewhere);
     for (const run of runs.all.filter((one) => one.saved && one !== runs.current)) {
       const entry = saved.entry(run.saved);
       if (entry && !entry.gone && run.name !== entry.name) runs.rename(run, entry.name);
@@ -35,7 +36,7 @@ export class SavedCurves {
         runs.remove(run);
       }
     }
-    for (const entry of [...here.values()].slice(0, MOST)) {
+    for (const entry of here.slice(0, MOST)) {
       const known = runs.all.some((run) => run.saved === entry.id) || entry.id === this.autosave.id;
       if (known || this.seen.has(entry.id)) continue;
       this.seen.add(entry.id);
