@@ -27,6 +27,22 @@ def test_an_engineer_compares_a_changed_architecture_in_two_colours(browser, ser
     visit.end()
 
 
+@pytest.mark.parametrize("how", ["without the network", "after a reload", "after a killed tab"])
+def test_the_engineer_goes_on(browser, server, how):
+    visit = Visit(browser, server)
+
+    def interrupted():
+        visit.wait("() => /saved/.test(document.getElementById('saved').textContent)")
+        if how == "without the network":
+            visit.context.set_offline(True)
+        else:
+            visit.again(kill=how == "after a killed tab")
+
+    engineer(visit, interrupted)
+    visit.context.set_offline(False)
+    visit.end()
+
+
 def test_a_teachers_link_opens_prepared(browser, server):
     visit = Visit(browser, server, 1024, "dark")
     pupil = teacher(visit, lambda address: Visit(browser, server, 1024, "light", address=address))

@@ -15,7 +15,7 @@ import re
 import time
 from pathlib import Path
 
-from tests.page.conftest import Tab, serve
+from tests.page.conftest import SECONDS, Tab, serve
 
 SIZES = {1440: 900, 1024: 768, 390: 844}
 SHIFT = 0.05  # Cumulative Layout Shift of a good page is below 0.1
@@ -42,6 +42,21 @@ class Visit(Tab):
         self.page.goto(url + address)
         self.look("start")
         self.ready()
+
+    def again(self, kill=False):
+        """A reload; or the tab's process ends, and the visitor opens the page once more."""
+        from playwright.sync_api import Error
+
+        if not kill:
+            self.page.reload()
+            return self.ready()
+        with contextlib.suppress(Error):
+            self.page.goto("chrome://crash", timeout=2000)
+        self.page.close()
+        self.page = self.context.new_page()
+        self.allow(SECONDS)
+        self.page.goto(self.url)
+        return self.ready()
 
     def look(self, state):
         """A picture of what the visitor sees."""
@@ -113,23 +128,29 @@ def new_user(visit, patience=1.0):
     visit.look("own-text")
 
 
-def engineer(visit):
-    """Trains, changes the number of layers, trains again, and sees both curves in two colours."""
-    page = visit.page
+def engineer(visit, between=lambda: None):
+    """Trains, changes the number of layers, trains again, and sees both curves in two colours.
+    between: what happens to the visit after the change, before the second run.
+    """
     visit.choose("#setting-preset", "tiny")
     visit.type("#setting-steps", "60")
-    page.click("#run")
+    visit.page.click("#run")
     visit.finished()
-    page.click("#tab-model")
-    visit.wait("() => document.querySelector('.model-picture, [data-path]')")
+    visit.page.click("#tab-model")
+    visit.wait("() => document.querySelector('[data-path]')")
     before = visit.text(".model-total")
     visit.look("model")
     visit.type("#shape-layers", "3")
-    assert "layers=3" in page.evaluate("() => tinygpt.source()")
+    assert "layers=3" in visit.page.evaluate("() => tinygpt.source()")
     visit.look("edited")
+    between()
+    page = visit.page
+    assert "layers=3" in page.evaluate("() => tinygpt.source()")
+    assert [page.input_value("#setting-" + name) for name in ("preset", "steps")] == ["tiny", "60"]
     page.click("#run")
     visit.wait("() => tinygpt.state().running")
     visit.finished()
+    page.click("#tab-model")
     visit.wait("before => document.querySelector('.model-total').textContent !== before", before)
     visit.wait("() => document.querySelectorAll('#chart .key-run').length === 2")
     colours = page.evaluate(
