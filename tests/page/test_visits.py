@@ -36,6 +36,7 @@ def test_the_engineer_goes_on(browser, server, how):
         if how == "without the network":
             visit.context.set_offline(True)
         else:
+            visit.pause(1000)  # a draft is at most half a second behind what was typed
             visit.again(kill=how == "after a killed tab")
 
     engineer(visit, interrupted)

@@ -145,7 +145,7 @@ def engineer(visit, between=lambda: None):
     visit.look("edited")
     between()
     page = visit.page
-    assert "layers=3" in page.evaluate("() => tinygpt.source()")
+    visit.wait("() => tinygpt.source().includes('layers=3')")
     assert [page.input_value("#setting-" + name) for name in ("preset", "steps")] == ["tiny", "60"]
     page.click("#run")
     visit.wait("() => tinygpt.state().running")
