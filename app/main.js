@@ -124,7 +124,20 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   const estimate = new MemoryEstimate({ session, settings });
   const error = (text) => console_.error(text);
   const stop = () => entries.stop();
-  const controls = new Controls({ session, editor, settings, choice, training, texts, estimate, status, error, stop });
+  const notice = (text) => console_.notice(text);
+  const controls = new Controls({
+    session,
+    editor,
+    settings,
+    choice,
+    training,
+    texts,
+    estimate,
+    status,
+    error,
+    notice,
+    stop,
+  });
   controls.addEventListener("phase", () => estimate.soon());
   session.addEventListener("training", ({ detail }) => training.receive(detail));
   const welcome = new Welcome({ controls, runs: training.runs, tour });

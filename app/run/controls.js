@@ -18,10 +18,11 @@ export const DEAF = "This browser cannot reach Python during a run (it has no sh
 
 export class Controls extends EventTarget {
   // texts: OwnTexts, which a run may name. estimate: the MemoryEstimate, which may refuse a run.
-  // status(text, kind), error(traceback): where sentences and tracebacks go. stop(): of the button.
-  constructor({ session, editor, settings, choice, training, texts, estimate, status, error, stop }) {
+  // status(text, kind), error(traceback), notice(lines): where sentences, tracebacks and lists go.
+  // stop(): of the button.
+  constructor({ session, editor, settings, choice, training, texts, estimate, status, error, notice, stop }) {
     super();
-    Object.assign(this, { session, editor, settings, choice, training, texts, estimate, status, error, stop });
+    Object.assign(this, { session, editor, settings, choice, training, texts, estimate, status, error, notice, stop });
     this.phase = "idle";
     this.active = false; // the editor's code is in the worker
     this.prepared = null; // a promise: what the last run waited for before its code went to the worker
@@ -266,7 +267,9 @@ export class Controls extends EventTarget {
       if (step === null) return this.refuse("Not applied: train.py has no training loop running.", before);
       if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
       editor.setRunning(files);
-      const changes = notes.length ? ": " + notes.join("; ") : "";
+      if (notes.length > 1) this.notice(`Not carried over whole at step ${step}:\n${notes.join("\n")}`);
+      const more = notes.length > 1 ? `, and ${notes.length - 1} more, listed in the console` : "";
+      const changes = notes.length ? `: ${notes[0]}${more}` : "";
       if (!noted || changes) this.status(`Applied at step ${step.toLocaleString("en")}${changes}`, "good");
       return { ok: true, error: null };
     } catch (error) {

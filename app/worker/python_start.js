@@ -9,6 +9,7 @@ import { loadPyodide } from "../../public/vendor/pyodide/pyodide.mjs";
 import { confine } from "../bridges/confine.js";
 import { noSharedMemory } from "../bridges/shared_memory.js";
 import { answered, parse } from "./bounded_json.js";
+import { mountTexts } from "./corpus_files.js";
 
 /** @typedef {import("../bridges/webgpu.js").Gpu} Gpu */
 /** @typedef {import("./protocol.js").GraphicsFacts} GraphicsFacts */
@@ -137,7 +138,8 @@ export async function startPython({ host, signal, extension: options, stage, com
   stage("TinyGPT", 0, 0);
   pyodide.unpackArchive(await archive, "zip", { extractDir: "/lib/python3.14/site-packages" });
   const [wheels, corpora] = await lists;
-  mountCorpora(pyodide, corpora);
+  const texts = corpora.map((/** @type {{ file: string }} */ { file }) => file);
+  mountTexts(pyodide.FS, "/corpora", texts, (name) => here("public/corpora/" + name));
   mark("package");
 
   stage("C++ extension", 0, 0);
@@ -341,18 +343,6 @@ async function fetched(path) {
 
 /** @param {string} path */
 const listed = async (path) => answered(await fetched(path));
-
-// The texts appear as files; each is fetched when it is first read (in pieces, synchronously: a
-// worker may).
-/**
- * @param {Pyodide} pyodide
- * @param {{ file: string }[]} corpora
- */
-function mountCorpora(pyodide, corpora) {
-  pyodide.FS.mkdirTree("/corpora");
-  for (const { file } of corpora)
-    pyodide.FS.createLazyFile("/corpora", file, here("public/corpora/" + file), true, false);
-}
 
 // Reports how many bytes of the runtime have come. It only watches: the answers go to Pyodide as
 // they came, since a Response that was read and made anew would lose the browser's cache of

@@ -12,6 +12,12 @@ from operator import index
 from typing import Any
 
 
+class _AsHeads(int):
+    """A number of key/value heads that nobody chose: in a copy with other heads it is theirs, so
+    that `dataclasses.replace(shape, heads=4)` works.
+    """
+
+
 @dataclass(frozen=True, slots=True)  # slots: a guard reads a field in one look
 class ModelConfig:
     """Shape and options of a GPT. Sizes count elements; `d_model` is C, `heads` H, `kv_heads` G."""
@@ -34,9 +40,10 @@ class ModelConfig:
     recompute: bool = False
 
     def __post_init__(self) -> None:
+        follows = isinstance(self.kv_heads, _AsHeads)  # of the shape that this one is a copy of
         _check(self)
-        if self.kv_heads == 0:
-            object.__setattr__(self, "kv_heads", self.heads)
+        if follows or self.kv_heads == 0:
+            object.__setattr__(self, "kv_heads", _AsHeads(self.heads))
         if self.d_model % self.heads:
             raise ValueError(
                 "d_model %d is not a multiple of heads %d; choose sizes that divide" % (self.d_model, self.heads)
@@ -71,7 +78,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, as JSON can hold them."""
-        return asdict(self)
+        return {**asdict(self), "kv_heads": int(self.kv_heads)}
 
     @classmethod
     def from_dict(cls, values: Any) -> ModelConfig:

@@ -10,9 +10,11 @@ on the page. Runs without a device.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -171,7 +173,10 @@ def size_of(name: str) -> int:
     if name in _provided:
         return _provided[name][2] or 0
     known = CORPORA.get(name)
-    path = _own_path(name) if known is None else _registered_path(known) if known.editions else None
+    try:
+        path = _own_path(name) if known is None else _registered_path(known) if known.editions else None
+    except CorpusError:  # the run says it
+        path = None
     if path is not None:
         return path.stat().st_size
     return 0 if known is None else known.bytes or STDLIB_BYTES
@@ -213,9 +218,26 @@ def find_corpus(name: str, say: Callable[[str], object] = print, fetch: bool = T
     return corpus
 
 
+def _is_file(path: Path) -> bool:
+    """CorpusError where it is one that cannot be read now: in a tab a text that has not come yet
+    is fetched when it is first asked for.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise CorpusError(
+                "%s could not be fetched from the page's server: connect to the network, then press Run again"
+                % path.name
+            ) from None
+        return False
+    except ValueError:  # a name that no file can have
+        return False
+
+
 def _registered_path(known: Known) -> Path | None:
     """The first file of a registered corpus in the corpus directories."""
-    return next((d / known.file for d in corpus_directories() if (d / known.file).is_file()), None)
+    return next((d / known.file for d in corpus_directories() if _is_file(d / known.file)), None)
 
 
 def _registered(known: Known, fetch: bool) -> tuple[str, str, str] | None:
@@ -259,7 +281,7 @@ def _provided_corpus(name: str) -> Corpus:
 def _own_path(name: str) -> Path | None:
     """The file of a corpus that is not registered, or None."""
     candidates = [directory / (name + ".txt") for directory in corpus_directories()] if name.isidentifier() else []
-    return next((p for p in [*candidates, Path(name)] if p.is_file()), None)
+    return next((p for p in [*candidates, Path(name)] if _is_file(p)), None)
 
 
 def _own_corpus(name: str) -> Corpus:

@@ -2,6 +2,8 @@
 fails leaves the run alive.
 """
 
+import re
+
 import pytest
 
 from tests.page.conftest import Tab, slowness
@@ -89,6 +91,11 @@ def test_a_model_with_one_more_layer_takes_over_what_fits_and_says_so(tab):
     tab.page.click("#pause")
     tab.wait("() => tinygpt.state().paused")
     assert tab.page.evaluate("() => tinygpt.state().step") >= at + 3
+    tab.page.click("#pause")
+    line = edit(tab, larger.replace("layers=3", "layers=4, d_model=60"))
+    assert re.match(r"Applied at step [\d,]+: \d+ tensors resized; [^;]*, and 1 more, listed in the console$", line), line
+    said = tab.text("#console-output")
+    assert "tensors resized; overlapping values kept (" in said and "blocks.3 (12 tensors) starts fresh" in said
 
 
 def test_model_py_is_edited_the_same_way(tab):

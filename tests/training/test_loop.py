@@ -353,3 +353,14 @@ def test_a_metric_of_several_elements_is_refused_and_one_of_one_is_logged(messag
     with pytest.raises(ValueError, match="^run.log: spread must be one number, but the tensor has 4 elements$"):
         loop.run(train)
     assert next(m for m in messages if m["type"] == "step")["metrics"] == {"spread": 2.0, "count": 3.0}
+
+
+def test_a_copy_of_a_shape_with_other_heads_needs_no_word_on_key_value_heads():
+    shape = PRESETS["small"].model
+    copy = replace(shape, heads=4)
+    assert (copy.heads, copy.kv_heads) == (4, 4) and replace(copy, heads=2).kv_heads == 2
+    assert type(copy.to_dict()["kv_heads"]) is int
+    grouped = replace(shape, heads=6, kv_heads=3)
+    assert replace(grouped, heads=12).kv_heads == 3, "what was chosen stays"
+    with pytest.raises(ValueError, match="heads 4 is not a multiple of kv_heads 3"):
+        replace(grouped, heads=4)
