@@ -20,6 +20,7 @@ import { makePlot } from "./plot.js";
 import { Readout, swatch } from "./readout.js";
 import { drawOver, references } from "./references.js";
 import { paint, Runs } from "./runs.js";
+import { SecondPlot } from "./second_plot.js";
 import { storedView, ViewMenu } from "./view_menu.js";
 import { Zoom } from "./zoom.js";
 
@@ -29,22 +30,29 @@ const MOST = 1.5; // times ln V: higher losses are of a run that diverged, and l
 const SERIES = { loss: "Training", validation: "Validation", lr: "Learning rate", norm: "Gradient norm" };
 
 export class LossChart {
-  // parent: a section's part; the colour of the current run is --run on the section.
-  constructor(parent, runs = new Runs()) {
-    Object.assign(this, { parent, runs, plot: null, zoom: null, reference: null, cost: 0, drawnAt: -Infinity });
-    Object.assign(this, { quantity: "loss", view: storedView(), earlier: [], edges: [0, 10] });
-    this.visible = { loss: true, validation: true, lr: true, norm: false };
+  // parent: a section's part; the colour of the current run is --run on the section. beside: the
+  // chart whose second plot this is: it has no tools, and its steps are the other's.
+  constructor(parent, runs = new Runs(), beside = null) {
+    Object.assign(this, { parent, runs, beside, plot: null, zoom: null, reference: null, cost: 0, drawnAt: -Infinity });
+    Object.assign(this, { quantity: "loss", view: beside?.view ?? storedView(), earlier: [], edges: [0, 10] });
+    this.visible = { loss: true, validation: true, lr: !beside, norm: false };
     parent.setAttribute("role", "group");
     this.key = new KeyLine(parent, (name) => this.setQuantity(name));
-    this.field = parent.appendChild(element("div", { class: "plot" }));
+    this.field = element("div", { class: "plot" });
+    this.row = parent.appendChild(element("div", { class: "plots" }, this.field));
     this.pins = new Pins(this.field);
     this.readout = new Readout(this);
     this.zooming = new Zoom(this);
-    this.legend = parent.appendChild(element("div", { class: "legend" }));
-    for (const [name, label] of Object.entries(SERIES)) this.toggle(name, label);
-    this.menu = new ViewMenu(this.key.tools, this.view, () => this.zoomTo(this.zoom));
-    exportMenu(this.key.tools, this);
-    new FullView(this.key.tools, this);
+    this.legend = element("div", { class: "legend" });
+    this.second = null;
+    if (!beside) {
+      parent.append(this.legend);
+      for (const [name, label] of Object.entries(SERIES)) this.toggle(name, label);
+      this.menu = new ViewMenu(this.key.tools, this.view, () => this.zoomTo(this.zoom));
+      exportMenu(this.key.tools, this);
+      new FullView(this.key.tools, this);
+      this.second = new SecondPlot(this.row, (place) => new LossChart(place, runs, this));
+    }
     this.wholeButton = element("button", { type: "button", class: "whole", hidden: true }, "Whole run");
     this.wholeButton.title = "Double-clicking the chart does the same";
     this.wholeButton.addEventListener("click", () => this.zoomTo(null));
@@ -59,8 +67,10 @@ export class LossChart {
 
   // Begins a run; facts as runs.js has them.
   reset(vocabulary = 0, facts = {}) {
-    this.zoom = null;
-    this.wholeButton.hidden = true;
+    for (const chart of [this, this.second?.chart].filter(Boolean)) {
+      chart.zoom = null;
+      chart.wholeButton.hidden = true;
+    }
     this.runs.begin({ ...facts, vocab_size: vocabulary });
   }
 
@@ -96,7 +106,9 @@ export class LossChart {
 
   // [first step, last step], or null: the whole run.
   zoomTo(steps) {
+    if (this.beside && this.beside.zoom !== steps) return this.beside.zoomTo(steps);
     this.zoom = steps;
+    this.second?.zoomTo(steps);
     if (!steps && document.activeElement === this.wholeButton) this.plot?.over.focus();
     this.wholeButton.hidden = !steps;
     this.draw();
@@ -129,6 +141,7 @@ export class LossChart {
     this.drawnAt = performance.now();
     this.timer?.cancel();
     this.timer = null;
+    if (this.parent.hidden) return this.clear(); // a second plot that was closed
     const run = this.runs.current;
     this.earlier = this.runs.earlier();
     const shown = [run, ...this.earlier].filter(Boolean);
@@ -137,6 +150,7 @@ export class LossChart {
     const metrics = [...new Set(shown.flatMap((one) => [...one.metrics.keys()]))];
     if (!metrics.includes(this.quantity)) this.quantity = "loss";
     this.key.offer(metrics, this.quantity);
+    this.second?.offer(metrics);
     if (run) paint(this.parent.parentElement, run);
     if (!any) return this.clear();
     const form = this.shape();

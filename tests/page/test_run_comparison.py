@@ -34,7 +34,7 @@ def train(tab, **settings):
 
 def read(tab, share):
     """What the readout says at this share of the plot."""
-    at = tab.page.locator("#chart .u-over").bounding_box()
+    at = tab.page.locator("#chart > .plots > .plot .u-over").bounding_box()
     tab.page.mouse.move(at["x"] + at["width"] * share, at["y"] + 20)
     tab.wait("() => document.querySelector('#chart .readout').checkVisibility()")
     said = tab.page.inner_text("#chart .readout")
@@ -48,7 +48,7 @@ def test_a_metric_of_ones_own_is_drawn_with_the_same_controls(tab):
     assert LOG in source
     tab.write(source.replace(LOG, METRICS))
     train(tab, steps="40")
-    tab.wait("() => document.querySelectorAll('#chart .key select option').length === 3")
+    tab.wait("() => document.querySelectorAll('#chart > .key select option').length === 3")
     assert choice.locator("option").all_inner_texts() == ["Loss", "double", "half_step"]
     choice.select_option("half_step")
     assert read(tab, 0.5) == ["Step 20", "run 1", "10"]
@@ -56,6 +56,26 @@ def test_a_metric_of_ones_own_is_drawn_with_the_same_controls(tab):
     step, name, value = read(tab, 0.5)
     loss = tab.page.evaluate("() => tinygpt.history()[20].loss")
     assert float(value) == pytest.approx(2 * loss, rel=1e-3) and name == "run 1"
+
+
+def test_a_metric_opens_a_second_plot_with_the_same_steps(tab):
+    second = tab.page.get_by_role("group", name="Second plot")
+    choice = tab.page.get_by_role("combobox", name="What the second plot shows")
+    assert second.is_visible() and choice.input_value() == "double"
+    assert choice.locator("option").all_inner_texts() == ["Loss", "double", "half_step"]
+    over = second.locator(".u-over").bounding_box()
+    y = over["y"] + 20
+    tab.page.mouse.move(over["x"] + over["width"] * 0.25, y)
+    tab.page.mouse.down()
+    tab.page.mouse.move(over["x"] + over["width"] * 0.75, y, steps=3)
+    tab.page.mouse.up()
+    both = "() => [...document.querySelectorAll('#chart .u-over')].map((over) => over.getAttribute('aria-valuemax'))"
+    tab.wait("() => Number((%s)()[0]) < 35" % both)
+    assert len(set(tab.page.evaluate(both))) == 1
+    tab.page.locator("#chart > .plots > .plot .u-over").dblclick()
+    tab.wait("() => (%s)().every((last) => Number(last) >= 39)" % both)
+    second.get_by_role("button", name="Close the second plot").click()
+    assert second.is_hidden()
 
 
 def test_a_reload_keeps_the_curve_its_colour_and_its_metrics(tab):
