@@ -38,7 +38,9 @@ export class PanelTabs {
     this.show(name);
     afterLayout(() => {
       const { top, bottom } = this.parent.getBoundingClientRect();
-      if (top < 0 || bottom > innerHeight) this.list.scrollIntoView({ block: "start" });
+      const dock = document.getElementById("dock"),
+        covered = getComputedStyle(dock).position === "fixed" ? dock.offsetHeight : 0; // on a phone
+      if (top < 0 || bottom > innerHeight - covered) this.list.scrollIntoView({ block: "start" });
     });
   }
 

@@ -205,7 +205,10 @@ def test_on_a_phone_run_stays_in_sight_and_load_brings_the_text(browser, server)
     tab.page.get_by_role("button", name="Generate: Shakespeare after 100 steps").tap()
     tab.wait("() => document.getElementById('status').textContent.includes('model loaded')")
     tab.wait("() => document.querySelectorAll('.generate-text [data-token]').length > 20")
-    tab.wait("() => document.querySelector('.generate-text').getBoundingClientRect().bottom < 600")
+    tab.wait(
+        "() => document.querySelector('.generate-text').getBoundingClientRect().bottom"
+        " <= document.getElementById('dock').getBoundingClientRect().top"
+    )
     assert box(tab, "#tab-generate")["y"] > -2, "the text is in sight"
     assert tab.page.evaluate("() => document.documentElement.scrollWidth") == 390
     assert tab.complaints == []

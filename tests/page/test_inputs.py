@@ -203,7 +203,7 @@ def test_an_input_changed_in_a_run_applies_at_its_next_step_with_a_mark_of_its_o
     tab.wait("at => tinygpt.state().step === at", at + 3010)
     ended(tab)
     assert flags(tab, 4)[-1]["text"] == "batch 16 → 8, steps %d → %d" % (at + 3000, at + 3010)
-    assert tab.text("#number-batch") == "256/step"
+    tab.wait("() => document.getElementById('number-batch').textContent === '256/step'")
     tab.page.evaluate("source => (tinygpt.reset(), tinygpt.apply(source))", source)
     for name in ("lr", "batch_size"):
         typed(tab, name, RIGHT[name])
