@@ -21,7 +21,7 @@ export class NewVersion {
     const title = "Reloads the page with the newer TinyGPT that is ready. This ends the current run.";
     this.button = element("button", { id: "new-version", type: "button", title }, "New version");
     this.button.addEventListener("click", () => this.take());
-    document.getElementById("tour").before(this.button);
+    document.getElementById("help").before(this.button);
   }
 
   async take() {
