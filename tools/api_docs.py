@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = (
     "config", "model", "train", "generate", "nn", "optim", "functional", "schedule", "data", "tokenizer", "corpora",
-    "loop", "kernels", "checkpoint",
+    "loop", "kernels", "checkpoint", "plot",
 )  # fmt: skip
 MODULES = ("tinygpt", *("tinygpt." + name for name in PUBLIC))
 WITHOUT_DOCSTRING = {"tinygpt.train.train"}  # the page shows this file; its first paragraph says what the function does

@@ -3,6 +3,7 @@
 
 import { element } from "../ui/dom.js";
 import { popover } from "../ui/popover.js";
+import { parse } from "../worker/bounded_json.js";
 
 const KEY = "chart view";
 const MOST = 0.99; // of smoothing
@@ -11,7 +12,7 @@ const PLAIN = { logSteps: false, logValues: false, smoothing: 0 };
 // What was chosen last, checked: anything may be in the storage.
 export function storedView() {
   try {
-    const { logSteps, logValues, smoothing } = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    const { logSteps, logValues, smoothing } = parse(localStorage.getItem(KEY) ?? "null") ?? {};
     const weight = smoothing >= 0 && smoothing <= MOST ? smoothing : 0;
     return { logSteps: logSteps === true, logValues: logValues === true, smoothing: weight };
   } catch {

@@ -5,6 +5,7 @@
 // --console in px. Below 900 px the parts stack and there is nothing to split.
 
 import { element } from "../ui/dom.js";
+import { parse } from "../worker/bounded_json.js";
 
 const KEPT = "layout"; // in localStorage: {left, top, console}
 const PADDING = 8; // px of `main` (page.css)
@@ -160,7 +161,7 @@ export class Layout {
 // What this browser has kept, where it is what it should be.
 function read() {
   try {
-    const kept = Object.entries(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
+    const kept = Object.entries(parse(localStorage.getItem(KEPT) ?? "{}"));
     const sound = ([name, size]) =>
       Number.isFinite(size) && size >= SPLITTERS[name]?.least && size <= SPLITTERS[name].most;
     return Object.fromEntries(kept.filter(sound));
