@@ -93,7 +93,9 @@ def test_a_model_with_one_more_layer_takes_over_what_fits_and_says_so(tab):
     assert tab.page.evaluate("() => tinygpt.state().step") >= at + 3
     tab.page.click("#pause")
     line = edit(tab, larger.replace("layers=3", "layers=4, d_model=60"))
-    assert re.match(r"Applied at step [\d,]+: \d+ tensors resized; [^;]*, and 1 more, listed in the console$", line), line
+    assert re.match(r"Applied at step [\d,]+: \d+ tensors resized; [^;]*, and 1 more, listed in the console$", line), (
+        line
+    )
     said = tab.text("#console-output")
     assert "tensors resized; overlapping values kept (" in said and "blocks.3 (12 tensors) starts fresh" in said
 
