@@ -4,23 +4,13 @@ One tab, in which a run is trained, saved, found again after a reload, and compa
 
 import pytest
 
-from tests.page.conftest import Tab
-
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 FINISHED = "() => /^Finished/.test(document.getElementById('status').textContent)"
 LOG = "run.log(loss, lr=lr, grad_norm=norm, program=step)"
 METRICS = "run.log(loss, lr=lr, grad_norm=norm, program=step, double=loss * 2, half_step=i / 2)"
 KEY = """() => Object.fromEntries([...document.querySelectorAll("#chart .key-run")].map((node) =>
     [node.textContent, getComputedStyle(node.querySelector(".line")).borderTopColor]))"""
-
-
-@pytest.fixture(scope="module")
-def tab(browser, server):
-    tab = Tab(browser, server)
-    yield tab
-    assert tab.complaints == []
-    tab.close()
 
 
 def train(tab, **settings):
