@@ -61,16 +61,8 @@ TYPES = {
 }  # fmt: skip
 
 
-PACKED = (
-    ".html",
-    ".css",
-    ".js",
-    ".mjs",
-    ".json",
-    ".wasm",
-    ".py",
-    ".svg",
-)  # sent as gzip: texts are read in pieces, the rest is compressed
+# sent as gzip: the rest is compressed
+PACKED = (".html", ".css", ".js", ".mjs", ".json", ".wasm", ".py", ".svg", ".txt")
 MOST_PACKED = 32_000_000  # bytes of gzip that are kept: the page has 6 MB of them, and each edit adds a version
 _packed = OrderedDict()  # ETag -> gzip of what it names; the one that was requested last is the last
 _packing = threading.Lock()
@@ -246,7 +238,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", etag)
             self.end_headers()
             return
-        gzipped = suffix in PACKED and "Range" not in self.headers and "gzip" in self.headers.get("Accept-Encoding", "")
+        taken = "gzip" in self.headers.get("Accept-Encoding", "") and "Range" not in self.headers
+        gzipped = suffix in PACKED and size <= MOST_PACKED and taken
         if gzipped:
             content = packed(etag, stream)
             size, stream = len(content), io.BytesIO(content)

@@ -51,7 +51,7 @@ export class SavedRuns extends EventTarget {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.again = undefined;
     /** @type {Promise<unknown>} */
-    this.looking = Promise.resolve();
+    this.queue = Promise.resolve();
     this.tell = news("tinygpt runs", () => this.look().catch(() => {}));
   }
 
@@ -62,9 +62,21 @@ export class SavedRuns extends EventTarget {
    * @returns {Promise<Entry[]>}
    */
   look() {
-    const list = this.looking.catch(() => {}).then(() => this.list());
-    this.looking = list;
-    return list;
+    return this.inTurn(() => this.list());
+  }
+
+  /**
+   * A look and a change of what it reads come one after another: a list that began before a change
+   * would bring back what was before it.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  inTurn(work) {
+    const done = this.queue.catch(() => {}).then(work);
+    this.queue = done;
+    return done;
   }
 
   async list() {
@@ -84,7 +96,12 @@ export class SavedRuns extends EventTarget {
       const renamed = names.has(run.id + ".name") ? await named(run.id) : null;
       const name =
         renamed && renamed.at > (run.about?.saved ?? 0) ? renamed.name : (run.about?.name ?? "unreadable run");
-      entries.push({ ...run, name, gone, elsewhere: elsewhere.has(run.id) && !this.mine.has(run.id) });
+      entries.push({
+        ...run,
+        name,
+        gone: gone || this.timers.has(run.id) || this.ending.has(run.id),
+        elsewhere: elsewhere.has(run.id) && !this.mine.has(run.id),
+      });
     }
     clearTimeout(this.again);
     // its tab may be closed meanwhile, without a word
@@ -105,23 +122,28 @@ export class SavedRuns extends EventTarget {
    * @param {string} name
    */
   async rename(entry, name) {
-    entry.name = name.trim().slice(0, 60) || entry.name;
-    await files.write(FOLDER, entry.id + ".name", new Blob([JSON.stringify({ name: entry.name, at: Date.now() })]));
-    this.dispatchEvent(new Event("change"));
+    const { id } = entry,
+      given = name.trim().slice(0, 60) || entry.name;
+    await this.inTurn(async () => {
+      await files.write(FOLDER, id + ".name", new Blob([JSON.stringify({ name: given, at: Date.now() })]));
+      Object.assign(this.entry(id) ?? entry, { name: given });
+      this.dispatchEvent(new Event("change"));
+    });
     this.tell();
   }
 
   /** @param {Entry} entry */
   async remove(entry) {
-    if (!(await this.claim(entry.id))) throw new Error(`${entry.name} is open in another tab. Delete it there.`);
-    entry.gone = true;
+    const { id, name } = entry;
+    if (!(await this.claim(id))) throw new Error(`${name} is open in another tab. Delete it there.`);
     this.timers.set(
-      entry.id,
+      id,
       setTimeout(() => this.end(entry).catch(() => {}), this.undoTime), // a later look tries again
     );
+    Object.assign(this.entry(id) ?? entry, { gone: true });
     this.dispatchEvent(new Event("change"));
     // no space even for that: it goes in UNDO ms, unless the tab does
-    await files.write(FOLDER, entry.id + ".gone", new Blob(["deleted"])).catch(() => {});
+    await this.inTurn(() => files.write(FOLDER, id + ".gone", new Blob(["deleted"]))).catch(() => {});
     this.tell();
   }
 
@@ -135,14 +157,16 @@ export class SavedRuns extends EventTarget {
     clearTimeout(this.timers.get(id));
     this.timers.delete(id);
     try {
-      const there = new Set((await files.list(FOLDER)).map((file) => file.name));
-      if (!names.some((file) => there.has(file))) {
-        await this.erase(entry);
-        this.entries = this.entries.filter((other) => other.id !== id);
-        throw new Error(late);
-      }
-      await files.remove(FOLDER, id + ".gone");
-      entry.gone = false;
+      await this.inTurn(async () => {
+        const there = new Set((await files.list(FOLDER)).map((file) => file.name));
+        if (!names.some((file) => there.has(file))) {
+          await this.erase(entry);
+          this.entries = this.entries.filter((other) => other.id !== id);
+          throw new Error(late);
+        }
+        await files.remove(FOLDER, id + ".gone");
+        Object.assign(this.entry(id) ?? entry, { gone: false });
+      });
     } finally {
       this.release(id);
       this.dispatchEvent(new Event("change"));
@@ -155,7 +179,7 @@ export class SavedRuns extends EventTarget {
     this.ending.add(entry.id); // Undo comes too late from here on
     this.timers.delete(entry.id);
     try {
-      await this.erase(entry);
+      await this.inTurn(() => this.erase(entry));
       this.entries = this.entries.filter(({ id }) => id !== entry.id);
     } finally {
       this.ending.delete(entry.id);

@@ -260,6 +260,32 @@ def test_runs_are_listed_renamed_deleted_and_brought_back(tab):
     assert set(names) <= {"a", "b"}, "nothing of the deleted one is left"
 
 
+def test_a_look_that_is_on_its_way_brings_back_nothing_that_was_changed(tab):
+    begin(tab, 12)
+    finished(tab)
+    saved(tab)
+    tab.page.evaluate("() => tinygpt.reset()")  # nobody writes the run any more
+    # each look takes its time between what it reads and what it says, as on a slow machine
+    said = tab.page.evaluate("""async () => {
+        const { SavedRuns } = await import("/app/store/saved_runs.js");
+        const saved = new SavedRuns(), { id } = (await saved.look())[0], said = [], { held } = saved;
+        saved.held = async () => {
+            const found = await held.call(saved);
+            await new Promise((done) => setTimeout(done, 300));
+            return found;
+        };
+        for (const change of ["remove", "undo", "remove", "undo", "rename"]) {
+            const look = saved.look();
+            await new Promise((done) => setTimeout(done, 100)); // the look has read the folder
+            await saved[change](saved.entry(id), "its name");
+            await look;
+            said.push(saved.entry(id).gone);
+        }
+        return [...said, saved.entry(id).name, (await saved.look())[0].name];
+    }""")
+    assert said == [True, False, True, False, False, "its name", "its name"]
+
+
 def test_two_tabs_do_not_write_the_same_run(tab):
     begin(tab, 100_000)
     tab.wait("() => tinygpt.autosave().saves >= 1")

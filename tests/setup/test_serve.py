@@ -145,7 +145,7 @@ def test_two_files_of_one_size_and_one_time_are_still_two_files(port, tmp_path, 
         assert got[0][1] != got[1][1] and got[0][0].headers["ETag"] != got[1][0].headers["ETag"]
 
 
-def test_what_compresses_is_sent_as_gzip_to_who_takes_it(port):
+def test_what_compresses_is_sent_as_gzip_to_who_takes_it(port, tmp_path, monkeypatch):
     plain, text = get(port, "/app/main.js")
     answer, content = get(port, "/app/main.js", Accept_Encoding="gzip, br")
     assert (
@@ -164,6 +164,13 @@ def test_what_compresses_is_sent_as_gzip_to_who_takes_it(port):
     assert get(port, "/py/tinygpt.zip", Accept_Encoding="gzip")[0].headers["Content-Encoding"] is None, (
         "it is compressed already"
     )
+    monkeypatch.setattr(serve, "ROOT", tmp_path)
+    (tmp_path / "public/corpora").mkdir(parents=True)
+    (tmp_path / "public/corpora/a.txt").write_bytes(b"To be, or not to be. " * 1000)
+    answer, content = get(port, "/public/corpora/a.txt", Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip" and len(content) < 1000
+    part, piece = get(port, "/public/corpora/a.txt", Accept_Encoding="gzip", Range="bytes=7-8")
+    assert part.status == 206 and piece == b"or"
 
 
 def test_head_has_no_body(port):
