@@ -102,8 +102,26 @@ def cursor(tab):
 def labels(tab, first):
     """The completions that are offered, once `first` is among them."""
     shown = "[...document.querySelectorAll('.cm-completionLabel')].map(label => label.textContent)"
-    tab.wait("first => %s.includes(first)" % shown, arg=first)
+    try:
+        tab.wait("first => %s.includes(first)" % shown, arg=first)
+    except AssertionError as error:
+        raise AssertionError("%s\n%s" % (error, tab.page.evaluate(WHY_NO_LIST))) from None
     return tab.page.evaluate("() => " + shown)
+
+
+# Where the list did not come: what stands at the cursor, who has the keys, what Python has not
+# answered, and what it answers now.
+WHY_NO_LIST = """async () => {
+    const { editor: { view, shown, asking }, session } = tinygpt, { head } = view.state.selection.main;
+    const line = view.state.doc.lineAt(head);
+    const place = { source: view.state.doc.toString(), line: line.number, column: head - line.from, file: shown };
+    return JSON.stringify({
+        line: line.text, column: place.column, focus: view.hasFocus, within: document.activeElement?.className,
+        list: document.querySelector('.cm-tooltip-autocomplete')?.textContent.slice(0, 300),
+        unanswered: [...asking?.open.keys() ?? []],
+        now: (await session.request('complete', place)).options.length,
+    });
+}"""
 
 
 # ---- files ----
