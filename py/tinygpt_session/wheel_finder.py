@@ -1,4 +1,4 @@
-"""NumPy, micropip and packaging, installed from the page's own server when they are first imported.
+"""NumPy, micropip and the others of the page's wheels, installed from the page's own server when they are first imported.
 
 A finder on sys.meta_path fetches the wheel synchronously (a worker may), in pieces, and reports
 its progress to the page. So `import numpy` works in the editor, in the console and deep inside a
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 19
 # Packages that users look for and that the page has no wheel of: what to do in their place.
-ABSENT = {"matplotlib": "this page has no wheel of it. Draw with tinygpt.plot.line, heatmap or hist"}
+ABSENT = {
+    "matplotlib": "this page has no wheel of it. Draw with tinygpt.plot.line, heatmap or hist. Who serves "
+    "the page adds it with `python3 -m tools.add_wheels matplotlib`"
+}
 
 
 class WheelFinder:

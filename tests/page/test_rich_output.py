@@ -122,6 +122,7 @@ def test_matplotlib_says_what_to_do_and_where_it_is_its_figures_show(tab):
     error = tab.run("import matplotlib.pyplot as plt")["error"]
     assert error.endswith(
         "ModuleNotFoundError: import matplotlib: this page has no wheel of it. Draw with tinygpt.plot.line, heatmap or hist."
+        " Who serves the page adds it with `python3 -m tools.add_wheels matplotlib`."
     )
     tab.value(
         "import sys, types\nfigure = sys.modules['matplotlib.figure'] = types.ModuleType('matplotlib.figure')\n"

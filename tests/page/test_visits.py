@@ -1,5 +1,5 @@
 """The three visits of tests/page/visits.py, each at one width and in one theme; that each action is
-answered while a large model trains; and a visit that is interrupted.
+answered while a large model trains; and each visit, interrupted.
 """
 
 import pytest
@@ -27,19 +27,59 @@ def test_an_engineer_compares_a_changed_architecture_in_two_colours(browser, ser
     visit.end()
 
 
-@pytest.mark.parametrize("how", ["without the network", "after a reload", "after a killed tab"])
+# ---- a visit that is interrupted ----
+
+HOW = pytest.mark.parametrize("how", ["without the network", "after a reload", "after a killed tab"])
+
+
+def interrupted(visit, how):
+    """Pulls the network, reloads or kills the tab. Nothing typed is lost: a draft is at most half a
+    second behind.
+    """
+    if how == "without the network":
+        return visit.context.set_offline(True)
+    visit.pause(1000)
+    return visit.again(kill=how == "after a killed tab")
+
+
+@HOW
+def test_a_new_user_goes_on(browser, server, how):
+    """The model that trains goes on from its newest save. Then fewer steps are enough."""
+    visit = Visit(browser, server)
+
+    def while_it_trains():
+        visit.wait("() => tinygpt.autosave().saves > 0")
+        saved = visit.page.evaluate("() => tinygpt.autosave().step")
+        interrupted(visit, how)
+        if how != "without the network":
+            visit.page.click("#resume-last")
+            visit.wait("() => tinygpt.state().running")
+            assert visit.page.evaluate("() => tinygpt.state().step") >= saved
+        visit.type("#setting-steps", str(visit.page.evaluate("() => tinygpt.state().step") + 200))
+
+    new_user(visit, patience=slowness(), steps=50_000, between=while_it_trains)
+    visit.context.set_offline(False)
+    visit.end()
+
+
+@HOW
 def test_the_engineer_goes_on(browser, server, how):
     visit = Visit(browser, server)
 
-    def interrupted():
+    def between():
         visit.wait("() => /saved/.test(document.getElementById('saved').textContent)")
-        if how == "without the network":
-            visit.context.set_offline(True)
-        else:
-            visit.pause(1000)  # a draft is at most half a second behind what was typed
-            visit.again(kill=how == "after a killed tab")
+        interrupted(visit, how)
 
-    engineer(visit, interrupted)
+    engineer(visit, between)
+    visit.context.set_offline(False)
+    visit.end()
+
+
+@HOW
+def test_the_teacher_goes_on(browser, server, how):
+    visit = Visit(browser, server)
+    pupil = teacher(visit, lambda address: Visit(browser, server, address=address), lambda: interrupted(visit, how))
+    pupil.end()
     visit.context.set_offline(False)
     visit.end()
 

@@ -89,9 +89,9 @@ class Visit(Tab):
         self.close()
 
 
-def new_user(visit, patience=1.0):
+def new_user(visit, patience=1.0, steps=150, between=lambda: None):
     """Reads what a trained model writes, trains one, and reads what that writes. patience: how many
-    times as slow the machine is.
+    times as slow the machine is. between: what happens to the visit while the model trains.
     """
     page = visit.page
     assert page.is_visible("#welcome h2")
@@ -103,21 +103,23 @@ def new_user(visit, patience=1.0):
     visit.wait("() => /tokens\\/s/.test(document.querySelector('.generate-status').textContent)")
     visit.look("trained-model")
     visit.choose("#setting-preset", "tiny")
-    visit.type("#setting-steps", "150")
+    visit.type("#setting-steps", str(steps))
     if not page.is_visible("#train-own"):
         page.click("#tab-models")  # a phone's header has no room for it
     page.click("#train-own")
     visit.wait("() => !document.getElementById('question').hidden")
     said = visit.text("#question-text")
-    assert re.search(r"150 steps take about [\d.]+ (s|min) on this machine", said), said
+    assert re.search(r"%s steps take about [\d.]+ (s|min) on this machine" % format(steps, ","), said), said
     visit.look("question")
     page.click("#question button.primary")
     visit.wait("() => tinygpt.state().step > 20")
     visit.look("running")
+    between()
     visit.finished()
     said = visit.text("#status")
     assert "at a validation loss of" in said and "Next: Generate" in said, said
     visit.look("finished")
+    page = visit.page
     page.click("#tab-generate")
     page.click("#generate-prompt")
     page.keyboard.press("Control+a")
@@ -160,9 +162,9 @@ def engineer(visit, between=lambda: None):
     visit.look("compared")
 
 
-def teacher(visit, follow):
+def teacher(visit, follow, between=lambda: None):
     """Prepares code and inputs, copies the link, and a pupil opens it. follow(address): a Visit of
-    somebody else; it is given back.
+    somebody else; it is given back. between: what happens to the visit before the link is copied.
     """
     page = visit.page
     page.click("#editor .cm-content")
@@ -171,6 +173,8 @@ def teacher(visit, follow):
     page.keyboard.press("Enter")
     visit.choose("#setting-preset", "tiny")
     visit.type("#setting-steps", "25")
+    between()
+    page = visit.page
     page.click("#share")
     visit.wait("() => /^Link copied/.test(document.getElementById('status').textContent)")
     visit.look("link")

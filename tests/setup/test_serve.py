@@ -3,6 +3,7 @@ Set-up that says what is wrong.
 """
 
 import gzip
+import hashlib
 import http.client
 import io
 import json
@@ -20,7 +21,7 @@ import pytest
 
 import serve
 from tinygpt import config
-from tools.setup import Progress, bytecode, extension, packages, runtime, wheels
+from tools.setup import Progress, SetupError, bytecode, extension, packages, runtime, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -280,6 +281,42 @@ def test_a_wheel_with_an_unknown_checksum_is_refused_and_the_entry_says_why(tmp_
         part in entry["missing"] for part in ("unknown checksum", "no network", "start serve.py once with a network")
     )
     assert wheels.held() == [] and not wheels.up_to_date()
+
+
+def test_matplotlib_and_what_it_needs_are_placed_on_request_alone(tmp_path, monkeypatch):
+    contents = {name: name.encode() for name in ("matplotlib", "kiwisolver", "six")}
+    needs = {"matplotlib": ["kiwisolver", "numpy"], "kiwisolver": ["six"], "six": [], "numpy": []}
+    entries = {
+        name: {"version": "1", "file_name": name + ".whl", "imports": [name], "depends": needs[name]}
+        | {"sha256": hashlib.sha256(contents.get(name, b"")).hexdigest()}
+        for name in needs
+    }
+    (tmp_path / "pyodide").mkdir()
+    (tmp_path / "pyodide" / "pyodide-lock.json").write_text(json.dumps({"packages": entries}))
+    monkeypatch.setattr(packages, "MODULES", tmp_path)
+    for name in ("PLACE", "CACHE"):
+        monkeypatch.setattr(wheels, name, tmp_path / name)
+    monkeypatch.setattr(wheels, "FOLDERS", (tmp_path / "CACHE",))
+    numpy = wheels.Wheel("numpy", "1", "numpy.whl", ("numpy",), False, (entries["numpy"]["sha256"],))
+    monkeypatch.setattr(wheels, "WHEELS", (numpy,))
+    there = {"numpy": b""}
+    monkeypatch.setattr(wheels, "_from_distribution", lambda wheel, progress: (there.get(wheel.name), "no network"))
+    wheels.prepare(silent())
+    assert [entry["name"] for entry in wheels.held()] == [] and [w.name for w in wheels.wanted()] == ["numpy"]
+    with pytest.raises(SetupError, match="matplotlib 1 could not be had .no network."):
+        wheels.fetch(["matplotlib"], silent())
+    with pytest.raises(SetupError, match="scipy is not among the wheels on request: matplotlib"):
+        wheels.fetch(["scipy"], silent())
+    there |= contents | {"six": b"another file"}
+    with pytest.raises(SetupError, match="six 1 could not be had .the file that was fetched has an unknown checksum"):
+        wheels.fetch(["matplotlib"], silent())
+    assert wheels.wanted() == (numpy,), "not half of them"
+    there |= contents
+    wheels.fetch(["matplotlib"], silent())
+    listed = json.loads((tmp_path / "PLACE" / "wheels.json").read_text())
+    assert [entry["name"] for entry in listed] == ["numpy", "matplotlib", "kiwisolver", "six"]
+    there.clear()  # without a network they stay
+    assert wheels.up_to_date() and (tmp_path / "PLACE" / "six.whl").read_bytes() == b"six"
 
 
 def test_the_built_extension_is_checked(tmp_path, monkeypatch):

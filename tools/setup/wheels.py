@@ -4,6 +4,9 @@ Each is taken from the first of these that has it with a known checksum: public/
 `shared/wheels` beside the checkout, the cache, the package index (pure wheels, through pip),
 Pyodide's own distribution. NumPy is optional: where no wheel can be had, public/wheels/wheels.json
 says why, and `import numpy` in the tab raises that sentence.
+
+    python3 -m tools.add_wheels matplotlib      fetches matplotlib and what it needs (20 MB) from
+                                                Pyodide's distribution; from then on they are placed
 """
 
 import hashlib
@@ -58,6 +61,7 @@ WHEELS = (
         ),
     ),
 )
+ON_REQUEST = ("matplotlib",)  # and what they need: fetched by the command above alone
 PLACE = PUBLIC / "wheels"
 HOME = Path(os.path.expanduser("~"))  # a user without one keeps the ~
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or HOME / ".cache") / "tinygpt"
@@ -70,11 +74,50 @@ def prepare(progress):
     if up_to_date():
         return
     PLACE.mkdir(parents=True, exist_ok=True)
-    entries = [_entry(wheel, progress) for wheel in WHEELS]
+    entries = [_entry(wheel, progress) for wheel in wanted()]
     stage.write(PLACE / "wheels.json", json.dumps(entries, indent=1).encode())
     stage.remove_parts(PLACE)
     if held():
         progress.note(", ".join("%(name)s %(version)s" % entry for entry in held()) + " are in public/wheels")
+
+
+def wanted():
+    """WHEELS, and those on request once all of them have been fetched."""
+    more = on_request()
+    fetched = all(any((folder / wheel.file).is_file() for folder in (PLACE, *FOLDERS)) for wheel in more)
+    return WHEELS + more if fetched else WHEELS
+
+
+def on_request():
+    """The wheels of ON_REQUEST and of what they need, without those of WHEELS. Their checksums are
+    those of Pyodide's lock file.
+    """
+    try:
+        listed = json.loads((packages.MODULES / "pyodide" / "pyodide-lock.json").read_text(encoding="utf-8"))
+        listed, names = listed["packages"], list(ON_REQUEST)
+        for name in names:  # which grows
+            names += [needed for needed in listed[name]["depends"] if needed not in names]
+        entries = [(name, listed[name]) for name in names if name not in {wheel.name for wheel in WHEELS}]
+        return tuple(
+            Wheel(name, e["version"], e["file_name"], tuple(e["imports"]), False, (e["sha256"],)) for name, e in entries
+        )
+    except (OSError, ValueError, KeyError, TypeError):  # npm has not run, or has another Pyodide
+        return ()
+
+
+def fetch(names, progress):
+    """Fetches wheels on request, and places them. SetupError where one cannot be had."""
+    if unknown := [name for name in names if name not in ON_REQUEST]:
+        raise SetupError("%s is not among the wheels on request: %s" % (unknown[0], ", ".join(ON_REQUEST)))
+    if not (wheels := on_request()):
+        raise SetupError("Pyodide's lock file does not name %s; run serve.py once" % ", ".join(names))
+    for wheel in wheels:
+        content, reason = _find(wheel, progress)
+        if content is None:
+            raise SetupError("%s %s could not be had (%s)" % (wheel.name, wheel.version, reason))
+        PLACE.mkdir(parents=True, exist_ok=True)
+        stage.write(PLACE / wheel.file, content)
+    prepare(progress)
 
 
 def held():
@@ -89,8 +132,9 @@ def up_to_date():
     """
     try:
         entries = json.loads((PLACE / "wheels.json").read_text(encoding="utf-8"))
-        if [(e["file"], e["sha256"] in w.checksums) for e, w in zip(entries, WHEELS, strict=True)] != [
-            (w.file, True) for w in WHEELS
+        wheels = wanted()
+        if [(e["file"], e["sha256"] in w.checksums) for e, w in zip(entries, wheels, strict=True)] != [
+            (w.file, True) for w in wheels
         ]:
             return False
         return all(hashlib.sha256((PLACE / e["file"]).read_bytes()).hexdigest() == e["sha256"] for e in entries)
