@@ -1,4 +1,4 @@
-"""NumPy, micropip and the others of the page's wheels, installed from the page's own server when they are first imported.
+"""The wheels of the page (NumPy, micropip), installed from its own server when first imported.
 
 A finder on sys.meta_path fetches the wheel synchronously (a worker may), in pieces, and reports
 its progress to the page. So `import numpy` works in the editor, in the console and deep inside a
