@@ -2,6 +2,7 @@
 // kept in the browser.
 
 import { element } from "../ui/dom.js";
+import { keep, kept } from "../ui/kept.js";
 import { popover } from "../ui/popover.js";
 import { parse } from "../worker/bounded_json.js";
 
@@ -12,7 +13,7 @@ const PLAIN = { logSteps: false, logValues: false, smoothing: 0 };
 // What was chosen last, checked: anything may be in the storage.
 export function storedView() {
   try {
-    const { logSteps, logValues, smoothing } = parse(localStorage.getItem(KEY) ?? "null") ?? {};
+    const { logSteps, logValues, smoothing } = parse(kept(KEY) ?? "null") ?? {};
     const weight = smoothing >= 0 && smoothing <= MOST ? smoothing : 0;
     return { logSteps: logSteps === true, logValues: logValues === true, smoothing: weight };
   } catch {
@@ -41,11 +42,7 @@ export class ViewMenu {
 
   change(change) {
     Object.assign(this.view, change);
-    try {
-      localStorage.setItem(KEY, JSON.stringify(this.view));
-    } catch {
-      // no storage: for this visit then
-    }
+    keep(KEY, JSON.stringify(this.view));
     this.changed(this.view);
   }
 

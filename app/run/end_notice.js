@@ -5,14 +5,15 @@
 
 import { element } from "../ui/dom.js";
 import { lossText } from "../ui/format.js";
+import { keep, kept } from "../ui/kept.js";
 
-const KEPT = "notify"; // in localStorage: "yes" where the user has asked for it
+const KEPT = "notify"; // kept: "yes" where the user has asked for it
 const SAID = { done: "Finished", error: "Failed", diverged: "Diverged" }; // a Stop is the user's own
 
 export class EndNotice {
   constructor({ controls, training }) {
     this.training = training;
-    this.wanted = localStorage.getItem(KEPT) === "yes";
+    this.wanted = kept(KEPT) === "yes";
     let active = false;
     controls.addEventListener("phase", () => {
       if (active && !controls.active) this.tell();
@@ -45,8 +46,7 @@ export class EndNotice {
       const asked = box.checked ? await Notification.requestPermission() : "";
       this.wanted = box.checked = asked === "granted";
       said.textContent = asked && !this.wanted ? "This browser does not allow it. The tab's title says it." : "";
-      if (this.wanted) localStorage.setItem(KEPT, "yes");
-      else localStorage.removeItem(KEPT);
+      keep(KEPT, this.wanted ? "yes" : null);
     });
     if (!this.possible) said.textContent = "This browser cannot. The tab's title says it.";
     return element(

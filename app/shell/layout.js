@@ -5,9 +5,10 @@
 // --console in px. Below 900 px the parts stack and there is nothing to split.
 
 import { element } from "../ui/dom.js";
+import { keep, kept } from "../ui/kept.js";
 import { parse } from "../worker/bounded_json.js";
 
-const KEPT = "layout"; // in localStorage: {left, top, console}
+const KEPT = "layout"; // kept: {left, top, console}
 const PADDING = 8; // px of `main` (page.css)
 const STEP = 2; // a press of an arrow key: percent, or so many times 8 px
 
@@ -86,7 +87,7 @@ export class Layout {
       if (size === undefined) this.main.style.removeProperty(`--${name}`);
       else this.main.style.setProperty(`--${name}`, `${size}${unit}`);
     }
-    localStorage.setItem(KEPT, JSON.stringify(this.sizes));
+    keep(KEPT, JSON.stringify(this.sizes));
   }
 
   splitter(name, { label, vertical = false, least, most, upwards = false }) {
@@ -161,10 +162,10 @@ export class Layout {
 // What this browser has kept, where it is what it should be.
 function read() {
   try {
-    const kept = Object.entries(parse(localStorage.getItem(KEPT) ?? "{}"));
+    const sizes = Object.entries(parse(kept(KEPT) ?? "{}"));
     const sound = ([name, size]) =>
       Number.isFinite(size) && size >= SPLITTERS[name]?.least && size <= SPLITTERS[name].most;
-    return Object.fromEntries(kept.filter(sound));
+    return Object.fromEntries(sizes.filter(sound));
   } catch {
     return {};
   }

@@ -3,6 +3,7 @@
 
 import { element } from "../ui/dom.js";
 import { pairs, sentence } from "../ui/format.js";
+import { kept } from "../ui/kept.js";
 import { answered } from "../worker/bounded_json.js";
 import { Curves } from "./curves.js";
 import { MACHINE, Measuring } from "./measuring.js";
@@ -13,7 +14,7 @@ import { PRESET, verdict } from "./verdict.js";
 const LARGEST = "medium"; // what is measured here unless the visitor wants more: a minute on most machines
 const KERNELS = "large"; // the preset whose kernels are measured here
 const part = (id) => document.getElementById(id);
-const theme = localStorage.getItem("theme");
+const theme = kept("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 
 const chart = new Curves(part("curves"), part("legend"), part("curve-readout"));

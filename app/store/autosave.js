@@ -7,6 +7,7 @@
 // A save may cost at most SHARE of the time; where it takes longer, the interval is stretched, and
 // the line of facts says so. Events: "saved", "problem" (`problem` is {text, quota} or null).
 
+import { keep, kept } from "../ui/kept.js";
 import * as files from "./files.js";
 import { FOLDER } from "./saved_runs.js";
 
@@ -58,7 +59,7 @@ export class Autosave extends EventTarget {
     this.settings = settings;
     this.choice = choice;
     this.saved = saved;
-    const stored = localStorage.getItem("autosave") ?? "";
+    const stored = kept("autosave") ?? "";
     this.seconds = seconds ?? (stored in INTERVALS ? Number(stored) : 10);
     this.forget();
     session.addEventListener("training", (/** @type {any} */ event) => {
@@ -79,7 +80,7 @@ export class Autosave extends EventTarget {
   /** @param {number} seconds */
   choose(seconds) {
     this.seconds = seconds;
-    localStorage.setItem("autosave", String(seconds));
+    keep("autosave", String(seconds));
     this.dispatchEvent(new Event("saved"));
     this.look();
   }

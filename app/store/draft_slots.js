@@ -72,10 +72,11 @@ export class DraftSlot {
    */
   lock(id) {
     return new Promise((resolve) => {
-      navigator.locks.request(KEY + id, { ifAvailable: true }, (lock) => {
+      const held = navigator.locks.request(KEY + id, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         return lock && new Promise((release) => (this.release = release));
       });
+      held.catch(() => resolve(true)); // the browser gives the page no storage: no other tab has any
     });
   }
 
@@ -101,7 +102,8 @@ export class DraftSlot {
    */
   async prune(keep = KEPT) {
     if (!navigator.locks) return false;
-    const { held = [] } = await navigator.locks.query();
+    const { held } = await navigator.locks.query().catch(() => ({ held: null }));
+    if (!held) return false;
     const names = new Set(held.map(({ name }) => name));
     const gone = all().filter((id) => id !== this.id && !names.has(KEY + id));
     for (const id of gone.slice(keep)) localStorage.removeItem(KEY + id);

@@ -142,7 +142,7 @@ export class Drafts {
     const text = this.text();
     if (text === this.written) return;
     this.written = text;
-    if (!this.slot.write(text)) this.makeSpace();
+    if (!this.slot.write(text) && text !== null) this.makeSpace();
   }
 
   async makeSpace() {

@@ -256,10 +256,11 @@ export class SavedRuns extends EventTarget {
   async claim(id) {
     if (this.mine.has(id) || !navigator.locks) return true;
     return new Promise((resolve) => {
-      navigator.locks.request(lockOf(id), { ifAvailable: true }, (lock) => {
+      const held = navigator.locks.request(lockOf(id), { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         return lock && new Promise((release) => this.mine.set(id, release));
       });
+      held.catch(() => resolve(true)); // the browser gives the page no storage: no other tab has any
     });
   }
 
@@ -275,7 +276,7 @@ export class SavedRuns extends EventTarget {
 
   // The ids of runs that some tab writes.
   async held() {
-    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    const { held = [] } = (await navigator.locks?.query().catch(() => null)) ?? {};
     return new Set(
       held.flatMap(({ name = "" }) => (name.startsWith(lockOf("")) ? [name.slice(lockOf("").length)] : [])),
     );

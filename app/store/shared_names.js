@@ -15,7 +15,14 @@
  */
 export async function under(lock, act, mode = "exclusive") {
   if (!navigator.locks) return act(); // not a secure address: then nothing is kept either
-  return navigator.locks.request(lock, { mode }, act);
+  let begun = false;
+  const alone = () => ((begun = true), act());
+  try {
+    return await navigator.locks.request(lock, { mode }, alone);
+  } catch (error) {
+    if (begun) throw error;
+    return act(); // the browser gives the page no storage: no other tab has any
+  }
 }
 
 const TOGETHER = 100; // ms: what comes together is heard once

@@ -249,10 +249,11 @@ export class Session extends EventTarget {
   // The worker holds the lock of its life: whoever gets it next knows that the worker is gone.
   outlive() {
     const { worker } = this;
-    navigator.locks.request(this.life, () => {
+    const gone = navigator.locks.request(this.life, () => {
       if (this.worker === worker && this.state !== "ended" && this.state !== "failed")
         this.fail("Python's worker was ended");
     });
+    gone.catch(() => {}); // the browser gives the page no locks: watch() tells of an end
   }
 
   // Looks for beats. Where there is none, a signal that Python ignores tells whether it runs code.

@@ -85,10 +85,11 @@ function beat() {
  * @param {string} life
  */
 function live(life) {
-  navigator.locks?.request(life, () => {
+  const held = navigator.locks?.request(life, () => {
     post({ type: "held" });
     return new Promise(() => {});
   });
+  held?.catch(() => {}); // the browser gives the page no storage and no locks: watch() tells of an end
   setInterval(beat, BEATS);
   // A closed worker could go on computing and never be heard.
   const close = () => void ended({ pyodide_fatal_error: true, message: "its code closed Python's worker" });

@@ -25,6 +25,11 @@ NO_FILES = {
     "refused": "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('Security error', 'SecurityError'))",
     "no storage at all": "Object.defineProperty(Navigator.prototype, 'storage', {get: () => undefined})",
 }
+# As Chromium behaves where the user has blocked cookies for the page.
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
+    Object.defineProperty(window, name, {get() { throw new DOMException("denied", "SecurityError") }});
+for (const name of ["request", "query"])
+    LockManager.prototype[name] = () => Promise.reject(new DOMException("denied", "SecurityError"));"""
 
 
 def abilities(tab):
@@ -196,6 +201,22 @@ def test_without_a_private_file_system_the_page_works_and_warns(browser, server,
     tab.page.keyboard.press("Escape")
     trains(tab)
     assert tab.page.evaluate("async () => (await tinygpt.exportModel()).size") > 10_000
+    assert tab.complaints == []
+    tab.close()
+
+
+def test_where_the_browser_blocks_all_storage_the_page_works_and_says_that_edits_are_not_kept(browser, server):
+    tab = opened(browser, server, [NO_FILES["refused"], NO_STORAGE])
+    tab.page.click("#editor .cm-content")
+    tab.page.keyboard.type("#")
+    tab.wait("() => /^Your edits are not kept for a reload/.test(document.getElementById('status').textContent)")
+    tab.page.click("#theme")
+    assert tab.page.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    tab.page.focus("#split-left")
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.click("#panel-tabs button:has-text('Runs')")
+    tab.wait("() => document.getElementById('panels').textContent.includes('stores no files for this page')")
+    trains(tab)
     assert tab.complaints == []
     tab.close()
 
