@@ -32,6 +32,7 @@ export class Controls extends EventTarget {
     this.loaded = null; // {name, step} of a model from a file that has not been trained since
     this.used = null; // the settings of the run, as they are in use: settings.values()
     settings.addEventListener("change", ({ detail: { name } }) => this.adjust(name));
+    this.importing = null; // a promise: the model of a file is on its way into Python
     this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
     session.addEventListener("state", ({ detail: { state } }) => {
       if (state === "stopping" && this.active) this.enter("stopping");
@@ -173,7 +174,14 @@ export class Controls extends EventTarget {
   // The model of a .tinygpt file (a Blob): it is what a resumed run continues. Resolves to what the
   // file holds. options: see py/tinygpt_session/features/checkpoints.py. shown: what is known of
   // the model besides (model_snapshot.js). A saved run of this browser (`own`) has its own numbers.
-  async importModel(blob, options = {}, shown = {}) {
+  importModel(blob, options = {}, shown = {}) {
+    const imported = this.import(blob, options, shown);
+    const importing = imported.catch(() => {}).finally(() => this.importing === importing && (this.importing = null));
+    this.importing = importing;
+    return imported;
+  }
+
+  async import(blob, options, shown) {
     const url = URL.createObjectURL(await readable(blob));
     try {
       const about = await this.session.request("import", { ...options, url });

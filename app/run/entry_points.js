@@ -94,12 +94,17 @@ export class EntryPoints {
 
   // Makes a shipped model the current one.
   async take(model) {
-    if (this.controls.active)
-      throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
+    const free = () => {
+      if (this.controls.active)
+        throw new Error("A run is in progress. Stop it first, so that the loaded model does not replace it.");
+    };
+    free();
     const say = (loaded) => this.status(`Loading ${model.title}: ${bytes(loaded)} of ${bytes(model.bytes)}`);
     say(0);
     const { title: name, corpus, val_loss: val } = model;
-    await this.controls.importModel(await fetched(model, say), { name, history: true }, { corpus, val, preset: name });
+    const file = await fetched(model, say);
+    free(); // a run that was pressed meanwhile goes before
+    await this.controls.importModel(file, { name, history: true }, { corpus, val, preset: name });
     this.status(`${titled(model)} loaded (step ${model.step.toLocaleString("en")}).`, "good");
   }
 
@@ -110,6 +115,7 @@ export class EntryPoints {
   async train() {
     if (this.controls.held) return this.status(this.controls.held, "bad");
     this.tabs.show("samples");
+    await this.controls.importing;
     if (this.controls.active) return;
     const wrong = this.settings.refuse({ begins: true });
     if (wrong) return this.status(wrong, "bad");
@@ -117,7 +123,7 @@ export class EntryPoints {
     const lost = drops ? ` Training drops ${drops}.` : "";
     if (this.untouched()) {
       const { settings, sentence, advice } = await this.recommended();
-      if (!(await this.question.ask(sentence + lost, "Train", "Not now"))) return this.status("Nothing was started.");
+      if (!(await this.agreed(sentence + lost))) return;
       for (const [name, value] of Object.entries(settings)) this.settings.choose(name, value);
       this.advice = advice;
     } else {
@@ -127,10 +133,17 @@ export class EntryPoints {
       const { steps } = this.settings.next();
       const sentence = `${steps.toLocaleString("en")} steps take ${spoken(seconds)} on this machine.`;
       const asks = drops || seconds === null || seconds > LONG;
-      if (asks && !(await this.question.ask(sentence + lost, "Train", "Not now")))
-        return this.status("Nothing was started.");
+      if (asks && !(await this.agreed(sentence + lost))) return;
     }
     await this.controls.start();
+  }
+
+  // Whether Train was pressed. Where a run began while this machine was measured, nobody is asked.
+  async agreed(sentence) {
+    if (this.controls.active) return false;
+    const said = await this.question.ask(sentence, "Train", "Not now");
+    if (said === false) this.status("Nothing was started.");
+    return said;
   }
 
   async recommended() {

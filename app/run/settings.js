@@ -156,13 +156,14 @@ export class Settings extends EventTarget {
     this.ofFile = ofFile;
     this.touched.clear();
     const input = this.input("preset"),
-      before = this.loaded;
+      before = this.loaded,
+      custom = input.value === CUSTOM;
     this.loaded = loaded;
     for (const option of [...input.options]) if (option.value === CUSTOM) option.remove();
     if (loaded && this.start("preset") === CUSTOM)
       input.add(new Option(`custom (${compact(loaded.parameters)})`, CUSTOM), 0);
     if (!loaded && !before) return;
-    if (loaded || !input.value) input.value = this.start("preset");
+    if (loaded || custom) input.value = this.start("preset");
     this.changed.delete("preset");
     if (input.value !== this.start("preset")) this.changed.add("preset");
     input.classList.toggle("changed", this.changed.has("preset"));

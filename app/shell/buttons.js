@@ -62,8 +62,9 @@ export class Buttons {
 
   // A loaded model is dropped by a new run: not without a word.
   async run() {
-    const { controls, question } = this,
-      { drops } = controls;
+    const { controls, question } = this;
+    await controls.importing; // pressed while a model was being loaded
+    const { drops } = controls;
     const sentence = `Run trains a new model and drops ${drops}. Resume continues its training; Generate writes with it.`;
     if (!drops || (await question.ask(sentence, "Run anyway", "Keep the model"))) await controls.start();
   }

@@ -159,6 +159,34 @@ def test_run_asks_before_it_drops_a_loaded_model(browser, server):
     tab.close()
 
 
+def test_a_run_and_a_model_that_is_loaded_meanwhile_do_not_mix(browser, server):
+    tab = Tab(browser, server)
+    preset = tab.page.input_value("#setting-preset")
+    tab.page.click("#load-model")
+    tab.wait("() => /^Shakespeare model loaded/.test(document.getElementById('status').textContent)")
+    assert tab.page.input_value("#setting-preset") == "custom"
+    tab.page.fill("#setting-steps", "3")
+    tab.page.click("#run")
+    tab.page.click("#question >> text=Run anyway")
+    tab.wait("() => /^Finished/.test(document.getElementById('status').textContent)")
+    assert tab.page.input_value("#setting-preset") == preset
+    assert tab.text("#facts").startswith(preset + ":")
+    waiting = []
+    tab.context.route("**/public/models/*.gz", lambda route: waiting.append(route))
+    tab.page.fill("#setting-steps", "100000")
+    tab.page.click("#load-model")
+    tab.page.wait_for_timeout(0)
+    tab.page.click("#run")
+    tab.wait("() => tinygpt.state().running && tinygpt.state().step > 0")
+    waiting[0].continue_()
+    tab.wait("() => document.getElementById('status').textContent.startsWith('A run is in progress')")
+    assert tab.page.evaluate("() => tinygpt.state().running && document.body.dataset.phase") == "running"
+    tab.page.click("#stop")
+    tab.wait("() => !tinygpt.state().running")
+    assert tab.complaints == []
+    tab.close()
+
+
 def test_a_model_that_cannot_be_fetched_is_a_sentence(browser, server):
     tab = Tab(browser, server)
     tab.context.route("**/public/models/*.gz", lambda route: route.fulfill(status=503, body="no"))
