@@ -3,19 +3,28 @@
 //
 //   readCommas(root)   browsers drop a comma that is typed or pasted into a number input, so 0,003
 //                      would be 3. Here it becomes a point; where that would be a second one, or a
-//                      point stands beside it, nothing is inserted
+//                      point stays beside it, nothing is inserted. A whole number that is pasted
+//                      may have commas between its thousands (20,000)
 //   exact(text)        the number that an input's text is; an integer above 2^53 as its text, which
 //                      Python reads
 //   problem(input)     the sentence that says what is wrong with an input's value, or null: from
 //                      its required, min, max and step, and data-above, a bound that is no value
+
+const THOUSANDS = /^\s*\d{1,3}(,\d{3})+\s*$/;
 
 export function readCommas(root = document) {
   root.addEventListener("beforeinput", (event) => {
     const { target, data } = event;
     if (target.type !== "number" || !data?.includes(",")) return;
     event.preventDefault();
-    const points = (data + target.value).match(/[.,]/g).length;
-    if (points === 1) document.execCommand("insertText", false, data.replace(",", "."));
+    const insert = (text) => document.execCommand("insertText", false, text);
+    if (target.step === "1" && THOUSANDS.test(data)) return void insert(data.replaceAll(",", ""));
+    const pasted = data.length > 1; // it may take the place of what is selected, which no number input tells
+    if ((pasted ? data : data + target.value).match(/[.,]/g).length > 1) return;
+    const number = data.replace(",", ".");
+    insert(number);
+    // beside a number with a point the browser drops this one
+    if (pasted && !target.value.includes(number.trim())) document.execCommand("undo");
   });
 }
 
@@ -25,10 +34,16 @@ export function exact(text) {
 }
 
 export function problem(input) {
-  const { value, validity, dataset, max } = input;
+  const { value, validity, dataset, max, step } = input;
   if (validity.badInput) return `${nameOf(input)} is not a number. Enter ${wanted(input)}.`;
   if (validity.valueMissing) return `${nameOf(input)} is empty. Enter ${wanted(input)}.`;
-  if (!validity.valid || (value !== "" && dataset.above && Number(value) <= Number(dataset.above)) || above(value, max))
+  const whole = step !== "1" || !value.includes("."); // 20.000 is 20 to a browser, and 20,000 to its writer
+  if (
+    !validity.valid ||
+    !whole ||
+    (value !== "" && dataset.above && Number(value) <= Number(dataset.above)) ||
+    above(value, max)
+  )
     return `${nameOf(input)} is ${value.slice(0, 40)}. Enter ${wanted(input)}.`;
   return null;
 }

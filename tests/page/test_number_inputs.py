@@ -17,18 +17,30 @@ def typed(tab, selector, text):
     return tab.page.input_value(selector)
 
 
+def pasted(tab, selector, text):
+    tab.page.click(selector)
+    tab.page.keyboard.press("Control+a")
+    tab.page.keyboard.insert_text(text)
+    return tab.page.input_value(selector)
+
+
 def test_a_decimal_comma_is_a_decimal_point(tab):
     assert typed(tab, "#setting-lr", "0,003") == "0.003"
     assert typed(tab, "#setting-lr", "1,5e-3") == "1.5e-3"
-    tab.page.fill("#setting-lr", "")
-    tab.page.click("#setting-lr")
-    tab.page.keyboard.insert_text("0,25")  # as a paste
-    assert tab.page.input_value("#setting-lr") == "0.25"
+    assert pasted(tab, "#setting-lr", "0,25") == "0.25"
+    assert pasted(tab, "#setting-lr", "0,003") == "0.003", "it takes the place of a number with a point"
+    tab.page.keyboard.insert_text("1,5")
+    assert tab.page.input_value("#setting-lr") == "0.003", "a second point"
     tab.page.fill("#setting-lr", "")
     tab.page.keyboard.insert_text("1,234.5")  # no number of one meaning
     assert tab.page.input_value("#setting-lr") == ""
     assert typed(tab, "#setting-steps", "1,5") == "1.5"
     assert not tab.page.evaluate("() => document.getElementById('setting-steps').checkValidity()")
+    assert pasted(tab, "#setting-steps", "20,000") == "20000"
+    typed(tab, "#setting-steps", "20,000")  # 20 to a browser
+    tab.page.click("#run")
+    tab.wait("() => document.getElementById('status').className === 'bad'")
+    assert tab.text("#status") == "Steps is 20.000. Enter a whole number of at least 1."
     for name, value in (("lr", "3e-4"), ("steps", "1500")):
         tab.page.fill("#setting-" + name, value)
     tab.page.click("#panel-tabs button:has-text('Generate')")
