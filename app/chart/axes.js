@@ -12,6 +12,11 @@ const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // ends of the axis: it 
 const EVEN = [0.1, 0.3, 0.5, 0.7, 0.9];
 const DECADES = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((power) => 10 ** power);
 
+// Between the marks of a linear axis: with these, two digits write every mark exactly.
+export const INCREMENTS = Array.from({ length: 22 }, (_, i) =>
+  [1, 2, 5].map((digit) => Number(`${digit}e${i - 12}`)),
+).flat();
+
 // The step at which the axis ends for a run that has come to `last`.
 export function roundEnd(last, planned = 0) {
   const size = 10 ** Math.floor(Math.log10(last));

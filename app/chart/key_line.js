@@ -30,7 +30,8 @@ export class KeyLine {
     if (select.value !== quantity) select.value = quantity;
   }
 
-  // The newest run first: where there is no room, the oldest names are left out.
+  // The newest run first, then the earlier ones, then what the dashed lines are: where there is no
+  // room, the last are left out.
   show(chart) {
     const { current } = chart.runs,
       shown = [current, ...chart.earlier.toReversed()].filter(Boolean);
@@ -40,11 +41,11 @@ export class KeyLine {
     this.shown = key;
     this.list.replaceChildren(
       ...(chart.cutOff ? [element("span", { class: "key-cut" }, `↑ up to ${lossText(chart.cutOff)}`)] : []),
-      ...lines.map(({ kind, text }) =>
-        element("span", { class: "key-reference" }, element("i", { class: `line ${kind}` }), text),
-      ),
       ...shown.map((run) =>
         element("span", { class: "key-run", title: run.name }, paint(element("i", { class: "line" }), run), run.name),
+      ),
+      ...lines.map(({ kind, text }) =>
+        element("span", { class: "key-reference" }, element("i", { class: `line ${kind}` }), text),
       ),
     );
   }

@@ -2,7 +2,7 @@
 
 import uPlot from "../../public/vendor/uplot/uPlot.esm.js";
 import { shortNumber } from "../ui/format.js";
-import { stepMarks, stepText, valueMarks, valueText } from "./axes.js";
+import { INCREMENTS, stepMarks, stepText, valueMarks, valueText } from "./axes.js";
 import { styles } from "./layers.js";
 import { STRIP } from "./pins.js";
 
@@ -20,7 +20,8 @@ export function makePlot(chart, data) {
     ticks: { show: false },
   };
   const grid = { show: false },
-    right = { ...axis, side: 1, size: 52, space: 40, grid, values: (_, marks) => marks.map(shortNumber) };
+    values = (_, marks) => marks.map(shortNumber),
+    right = { ...axis, side: 1, size: 52, space: 40, incrs: INCREMENTS, grid, values };
   const wide = chart.field.clientWidth >= NARROW,
     { lr, norm } = chart.visible;
   return new uPlot(
@@ -37,6 +38,7 @@ export function makePlot(chart, data) {
           ...axis,
           size: 26 + STRIP,
           gap: 5 + STRIP,
+          incrs: INCREMENTS.filter((increment) => increment >= 1), // there is no half a step
           splits: chart.view.logSteps ? () => stepMarks(...chart.edges, !wide) : undefined,
           values: (_, marks) => marks.map((x) => stepText(chart.x.unplace(x))),
         },

@@ -35,6 +35,8 @@ export class EntryPoints {
     Object.assign(this, { session, controls, training, settings, generate, tabs, models, estimate, question });
     Object.assign(this, { status, untouched });
     this.advice = "";
+    this.note = document.querySelector("#train-own small"); // on the button: what it does now
+    this.offer = this.note.textContent;
     session.addEventListener("training", ({ detail }) =>
       detail.forEach((message) => message.type === "start" && this.began(message)),
     );
@@ -86,7 +88,9 @@ export class EntryPoints {
   // What a run of these settings would take here, in seconds, by a few steps of it; null where that
   // cannot be measured. loaded: it continues the loaded model.
   async seconds(settings, loaded = false) {
-    this.status("Measuring a few steps on this machine");
+    const text = "Measuring a few steps on this machine";
+    if (loaded) this.status(text);
+    else this.say(text);
     await this.controls.graphicsSoon();
     const { seconds } = await this.session.request("estimate", { settings, loaded }).catch(() => ({ seconds: null }));
     return seconds;
@@ -113,6 +117,33 @@ export class EntryPoints {
   // With the inputs as the user has set them; where nobody has touched them, with what ends best
   // here in about two minutes.
   async train() {
+    if (this.note.textContent !== this.offer) return; // it measures, or it has asked
+    try {
+      if (!(await this.agreed())) return;
+    } finally {
+      this.note.textContent = this.offer;
+    }
+    await this.controls.start();
+  }
+
+  // What the machine's measurement does, where the user looks: on the button and the status line.
+  say(text) {
+    this.note.textContent = text[0].toLowerCase() + text.slice(1);
+    this.status(text);
+  }
+
+  // Whether Train was pressed. Where a run began while this machine was measured, nobody is asked.
+  async asked(sentence) {
+    if (this.controls.active) return false;
+    this.note.textContent = "measured: choose Train or Not now";
+    this.status("Nothing has started yet.");
+    const said = await this.question.ask(sentence, "Train", "Not now");
+    if (said === false) this.status("Nothing was started.");
+    return said;
+  }
+
+  // Whether the run may start: the inputs are sound, and the user wants what it takes.
+  async agreed() {
     if (this.controls.held) return this.status(this.controls.held, "bad");
     this.tabs.show("samples");
     await this.controls.importing;
@@ -123,7 +154,7 @@ export class EntryPoints {
     const lost = drops ? ` Training drops ${drops}.` : "";
     if (this.untouched()) {
       const { settings, sentence, advice } = await this.recommended();
-      if (!(await this.agreed(sentence + lost))) return;
+      if (!(await this.asked(sentence + lost))) return false;
       for (const [name, value] of Object.entries(settings)) this.settings.choose(name, value);
       this.advice = advice;
     } else {
@@ -133,22 +164,14 @@ export class EntryPoints {
       const { steps } = this.settings.next();
       const sentence = `${steps.toLocaleString("en")} steps take ${spoken(seconds)} on this machine.`;
       const asks = drops || seconds === null || seconds > LONG;
-      if (asks && !(await this.agreed(sentence + lost))) return;
+      if (asks) return this.asked(sentence + lost);
     }
-    await this.controls.start();
-  }
-
-  // Whether Train was pressed. Where a run began while this machine was measured, nobody is asked.
-  async agreed(sentence) {
-    if (this.controls.active) return false;
-    const said = await this.question.ask(sentence, "Train", "Not now");
-    if (said === false) this.status("Nothing was started.");
-    return said;
+    return true;
   }
 
   async recommended() {
-    const names = (part) => this.status(`Measuring this machine: a few steps of ${part.measuring}`);
-    this.status("Measuring this machine");
+    const names = (part) => this.say(`Measuring this machine: a few steps of ${part.measuring}`);
+    this.say("Measuring this machine");
     await this.controls.graphicsSoon();
     const { preset, settings, loss, seconds } = await this.session.request("recommend", { seconds: ABOUT }, names);
     const end = loss.toFixed(2);

@@ -452,7 +452,8 @@ export class TrainingView {
       now = performance.now();
     if (!current?.losses.length || now - this.sentenceAt < SENTENCE) return;
     this.sentenceAt = now;
-    const last = current.losses.slice(-WINDOW),
+    // At first the loss falls within a few steps: their mean is over a quarter of them.
+    const last = current.losses.slice(-Math.min(WINDOW, Math.ceil(current.losses.length / 4))),
       loss = last.reduce((sum, value) => sum + value, 0) / last.length;
     const diverged = divergence({ losses: current.losses, guess, reason: run.reason });
     const about = { loss, guess, step: run.done, val: run.val, corpus: run.corpus };

@@ -29,7 +29,7 @@ export class Buttons {
       stop: () => controls.stop(),
       reset: () => controls.reset(),
       apply: () => controls.apply(),
-      diff: () => editor.showDiff(!editor.diffing),
+      diff: () => this.diff(),
       revert: () => editor.revert(),
       restart: () => {
         training.ended();
@@ -153,6 +153,15 @@ export class Buttons {
     if (loaded) return null;
     if (phase === "stopped" && training.run?.reason === "stopped") return "pause"; // its name is Resume
     return welcome.fresh && entryPoints.untouched() ? "train-own" : "run";
+  }
+
+  // On a phone the editor may be out of sight.
+  diff() {
+    const { editor } = this;
+    editor.showDiff(!editor.diffing);
+    if (!editor.diffing) return;
+    const { top, bottom } = part("editor").getBoundingClientRect();
+    if (bottom < 0 || top > innerHeight - part("dock").offsetHeight) part("editor").scrollIntoView({ block: "start" });
   }
 
   showDiff() {

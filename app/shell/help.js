@@ -10,7 +10,7 @@ const CTRL = MAC ? "⌘" : "Ctrl+";
 const KEYS = [
   [`${CTRL}Enter`, "runs the code; in a run, applies the edit"],
   ["Esc, then Tab", "leaves the editor or the console's entry: Tab alone writes spaces there"],
-  [`${CTRL}Shift+P`, "all commands (Firefox keeps this key for a private window: use the button below)"],
+  [`${CTRL}Shift+P`, "all commands (Firefox keeps this key for a private window: use the button above)"],
   ["F1", "this help"],
   ["← → on a tab", "the next panel or file"],
   ["← → on the chart", "reads the values step by step; + and − zoom, 0 shows the whole run"],
@@ -46,7 +46,7 @@ export class Help {
     this.dialog = dialog(
       "help-dialog",
       "Help",
-      element("p", {}, "Train a small GPT in this tab. The code on the left is the training loop, and it is yours."),
+      element("p", {}, "Train a small GPT in this tab. The code in the editor is the training loop, and it is yours."),
       element(
         "p",
         { class: "dialog-buttons" },

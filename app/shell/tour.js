@@ -3,6 +3,7 @@
 
 import { element } from "../ui/dom.js";
 
+// [the part, or several of which the first in sight is shown; a title; a text]
 const STOPS = [
   [
     "#editor",
@@ -20,12 +21,12 @@ const STOPS = [
     "Run starts from new weights. Pause, Step and Resume act between two steps; Stop ends Python at once. The trained model is kept until you press Reset.",
   ],
   [
-    "#apply",
+    "#apply, #run", // on a phone the first is hidden without an edit
     "Edit it while it trains",
     "Change a line and press Apply: the next step runs your code with the same weights. A numbered pin under the chart marks the place. If your code fails, the run continues with the previous code.",
   ],
   [
-    "#chart",
+    "#chart, #welcome", // before a run the first is hidden
     "See it learn",
     "The line is the loss on the text it trains on, the dots on text it never trains on. The dashed line is random guessing; lower is better. Earlier runs stay on the chart, each in its colour.",
   ],
@@ -84,7 +85,8 @@ export class Tour {
     if (at >= STOPS.length) return this.end();
     this.at = at;
     const [selector, title, text] = STOPS[at];
-    this.shown = document.querySelector(selector);
+    const parts = selector.split(", ").map((one) => document.querySelector(one));
+    this.shown = parts.find((part) => part.getClientRects().length) ?? parts[0];
     this.shown.classList.add("toured");
     this.shown.scrollIntoView({ block: "nearest" });
     this.title.textContent = title;

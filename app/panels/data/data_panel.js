@@ -61,7 +61,11 @@ export class DataPanel {
     this.error = element("p", { class: "data-error", role: "alert", hidden: true });
     this.detail = element("div", { class: "data-detail" });
     const choose = element("button", { type: "button", onclick: () => this.file.click() }, "Choose a file");
-    const paste = element("button", { type: "button", onclick: () => this.view("paste", this.pasting.root) }, "Paste");
+    const paste = element(
+      "button",
+      { type: "button", onclick: () => (this.view("paste", this.pasting.root), this.pasting.text.focus()) },
+      "Paste",
+    );
     const add = element(
       "div",
       { class: "data-add" },
