@@ -7,7 +7,7 @@ import { csv, picture, png, xml } from "./export.js";
 const KINDS = [
   ["CSV: the numbers of all runs drawn", "csv", "text/csv", (chart) => csv(drawnRuns(chart))],
   ["PNG: the picture", "png", "image/png", (chart) => png(picture(chart))],
-  ["SVG: the picture, lines stay lines", "svg", "image/svg+xml", (chart) => xml(picture(chart))],
+  ["SVG: the picture as vector graphics", "svg", "image/svg+xml", (chart) => xml(picture(chart))],
 ];
 
 const drawnRuns = ({ runs, earlier }) => [runs.current, ...earlier.toReversed()].filter(Boolean);

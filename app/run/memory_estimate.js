@@ -28,6 +28,7 @@ export class MemoryEstimate {
     for (const id of ["settings", "settings-more"])
       document.getElementById(id).addEventListener("change", () => this.soon());
     settings.addEventListener("own", () => this.soon());
+    settings.addEventListener("adopted", () => this.soon());
     session.addEventListener("device", ({ detail: { device } }) => this.on(device));
     session.ready.then(
       () => this.soon(AT_START),

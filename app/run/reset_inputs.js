@@ -12,5 +12,6 @@ export function resetInputs(button, settings) {
     document.getElementById("more").focus({ preventScroll: true });
   });
   settings.addEventListener("change", show);
+  settings.addEventListener("adopted", show);
   show();
 }

@@ -4,7 +4,7 @@
 // input says what is wrong with it, its last right one stays in use, and no run begins (`refuse`).
 //
 // Events: "change" {name}: an input has another right value; "own": train.py has the model's shape
-// otherwise.
+// otherwise; "adopted": the inputs are those of a link or of a file.
 
 import { note } from "../ui/field_notes.js";
 import { compact } from "../ui/format.js";
@@ -277,6 +277,7 @@ export class Settings extends EventTarget {
     }
     this.showPreset();
     for (const name of ALL) this.input(name).classList.toggle("changed", this.changed.has(name));
+    this.dispatchEvent(new Event("adopted"));
     return missing;
   }
 

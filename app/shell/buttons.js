@@ -40,6 +40,7 @@ export class Buttons {
     editor.addEventListener("run", () => this.runOrApply());
     editor.addEventListener("change", () => this.draw());
     entryPoints.settings.addEventListener("change", () => this.draw());
+    entryPoints.settings.addEventListener("adopted", () => this.draw());
     editor.addEventListener("diff", () => this.showDiff());
     controls.addEventListener("phase", () => {
       if (controls.active) question.withdraw();

@@ -101,6 +101,17 @@ def test_the_names_of_the_runs_come_first_and_steps_are_whole(tab):
         assert abs((x - first) / (last - first) - step / end) < 0.005, "a mark is where its number says"
 
 
+def test_what_a_link_put_into_the_inputs_can_be_put_back(browser, server, tab):
+    tab.page.fill("#setting-steps", "77")
+    tab.page.press("#setting-steps", "Tab")
+    student = Tab(browser, tab.page.evaluate("() => tinygpt.share()"))
+    student.wait("() => document.getElementById('setting-steps').value === '77'")
+    assert student.page.is_visible("#reset-inputs")
+    student.page.click("#reset-inputs")
+    assert student.page.input_value("#setting-steps") != "77" and not student.page.is_visible("#reset-inputs")
+    student.close()
+
+
 def test_on_a_phone_diff_brings_the_code_into_sight(browser, server):
     tab = Tab(browser, server, viewport={"width": 390, "height": 844})
     tab.write("x = 1")
