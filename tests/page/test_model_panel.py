@@ -89,6 +89,22 @@ def test_a_wrong_shape_is_refused_at_its_field(opened, name, text, sentence):
     assert opened.page.locator("#shape-%s-note" % name).count() == 0 and line(opened) == before
 
 
+def test_an_input_speaks_for_itself_and_follows_the_code(opened):
+    source = opened.page.evaluate("() => tinygpt.source()")
+    settings = line(opened).strip()
+    opened.write(source.replace(settings, 'shape, config = run.settings(preset="small", heads=7)'))
+    opened.wait("() => document.getElementById('shape-heads').value === '7'")
+    typed(opened, "layers", "5")  # the heads of the code do not divide the width
+    assert "layers=5" in line(opened) and opened.page.locator("#shape-layers-note").count() == 0
+    typed(opened, "context", "0")
+    assert opened.page.get_attribute("#shape-context", "aria-invalid") == "true"
+    opened.write(source.replace(settings, "shape, config = 1, 2"))
+    opened.wait("() => document.getElementById('shape-context').disabled")
+    assert opened.page.input_value("#shape-context") != "0" and opened.page.locator("#shape-context-note").count() == 0
+    opened.write(source)
+    opened.wait("() => !document.getElementById('shape-context').disabled")
+
+
 def test_the_picture_follows_the_run_and_its_edits(opened):
     page = opened.page
     typed(opened, "heads", "4")

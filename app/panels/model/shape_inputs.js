@@ -68,6 +68,7 @@ export class ShapeInputs extends EventTarget {
   constructor(parent, { editor, settings, controls, ask }) {
     super();
     Object.assign(this, { editor, settings, controls, ask });
+    this.said = {}; // the value of each input in train.py: a wrong one stays until that is another
     this.inputs = Object.fromEntries(Object.entries(FIELDS).map(([name, about]) => [name, input(name, about)]));
     this.fields = element(
       "div",
@@ -140,7 +141,9 @@ export class ShapeInputs extends EventTarget {
     for (const [name, field] of Object.entries(this.inputs)) {
       field.disabled = !line;
       const said = String(shape[name]);
-      if (field.ariaInvalid === "true" || (document.activeElement === field && field.value === this.written)) continue;
+      const stays = field.ariaInvalid === "true" && line && said === this.said[name];
+      this.said[name] = said;
+      if (stays || (document.activeElement === field && field.value === this.written)) continue;
       if (field.value !== said) field.value = said;
       const computed = line?.computed.find(([of]) => of === name);
       note(field, computed ? `${nameOf(field)} is ${computed[1]} in train.py.` : null);
@@ -184,17 +187,19 @@ export class ShapeInputs extends EventTarget {
     return undefined;
   }
 
-  // Why these values do not go together, or null.
+  // Why the value of this input does not go with the others, or null.
   conflict(name, { d_model, heads, kv_heads, positions }) {
+    const of = (...names) => names.includes(name);
     const said = `${nameOf(this.inputs[name])} is ${this.inputs[name].value.slice(0, 40)}`;
-    if (d_model % heads) {
+    if (of("d_model", "heads") && d_model % heads) {
       const least = Math.floor(d_model / heads) * heads;
       if (name === "d_model")
         return `${said}, no multiple of the ${heads} heads. Enter ${least || heads} or ${least + heads}.`;
       return `${said}, which does not divide the width ${d_model}. Enter ${divisors(d_model)}.`;
     }
-    if (heads % kv_heads) return `${said}: heads (${heads}) must be a multiple of key/value heads (${kv_heads}).`;
-    if (positions === "rotary" && (d_model / heads) % 2)
+    if (of("heads", "kv_heads") && heads % kv_heads)
+      return `${said}: heads (${heads}) must be a multiple of key/value heads (${kv_heads}).`;
+    if (of("d_model", "heads", "positions") && positions === "rotary" && (d_model / heads) % 2)
       return `${said}: rotary positions need an even head size, and width / heads is ${d_model / heads}.`;
     return null;
   }
