@@ -133,6 +133,30 @@ def test_the_console_is_a_line_until_it_is_used_and_splitters_keep_their_place(o
     assert box(tab, "#code")["width"] == before["#code"]["width"], "what it should not be is not taken"
 
 
+@pytest.mark.parametrize("width", [1440, 920])
+def test_at_the_ends_of_the_splitters_nothing_covers_anything(browser, server, width):
+    tab = Tab(browser, server, viewport={"width": width, "height": 800})
+    tab.page.click("#more")
+    covered = """() => ["#settings label", "#settings-more label", "#numbers dt", "#devices > *", "#actions button"].flatMap((names) => {
+        const boxes = [...document.querySelectorAll(names)].filter((one) => one.checkVisibility()).map((one) => {
+            const range = document.createRange();
+            range.selectNodeContents(one);
+            const {left, right, top, bottom} = range.getBoundingClientRect();
+            return {left, right, top, bottom, name: one.textContent.slice(0, 20)};
+        });
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.left < b.right - 1 && b.left < a.right - 1 &&
+            a.top < b.bottom - 1 && b.top < a.bottom - 1).map((b) => [a.name, b.name]));
+    })"""
+    for key in ("Home", "End"):
+        for splitter in ("#split-left", "#split-console"):
+            tab.page.focus(splitter)
+            tab.page.keyboard.press(key)
+        assert tab.page.evaluate(covered) == [], key
+        assert box(tab, "#code")["width"] >= 330 and box(tab, "#progress")["width"] >= 390
+        assert box(tab, "#editor")["height"] > 60
+    tab.close()
+
+
 def test_help_and_every_action_are_a_key_away(own_tab):
     tab = own_tab
     tab.page.click("#editor .cm-content")
