@@ -136,8 +136,9 @@ def test_the_console_is_a_line_until_it_is_used_and_splitters_keep_their_place(o
 @pytest.mark.parametrize("width", [1440, 920])
 def test_at_the_ends_of_the_splitters_nothing_covers_anything(browser, server, width):
     tab = Tab(browser, server, viewport={"width": width, "height": 800})
+    finish(tab, 3)
     tab.page.click("#more")
-    covered = """() => ["#settings label", "#settings-more label", "#numbers dt", "#devices > *", "#actions button"].flatMap((names) => {
+    covered = """() => ["#settings label", "#settings-more label", "#numbers dt", "#devices > *", "#actions button", ".legend button, #meaning"].flatMap((names) => {
         const boxes = [...document.querySelectorAll(names)].filter((one) => one.checkVisibility()).map((one) => {
             const range = document.createRange();
             range.selectNodeContents(one);
@@ -152,7 +153,7 @@ def test_at_the_ends_of_the_splitters_nothing_covers_anything(browser, server, w
             tab.page.focus(splitter)
             tab.page.keyboard.press(key)
         assert tab.page.evaluate(covered) == [], key
-        assert box(tab, "#code")["width"] >= 330 and box(tab, "#progress")["width"] >= 390
+        assert box(tab, "#code")["width"] >= 330 and box(tab, "#progress")["width"] >= 420
         assert box(tab, "#editor")["height"] > 60
     tab.close()
 
