@@ -262,17 +262,20 @@ export class Console {
     );
     this.output.scrollTop = this.output.scrollHeight; // its answer is followed
     this.text = "";
+    const entry = source.trimEnd();
+    this.entries.push(entry); // the arrow keys bring it back before it is answered, too
+    this.at = this.entries.length;
     const outcome = await this.taken.enter(source, (sentence) => this.wait(sentence));
     if (outcome.status === "incomplete") {
       this.size -= echo.textContent.length;
       echo.remove();
+      this.entries.splice(this.entries.lastIndexOf(entry), 1);
+      this.at = this.entries.length;
       this.text = source + (this.text ? "\n" + this.text : "");
       insertNewlineAndIndent(this.view);
       return;
     }
     this.flush();
-    this.entries.push(source.trimEnd());
-    this.at = this.entries.length;
     if (outcome.shown !== null && outcome.shown !== undefined)
       this.append("result", (this.column ? "\n" : "") + outcome.shown + "\n", true);
     if (outcome.error) this.error(outcome.error);

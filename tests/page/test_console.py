@@ -173,6 +173,9 @@ def test_a_long_entry_is_said_and_stopped_alone(own_tab, source, key):
     if "while" in source:
         tab.wait(STATUS, "The run waits for a console entry (")
         assert "Stop ends the entry, not the run." in tab.text("#status")
+        tab.page.keyboard.press("ArrowUp")
+        assert tab.text(ENTRY).strip() == source, "it is in the history before it is answered"
+        tab.page.keyboard.press("ArrowDown")
     else:
         tab.pause(500)
     if key == "Stop":
