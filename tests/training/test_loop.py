@@ -344,6 +344,16 @@ def test_a_wrong_metric_is_refused_with_a_sentence(metrics, sentence):
     assert str(error.value) == sentence
 
 
+@pytest.mark.parametrize("loss", [None, "0.5", [0.5]])
+def test_a_loss_that_is_no_number_is_refused_with_a_sentence(loss):
+    def train(run):
+        for _ in run.steps(1):
+            run.log(loss)
+
+    with pytest.raises(TypeError, match="run.log: the loss must be a number or a tensor of one element, not "):
+        loop.run(train)
+
+
 def test_a_metric_of_several_elements_is_refused_and_one_of_one_is_logged(messages):
     def train(run):
         for _ in run.steps(1):

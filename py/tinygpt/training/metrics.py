@@ -24,18 +24,21 @@ def check(metrics: dict[str, Any], known: set[str]) -> None:
             raise ValueError(
                 "run.log: a metric's name has 1 to %d printable characters, not %s" % (LONGEST, quoted(name))
             )
-        if isinstance(value, Tensor):
-            if value.numel() != 1:
-                raise ValueError(
-                    "run.log: %s must be one number, but the tensor has %d elements" % (name, value.numel())
-                )
-        elif isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(
-                "run.log: %s must be a number or a tensor of one element, not %s" % (name, type(value).__name__)
-            )
+        check_number(name, value)
         if name not in known and len(known) >= MOST:
             raise ValueError("run.log: a run has at most %d metrics; %s is one more" % (MOST, name))
         known.add(name)
+
+
+def check_number(name: str, value: Any) -> None:
+    """ValueError, TypeError where the value is no number and no tensor of one element."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ValueError("run.log: %s must be one number, but the tensor has %d elements" % (name, value.numel()))
+    elif isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            "run.log: %s must be a number or a tensor of one element, not %s" % (name, type(value).__name__)
+        )
 
 
 def reported(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, float | None]:

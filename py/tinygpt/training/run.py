@@ -285,6 +285,9 @@ class Run:
         """
         if self._last is None:
             raise RuntimeError("run.log was called outside of the loop over run.steps(n)")
+        metrics.check_number("the loss", loss)
+        if grad_norm is not None:
+            metrics.check_number("grad_norm", grad_norm)
         if more:
             metrics.check(more, self._metric_names)
         now = time.perf_counter()
