@@ -122,6 +122,12 @@ def test_model_py_is_edited_the_same_way(tab):
     )
     at = tab.page.evaluate("() => tinygpt.state().step")
     steps(tab, at + 3)
+    edit(tab, "class MyGPT:\n    pass\n")
+    tab.wait(
+        "() => /ImportError: model.py does not define GPT, which tinygpt uses/.test(document.getElementById('status').textContent)"
+    )
+    at = tab.page.evaluate("() => tinygpt.state().step")
+    steps(tab, at + 3)
     tab.write(model)
     assert edit(tab, model).startswith("Applied")
     tab.page.click("#editor [role=tab]:has-text('train.py')")

@@ -79,7 +79,7 @@ def _in_package(name: str) -> str:
 
 def _rebind(name: str, path: str, text: str) -> Undo:
     """Executes `text` as the module `path` and binds the package's names to it. Returns what puts
-    the old one back.
+    the old one back. ImportError where `text` lacks a name that the package has from it.
     """
     old = sys.modules[path]
     new = types.ModuleType(path, None)
@@ -97,7 +97,12 @@ def _rebind(name: str, path: str, text: str) -> Undo:
             for key, value in list(vars(module).items()):
                 if value is old:
                     places.append((module, key, value, new))
-                elif getattr(value, "__module__", None) == path and hasattr(new, getattr(value, "__name__", "")):
+                elif isinstance(value, (type, types.FunctionType)) and value.__module__ == path:
+                    if not hasattr(new, value.__name__):
+                        raise ImportError(
+                            "%s does not define %s, which %s uses. Keep a class or function of that name."
+                            % (name, value.__name__, module.__name__)
+                        )
                     places.append((module, key, value, getattr(new, value.__name__)))
     except BaseException:
         sys.modules[path] = old
