@@ -378,5 +378,5 @@ export function changed(before, after) {
 function reached({ val, loss }) {
   const at = val ?? loss;
   const text = at === null ? "" : ` at a ${val === null ? "" : "validation "}loss of ${lossText(at, 2)}`;
-  return `${text}. Next: Generate; or edit a line and Run; or raise Steps and Resume`;
+  return `${text}. Next: Generate, or edit and Run, or raise Steps and Resume`;
 }

@@ -425,7 +425,8 @@ export class TrainingView {
     const over = run.done >= run.steps; // one that was loaded has no reason
     const left = over ? ENDS.done : run.paused ? "paused" : pace ? "about " + duration(this.left() / 1000) : "–";
     set("number-eta", run.reason ? (ENDS[run.reason] ?? "–") : left);
-    set("number-elapsed", `${clockTime(this.elapsed() / 1000)} elapsed`);
+    const ran = this.elapsed(); // 0 of a model that was loaded: nobody knows
+    set("number-elapsed", ran ? `${clockTime(ran / 1000)} elapsed` : "");
     const threads = run.threads === 1 ? "1 thread" : `${run.threads} threads`;
     const facts = {
       model: `${run.preset}: ${compact(run.parameters)} parameters`,
