@@ -31,6 +31,7 @@
 import {
   Compartment,
   closeBracketsKeymap,
+  closeCompletion,
   completionKeymap,
   crosshairCursor,
   defaultKeymap,
@@ -145,9 +146,16 @@ export class Editor extends EventTarget {
     this.scrolls = {};
     this.shown = names[0];
     this.tabs.show(names, this.shown);
-    this.view.setState(this.states[this.shown]);
+    this.showState(this.states[this.shown]);
     this.restoreDiff();
     this.compareAll();
+  }
+
+  // A completion that is on its way ends before another state is shown: CodeMirror's plugin of the
+  // state before (6.20) would ask on, and put its list in the place of the new state's.
+  showState(state) {
+    closeCompletion(this.view);
+    this.view.setState(state);
   }
 
   state(name) {
@@ -210,7 +218,7 @@ export class Editor extends EventTarget {
     for (const [name, state] of Object.entries(states)) {
       this.states[name] = state;
       if (name === this.shown) {
-        this.view.setState(state);
+        this.showState(state);
         this.restoreDiff();
       }
       this.compare(name);
@@ -219,11 +227,12 @@ export class Editor extends EventTarget {
 
   show(name, { focus = false } = {}) {
     if (name !== this.shown && this.states[name]) {
+      closeCompletion(this.view); // showState
       this.states[this.shown] = this.view.state;
       this.scrolls[this.shown] = this.view.scrollSnapshot();
       this.shown = name;
       this.tabs.select(name);
-      this.view.setState(this.states[name]);
+      this.showState(this.states[name]);
       this.restoreDiff(this.scrolls[name]);
     }
     if (focus) this.focus();

@@ -310,6 +310,48 @@ def test_what_is_typed_while_python_answers_is_completed(editor, typed, more, of
     assert offered in labels(editor, offered)
 
 
+def test_a_list_that_was_begun_in_other_text_is_not_the_one_of_this_text(editor):
+    """The text is replaced between a letter and its question, which is due 0.1 s later."""
+    put(editor, "import tinygpt\n¦")
+    editor.page.evaluate(
+        """async (files) => {
+            const { session, editor } = tinygpt, real = [window.setTimeout, window.clearTimeout], { request } = session;
+            const due = new Map(); // what CodeMirror will do 0.1 s after a letter, in its order
+            window.setTimeout = (work, ms, ...args) => {
+                if (ms !== 100) return real[0].call(window, work, ms, ...args);
+                due.set(1e9 + due.size, work);
+                return 1e9 + due.size - 1;
+            };
+            window.clearTimeout = (id) => due.delete(id) || real[1].call(window, id);
+            const type = (text) => {
+                const { head } = editor.view.state.selection.main, selection = { anchor: head + text.length };
+                editor.view.dispatch({ changes: { from: head, insert: text }, selection, userEvent: "input.type" });
+            };
+            const ask = () => {
+                const [id, work] = [...due][0] ?? [];
+                due.delete(id);
+                work?.();
+            };
+            let answered = Promise.resolve();
+            session.request = (...args) => (answered = request.apply(session, args));
+            type("t");
+            editor.open(files);
+            const end = editor.view.state.doc.length;
+            editor.view.dispatch({ changes: { from: end, insert: "\\nimport tinygpt\\n" }, selection: { anchor: end + 16 } });
+            type("tiny");
+            ask();
+            type("gpt.");
+            await answered.catch(() => {});
+            await new Promise((done) => real[0].call(window, done, 50));
+            ask();
+            [window.setTimeout, window.clearTimeout] = real;
+            session.request = request;
+        }""",
+        FILES,
+    )
+    assert "arange" in labels(editor, "arange")
+
+
 def test_a_slow_answer_of_another_place_is_never_offered_here(editor):
     """Python answers `tin` half a second later, when the cursor stands behind `tinygpt.`."""
     editor.page.evaluate(

@@ -90,7 +90,9 @@ def test_each_state_has_one_primary_action(own_tab):
     assert tab.page.evaluate(PRIMARY) == ["pause"]
     finish(tab, 20)
     assert tab.page.evaluate(PRIMARY) == ["run"]
-    assert "at a validation loss of " in tab.text("#status") and "Next: Generate, or edit and Run" in tab.text("#status")
+    assert "at a validation loss of " in tab.text("#status") and "Next: Generate, or edit and Run" in tab.text(
+        "#status"
+    )
 
 
 def test_the_console_is_a_line_until_it_is_used_and_splitters_keep_their_place(own_tab):
