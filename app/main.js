@@ -44,6 +44,7 @@ import { Layout } from "./shell/layout.js";
 import { PanelTabs } from "./shell/panel_tabs.js";
 import {
   banner,
+  calm,
   countCompilations,
   endErrors,
   passing,
@@ -187,6 +188,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     tabs,
     models,
     status,
+    calm,
     untouched: () => settings.untouched && editor.files["train.py"] === shipped["train.py"],
   });
   tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: entryPoints }));

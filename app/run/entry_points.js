@@ -18,7 +18,8 @@ const ABOUT = 150; // seconds that the run of Train one takes at most: "about tw
 export class EntryPoints {
   // generate: the Generate panel. tabs: the PanelTabs. untouched(): whether neither the inputs nor
   // train.py differ from what the page came with.
-  // estimate: the MemoryEstimate. question: the Question.
+  // estimate: the MemoryEstimate. question: the Question. calm(): whether nothing newer is said than
+  // that a run trains.
   constructor({
     session,
     controls,
@@ -30,10 +31,11 @@ export class EntryPoints {
     estimate,
     question,
     status,
+    calm,
     untouched,
   }) {
     Object.assign(this, { session, controls, training, settings, generate, tabs, models, estimate, question });
-    Object.assign(this, { status, untouched });
+    Object.assign(this, { status, calm, untouched });
     this.advice = "";
     this.note = document.querySelector("#train-own small"); // on the button: what it does now
     this.offer = this.note.textContent;
@@ -189,6 +191,7 @@ export class EntryPoints {
     const tell = () => {
       const done = this.training.state().step - step;
       if (this.controls.phase !== "running") return;
+      if (!this.calm() && done >= 3) return; // something newer was said
       if (done < 3) return void (this.timer = setTimeout(tell, MEASURED));
       const all = this.training.elapsed() + this.training.left(),
         ms = all / Math.max(1, steps - step);

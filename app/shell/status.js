@@ -68,6 +68,9 @@ export function tellDeaths({ session, controls, training }) {
 const RESTING = { running: "Running train.py", paused: "Paused", stopped: "Stopped. Press Resume to continue." };
 let warned = null;
 
+// Whether the line says that the run trains, and nothing that somebody may still be reading.
+export const calm = () => line.textContent === RESTING.running;
+
 // A function for sentences on the next run, which are said while none runs. Without a sentence the
 // last one is taken back.
 export function warnings({ controls }) {
