@@ -650,7 +650,8 @@ def test_an_input_changed_in_a_run_is_in_its_save_its_file_and_its_link(tab):
     tab.page.click("#resume-last")
     tab.wait("() => tinygpt.state().running && tinygpt.history().length && tinygpt.state().lr === 0.002")
     tab.wait("() => document.getElementById('setting-batch_size').value === '4'")  # what was typed comes back
-    assert tab.page.input_value("#setting-lr") == "0.002" and tab.text("#number-batch") == "512/step"
+    assert tab.page.input_value("#setting-lr") == "0.002"
+    tab.wait("() => document.getElementById('number-batch').textContent === '512/step'")
     tab.wait("() => document.querySelector('.pin')")
     assert tab.page.get_attribute(".pin", "aria-label").endswith(": learning rate 3e-4 → 0.002")
     stop(tab)
