@@ -182,11 +182,15 @@ const messageOf = (error) => String(error?.message ?? error);
 
 /**
  * Whether the error is a Stop that came before or after the user's code, or of one that is on its
- * way. Its text may be missing: Pyodide makes it in Python, which the Stop ended too.
+ * way. Its text may be missing: Pyodide makes it in Python, which the Stop ended too. A Stop while
+ * Pyodide converts an argument or the answer, which are text, is a ConversionError.
  * @param {any} error
  */
 const isStop = (error) =>
-  error?.type === "KeyboardInterrupt" || String(error).includes("KeyboardInterrupt") || signal?.[0] === STOP;
+  error?.type === "KeyboardInterrupt" ||
+  error?.type === "ConversionError" ||
+  String(error).includes("KeyboardInterrupt") ||
+  signal?.[0] === STOP;
 
 /**
  * The user's choice or, where there is none, what the page prefers, once the GPU is open; not under
