@@ -40,3 +40,40 @@ def outcome(m, view, loss, retain):
 def test_second_backward(native, loss, retain):
     for view in VIEWS:
         assert outcome(tinygpt, view, loss, retain) == outcome(torch, view, loss, retain), view
+
+
+def leaves_over_one_memory(m):
+    """What a view says that is made a leaf by requires_grad_()."""
+    out = []
+
+    def tried(act):
+        try:
+            act()
+            out.append("no error")
+        except RuntimeError:
+            out.append("RuntimeError")
+
+    base = m.tensor([[1.0, 2.0], [3.0, 4.0]])
+    x = base.reshape(4).requires_grad_()
+    out.append([x.requires_grad, x.is_leaf, base.requires_grad])
+    (x * x).sum().backward()
+    row = base[0]
+    row.requires_grad = True
+    (row * 3).sum().backward()
+    out.append([x.grad.tolist(), row.grad.tolist(), base.requires_grad])
+    y = (x * x).sum()
+    base.add_(1)  # writes what y keeps
+    out.append(x.tolist())
+    tried(y.backward)
+    tried(lambda: x.add_(1))
+    off = m.tensor([1.0, 2.0]).view(2).requires_grad_().requires_grad_(False)
+    out.append([off.requires_grad, (off * 2).requires_grad])
+    part, _ = m.tensor([1.0, 2.0, 3.0, 4.0]).split(2)
+    (part.requires_grad_() ** 2).sum().backward()
+    repeated = m.tensor([[1.0, 2.0]]).expand(3, 2).requires_grad_()
+    (repeated * 2).sum().backward()
+    return [*out, part.grad.tolist(), repeated.grad.tolist()]
+
+
+def test_a_view_that_is_made_a_leaf_requires_its_gradient(native):
+    assert leaves_over_one_memory(tinygpt) == leaves_over_one_memory(torch)

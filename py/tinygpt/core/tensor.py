@@ -533,6 +533,8 @@ class Tensor(AttachedMethods):
         if self._node is not None and not requires_grad:
             raise RuntimeError("you can only change requires_grad of leaf tensors; use .detach()")
         if requires_grad is not self._requires_grad:
+            if requires_grad and self._node is None:
+                self._base = None  # a view that becomes a leaf: its base says no more whether it requires grad
             self._requires_grad = requires_grad
             program.note_requires_grad(self)
 
