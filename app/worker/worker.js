@@ -271,7 +271,7 @@ function fields(json) {
  * @param {import("./python_start.js").PythonFunction} python
  * @param {any[]} args
  */
-function waitingCall(python, ...args) {
+async function waitingCall(python, ...args) {
   return typeof WebAssembly.Suspending === "function" ? python.callPromising(...args) : python(...args);
 }
 
@@ -327,7 +327,7 @@ async function serve() {
   if (running || serving || !started) return;
   const { serve_idle } = started.session;
   let stopped = false; // in the last instant: what waits behind that is not
-  serving = Promise.resolve(waitingCall(serve_idle));
+  serving = waitingCall(serve_idle);
   try {
     await serving;
   } catch (error) {
