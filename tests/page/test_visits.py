@@ -27,34 +27,40 @@ def test_an_engineer_compares_a_changed_architecture_in_two_colours(browser, ser
     visit.end()
 
 
-# ---- a visit that is interrupted ----
-
-HOW = pytest.mark.parametrize("how", ["without the network", "after a reload", "after a killed tab"])
+# ---- a visit that is interrupted: by a reload, a killed tab, and then there is no network ----
 
 
-def interrupted(visit, how):
-    """Pulls the network, reloads or kills the tab. Nothing typed is lost: a draft is at most half a
-    second behind.
+def interrupted(visit, goes_on=lambda: None):
+    """goes_on(): what the visitor does after each of the first two. Nothing typed is lost: a draft
+    is at most half a second behind.
     """
-    if how == "without the network":
-        return visit.context.set_offline(True)
-    visit.pause(1000)
-    return visit.again(kill=how == "after a killed tab")
+    for kill in (False, True):
+        visit.pause(1000)
+        visit.again(kill=kill)
+        goes_on()
+    visit.context.set_offline(True)
 
 
-@HOW
-def test_a_new_user_goes_on(browser, server, how):
+def test_a_new_user_goes_on(browser, server):
     """The model that trains goes on from its newest save. Then fewer steps are enough."""
     visit = Visit(browser, server)
 
     def while_it_trains():
-        visit.wait("() => tinygpt.autosave().saves > 0")
-        saved = visit.page.evaluate("() => tinygpt.autosave().step")
-        interrupted(visit, how)
-        if how != "without the network":
+        saved = 0
+
+        def is_saved():
+            nonlocal saved
+            visit.wait("() => tinygpt.autosave().saves > 0")
+            saved = visit.page.evaluate("() => tinygpt.autosave().step")
+
+        def resumes():
             visit.page.click("#resume-last")
             visit.wait("() => tinygpt.state().running")
-            assert visit.page.evaluate("() => tinygpt.state().step") >= saved
+            assert visit.page.evaluate("() => tinygpt.state().step") >= saved > 0
+            is_saved()
+
+        is_saved()
+        interrupted(visit, resumes)
         visit.type("#setting-steps", str(visit.page.evaluate("() => tinygpt.state().step") + 200))
 
     new_user(visit, patience=slowness(), steps=50_000, between=while_it_trains)
@@ -62,23 +68,21 @@ def test_a_new_user_goes_on(browser, server, how):
     visit.end()
 
 
-@HOW
-def test_the_engineer_goes_on(browser, server, how):
+def test_the_engineer_goes_on(browser, server):
     visit = Visit(browser, server)
 
     def between():
         visit.wait("() => /saved/.test(document.getElementById('saved').textContent)")
-        interrupted(visit, how)
+        interrupted(visit)
 
     engineer(visit, between)
     visit.context.set_offline(False)
     visit.end()
 
 
-@HOW
-def test_the_teacher_goes_on(browser, server, how):
+def test_the_teacher_goes_on(browser, server):
     visit = Visit(browser, server)
-    pupil = teacher(visit, lambda address: Visit(browser, server, address=address), lambda: interrupted(visit, how))
+    pupil = teacher(visit, lambda address: Visit(browser, server, address=address), lambda: interrupted(visit))
     pupil.end()
     visit.context.set_offline(False)
     visit.end()
