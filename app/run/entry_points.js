@@ -18,8 +18,8 @@ const ABOUT = 150; // seconds that the run of Train one takes at most: "about tw
 export class EntryPoints {
   // generate: the Generate panel. tabs: the PanelTabs. untouched(): whether neither the inputs nor
   // train.py differ from what the page came with.
-  // estimate: the MemoryEstimate. question: the Question. calm(): whether nothing newer is said than
-  // that a run trains.
+  // estimate: the MemoryEstimate. question: the Question. calm(): whether nothing newer is said
+  // than that a run trains.
   constructor({
     session,
     controls,

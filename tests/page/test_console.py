@@ -79,7 +79,7 @@ def test_an_entry_is_answered_while_a_run_trains_and_while_it_is_paused(own_tab)
     tab.page.click("#pause")
     steps_go_on(tab)
     stop(tab)
-    assert "KeyboardInterrupt" not in tab.page.evaluate(OUTPUT)
+    assert "KeyboardInterrupt" not in tab.page.evaluate(OUTPUT), tab.page.evaluate(OUTPUT)[-1800:]
 
 
 def test_the_run_s_objects_have_names_before_during_and_after_a_run(own_tab):
