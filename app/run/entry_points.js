@@ -191,8 +191,8 @@ export class EntryPoints {
     const tell = () => {
       const done = this.training.state().step - step;
       if (this.controls.phase !== "running") return;
-      if (!this.calm() && done >= 3) return; // something newer was said
       if (done < 3) return void (this.timer = setTimeout(tell, MEASURED));
+      if (!this.calm()) return; // something newer was said
       const all = this.training.elapsed() + this.training.left(),
         ms = all / Math.max(1, steps - step);
       const sentence = `${steps.toLocaleString("en")} steps of ${preset} take about ${duration(all / 1000)}`;
