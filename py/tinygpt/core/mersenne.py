@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 WORDS = 624  # of mt19937's state
 BITS32, BITS24, BITS53 = (1 << 32) - 1, (1 << 24) - 1, (1 << 53) - 1
@@ -152,6 +152,5 @@ def _float32(x: float) -> float:
 
 def _fused(x: float, y: float, z: float) -> float:
     """x * y + z, rounded once. math.fma is there from Python 3.13 on."""
-    if hasattr(math, "fma"):
-        return float(math.fma(x, y, z))
-    return float(Fraction(x) * Fraction(y) + Fraction(z))
+    fma: Callable[[float, float, float], float] | None = getattr(math, "fma", None)
+    return fma(x, y, z) if fma else float(Fraction(x) * Fraction(y) + Fraction(z))
