@@ -401,14 +401,14 @@ class _Pickler:
                 self.add(item, depth + 1)
             out += b"u"
         elif type(value) in (list, tuple):
-            out += b"](" if type(value) is list else b"("
+            begin, end = (b"](", b"e") if type(value) is list else (b"(", b"t")
+            out += begin
             for item in cast("list[Any]", value):
                 self.add(item, depth + 1)
-            out += b"e" if type(value) is list else b"t"
+            out += end
         else:
             raise TypeError(
-                "a %s cannot be saved: save tensors, numbers, text, lists, tuples and dicts"
-                % type(cast("Any", value)).__name__
+                "a %s cannot be saved: save tensors, numbers, text, lists, tuples and dicts" % type(value).__name__
             )
 
     def integer(self, value: int) -> None:
