@@ -3,6 +3,7 @@
 // All work in runs along the innermost dimension, whose strides are mostly 1 or 0. Elements have 4
 // bytes and are handled as the bits of int32.
 #include "loops.h"
+#include "wide.h"
 
 namespace {
 
@@ -143,6 +144,7 @@ double binary_cost(int64_t op) {
 }  // namespace
 
 static void run_binary(const Slot* a, Team& team) {
+  if (is_wide(a[BINARY_dtype].i)) return wide_binary(a, team);
   Run* run = run_of(a[BINARY_op].i, a[BINARY_dtype].i == DTYPE_FLOAT32);
   if (!run) return team.fail(STATUS_BAD_INDEX);
   Strides<2> dims(a + BINARY_n0, {a + BINARY_a0, a + BINARY_b0});
@@ -155,6 +157,7 @@ static void run_binary(const Slot* a, Team& team) {
 }
 
 static void run_binary_scalar(const Slot* a, Team& team) {
+  if (is_wide(a[BINARY_SCALAR_dtype].i)) return wide_binary_scalar(a, team);
   bool is_float = a[BINARY_SCALAR_dtype].i == DTYPE_FLOAT32, reverse = a[BINARY_SCALAR_reverse].i != 0;
   double value = a[BINARY_SCALAR_scalar].f;
   Run* run = run_of(a[BINARY_SCALAR_op].i, is_float);
@@ -175,8 +178,31 @@ static void run_binary_scalar(const Slot* a, Team& team) {
   else run(out + s.begin, x + s.begin, 1, &bits, 0, s.end - s.begin);
 }
 
+// Elements of other sizes than 4 bytes.
+template <class T> static void where_of(const Slot* a, const Strides<3>& dims, const Team& team) {
+  const int32_t* cond = buffer<const int32_t>(a, WHERE_cond);
+  const T *x = buffer<const T>(a, WHERE_a), *y = buffer<const T>(a, WHERE_b);
+  T* out = buffer<T>(a, WHERE_out);
+  int64_t step[3];
+  for (int k = 0; k < 3; k++) step[k] = dims.s[k][dims.rank - 1];
+  dims.each_run(share(dims.count, team, 64), [&](int64_t first, int64_t n, const int64_t* offset) {
+    for (int64_t i = 0; i < n; i++)
+      out[first + i] = cond[offset[0] + i * step[0]] ? x[offset[1] + i * step[1]] : y[offset[2] + i * step[2]];
+  });
+}
+static void where_wide(const Slot* a, const Strides<3>& dims, Team& team) {
+  int64_t dtype = a[WHERE_dtype].i;
+  if (dtype < 0 || dtype >= DTYPE_COUNT) return team.fail(STATUS_BAD_INDEX);
+  switch (ITEM_BYTES[dtype]) {
+    case 1: return where_of<uint8_t>(a, dims, team);
+    case 2: return where_of<uint16_t>(a, dims, team);
+    default: return where_of<uint64_t>(a, dims, team);
+  }
+}
+
 static void run_where(const Slot* a, Team& team) {
   Strides<3> dims(a + WHERE_n0, {a + WHERE_c0, a + WHERE_a0, a + WHERE_b0});
+  if (is_wide(a[WHERE_dtype].i)) return where_wide(a, dims, team);
   int32_t* out = buffer<int32_t>(a, WHERE_out);
   const int32_t* in[3] = {buffer<const int32_t>(a, WHERE_cond), buffer<const int32_t>(a, WHERE_a),
                           buffer<const int32_t>(a, WHERE_b)};

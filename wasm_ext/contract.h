@@ -3,26 +3,30 @@
 // X_y is the slot of y in a launch of X.
 #pragma once
 
-enum { DTYPE_FLOAT32 = 0, DTYPE_INT32 = 1, DTYPE_INT8 = 2 };
+enum { DTYPE_FLOAT32 = 0, DTYPE_INT32 = 1, DTYPE_INT8 = 2, DTYPE_FLOAT64 = 3, DTYPE_INT64 = 4, DTYPE_INT16 = 5,
+  DTYPE_UINT8 = 6, DTYPE_FLOAT16 = 7, DTYPE_BFLOAT16 = 8 };
 enum { UNARY_NEG = 0, UNARY_ABS = 1, UNARY_SQUARE = 2, UNARY_RECIPROCAL = 3, UNARY_EXP = 4, UNARY_LOG = 5,
   UNARY_SQRT = 6, UNARY_RSQRT = 7, UNARY_TANH = 8, UNARY_SIGMOID = 9, UNARY_RELU = 10, UNARY_GELU = 11,
   UNARY_GELU_TANH = 12, UNARY_SILU = 13, UNARY_SIN = 14, UNARY_COS = 15 };
 enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_POW = 4, BINARY_MAXIMUM = 5,
   BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12,
   BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14 };
-enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5 };
+enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5,
+  REDUCE_PROD = 6 };
+enum { SCAN_SUM = 0, SCAN_PROD = 1 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 39 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 46, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
-  X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) \
-  X(adamw) X(sgd) X(sample)
+  X(wide_unary) X(wide_unary_backward) X(wide_matmul) X(take) X(put) X(scan) X(sort) X(embedding) \
+  X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(adamw) X(sgd) \
+  X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -211,39 +215,72 @@ enum { KERNEL_ROTARY = 28, ROTARY_out = 2, ROTARY_x = 3, ROTARY_position = 4, RO
   ROTARY_D = 8, ROTARY_x_b = 9, ROTARY_x_t = 10, ROTARY_x_h = 11, ROTARY_o_b = 12, ROTARY_o_t = 13, ROTARY_o_h = 14,
   ROTARY_base = 15, ROTARY_inverse = 16, ROTARY_SLOTS = 17 };
 
+// unary of float64. out may be x.
+enum { KERNEL_WIDE_UNARY = 29, WIDE_UNARY_out = 2, WIDE_UNARY_x = 3, WIDE_UNARY_op = 4, WIDE_UNARY_n = 5,
+  WIDE_UNARY_SLOTS = 6 };
+
+// unary_backward of float64. dx may be dy.
+enum { KERNEL_WIDE_UNARY_BACKWARD = 30, WIDE_UNARY_BACKWARD_dx = 2, WIDE_UNARY_BACKWARD_dy = 3,
+  WIDE_UNARY_BACKWARD_saved = 4, WIDE_UNARY_BACKWARD_op = 5, WIDE_UNARY_BACKWARD_n = 6, WIDE_UNARY_BACKWARD_SLOTS = 7 };
+
+// For each batch z: out_z = op(A_z) op(B_z) of float64 or int64 (modulo 2^64), placed as in matmul.
+enum { KERNEL_WIDE_MATMUL = 31, WIDE_MATMUL_out = 2, WIDE_MATMUL_a = 3, WIDE_MATMUL_b = 4, WIDE_MATMUL_dtype = 5,
+  WIDE_MATMUL_batch = 6, WIDE_MATMUL_M = 7, WIDE_MATMUL_N = 8, WIDE_MATMUL_K = 9, WIDE_MATMUL_ta = 10,
+  WIDE_MATMUL_tb = 11, WIDE_MATMUL_lda = 12, WIDE_MATMUL_ldb = 13, WIDE_MATMUL_ldc = 14, WIDE_MATMUL_sa = 15,
+  WIDE_MATMUL_sb = 16, WIDE_MATMUL_sc = 17, WIDE_MATMUL_SLOTS = 18 };
+
+// out[i] = x[index[i]], rows of C elements. An index outside [0, V) is an error (status 2).
+enum { KERNEL_TAKE = 32, TAKE_out = 2, TAKE_x = 3, TAKE_index = 4, TAKE_dtype = 5, TAKE_n = 6, TAKE_C = 7, TAKE_V = 8,
+  TAKE_SLOTS = 9 };
+
+// out[index[i]] = x[i], or += x[i] when accumulate, rows of C elements in the order of i: of equal
+// indices the last one wins. An index outside [0, V) is an error (status 2).
+enum { KERNEL_PUT = 33, PUT_out = 2, PUT_x = 3, PUT_index = 4, PUT_dtype = 5, PUT_accumulate = 6, PUT_n = 7, PUT_C = 8,
+  PUT_V = 9, PUT_SLOTS = 10 };
+
+// x seen as [outer, n, inner]: out[:, i] = op of x[:, 0..i], or of x[:, i..n-1] when reverse; op
+// from SCAN. float32, int32, float64, int64; float32 is accumulated in float64. out may be x.
+enum { KERNEL_SCAN = 34, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, SCAN_outer = 6, SCAN_n = 7,
+  SCAN_inner = 8, SCAN_reverse = 9, SCAN_SLOTS = 10 };
+
+// Each row sorted, and where each element stood. Stable; NaN is larger than every number, as in
+// PyTorch. float32, int32, float64, int64.
+enum { KERNEL_SORT = 35, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
+  SORT_descending = 8, SORT_SLOTS = 9 };
+
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 29, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 36, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 30, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 37, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 31, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 38, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 32, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 39, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 33, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 40, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 34, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 41, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 35, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 42, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -251,14 +288,14 @@ enum { KERNEL_BATCH_WINDOWS = 35, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 36, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 43, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 37, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 44, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -267,5 +304,5 @@ enum { KERNEL_SGD = 37, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 38, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 45, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

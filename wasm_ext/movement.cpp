@@ -1,22 +1,9 @@
 // Kernels that move or create numbers: fill, arange, copy (strided, with a cast: transpose, slice,
 // expand, cat), tril.
-#include <type_traits>
 #include "loops.h"
+#include "wide.h"
 
 namespace {
-
-// Toward zero; a value out of range saturates and NaN is 0, as in WebAssembly's trunc_sat.
-template <class To> To cast(double v) {
-  if (std::is_same<To, float>::value) return (To)v;
-  double low = std::is_same<To, int8_t>::value ? -128.0 : -2147483648.0, high = -1.0 - low;
-  return v != v ? (To)0 : (To)(v < low ? low : v > high ? high : v);
-}
-// Between integers the low bits are kept, as in PyTorch.
-template <class To, class From> INLINE To convert(From v) {
-  if constexpr (std::is_same<To, From>::value) return v;
-  else if constexpr (std::is_same<From, float>::value) return cast<To>((double)v);
-  else return (To)v;
-}
 
 // ---- copy ---------------------------------------------------------------------------------------
 
@@ -91,23 +78,81 @@ template <class To, class From> void copy(const Slot* a, Team& team) {
   });
 }
 
+// Between the other types: a piece of a run is read into int64 (float64 where it is a float), and
+// written from there. Both hold every value exactly.
+enum { PIECE = 64 };
+typedef void Load(void* to, const char* x, int64_t step, int64_t n);
+typedef void Store(char* out, int64_t step, const void* from, int64_t n);
+
+template <class T> void load_run(void* to, const char* x, int64_t step, int64_t n) {
+  const T* in = (const T*)x;
+  for (int64_t i = 0; i < n; i++)
+    if constexpr (IS_FLOAT<T>) ((double*)to)[i] = convert<double, T>(in[i * step]);
+    else ((int64_t*)to)[i] = (int64_t)in[i * step];
+}
+template <class T, class From> void store_run(char* out, int64_t step, const void* from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) ((T*)out)[i * step] = convert<T, From>(((const From*)from)[i]);
+}
+
+void copy_converted(const Slot* a, Team& team) {
+  Load* load = nullptr;
+  Store* store = nullptr;
+  bool from_float = false;
+  int64_t size = 0, x_size = 0;
+  with_type(a[COPY_dtype_x].i, [&](auto* type) {
+    typedef std::remove_pointer_t<decltype(type)> T;
+    load = load_run<T>, from_float = IS_FLOAT<T>, x_size = sizeof(T);
+  });
+  with_type(a[COPY_dtype_out].i, [&](auto* type) {
+    typedef std::remove_pointer_t<decltype(type)> T;
+    store = from_float ? store_run<T, double> : store_run<T, int64_t>, size = sizeof(T);
+  });
+  if (!load || !store) return team.fail(STATUS_BAD_INDEX);
+  Order order(a);
+  Strides<2> dims(order.n, {order.o, order.x});
+  char* out = buffer<char>(a, COPY_out);
+  const char* x = buffer<const char>(a, COPY_x);
+  int64_t o_step = dims.s[0][dims.rank - 1], x_step = dims.s[1][dims.rank - 1];
+  dims.each_run(share(dims.count, team, 64), [&](int64_t, int64_t n, const int64_t* offset) {
+    int64_t piece[PIECE];
+    for (int64_t i = 0; i < n; i += PIECE) {
+      int64_t m = n - i < PIECE ? n - i : PIECE;
+      load(piece, x + (offset[1] + i * x_step) * x_size, x_step, m);
+      store(out + (offset[0] + i * o_step) * size, o_step, piece, m);
+    }
+  });
+}
+
 template <class To> void copy_to(const Slot* a, Team& team) {
   switch (a[COPY_dtype_x].i) {
     case DTYPE_FLOAT32: return copy<To, float>(a, team);
     case DTYPE_INT32: return copy<To, int32_t>(a, team);
     case DTYPE_INT8: return copy<To, int8_t>(a, team);
-    default: team.fail(STATUS_BAD_INDEX);
+    default: return copy_converted(a, team);
+  }
+}
+
+// Of one type: the bits alone count.
+void copy_same(const Slot* a, Team& team) {
+  switch (ITEM_BYTES[a[COPY_dtype_x].i]) {
+    case 1: return copy<int8_t, int8_t>(a, team);
+    case 2: return copy<int16_t, int16_t>(a, team);
+    case 4: return copy<int32_t, int32_t>(a, team);
+    default: return copy<int64_t, int64_t>(a, team);
   }
 }
 
 }  // namespace
 
 static void run_copy(const Slot* a, Team& team) {
-  switch (a[COPY_dtype_out].i) {
+  int64_t to = a[COPY_dtype_out].i, from = a[COPY_dtype_x].i;
+  if (to < 0 || to >= DTYPE_COUNT || from < 0 || from >= DTYPE_COUNT) return team.fail(STATUS_BAD_INDEX);
+  if (to == from) return copy_same(a, team);
+  switch (to) {
     case DTYPE_FLOAT32: return copy_to<float>(a, team);
     case DTYPE_INT32: return copy_to<int32_t>(a, team);
     case DTYPE_INT8: return copy_to<int8_t>(a, team);
-    default: team.fail(STATUS_BAD_INDEX);
+    default: return copy_converted(a, team);
   }
 }
 
@@ -116,44 +161,42 @@ static void run_copy(const Slot* a, Team& team) {
 static void run_fill(const Slot* a, Team& team) {
   Share s = share(a[FILL_n].i, team, CACHE_LINE);
   double value = a[FILL_value].f;
-  if (a[FILL_dtype].i == DTYPE_FLOAT32) {
-    float v = (float)value, *out = buffer<float>(a, FILL_out);
+  bool known = with_type(a[FILL_dtype].i, [&](auto* type) {
+    typedef std::remove_pointer_t<decltype(type)> T;
+    T v = from_double<T>(value), *out = buffer<T>(a, FILL_out);
     for (int64_t i = s.begin; i < s.end; i++) out[i] = v;
-  } else {
-    int32_t v = cast<int32_t>(value), *out = buffer<int32_t>(a, FILL_out);
-    for (int64_t i = s.begin; i < s.end; i++) out[i] = v;
-  }
+  });
+  if (!known) team.fail(STATUS_BAD_INDEX);
 }
 
 static void run_arange(const Slot* a, Team& team) {
   Share s = share(a[ARANGE_n].i, team, CACHE_LINE);
   double start = a[ARANGE_start].f, step = a[ARANGE_step].f;
-  if (a[ARANGE_dtype].i == DTYPE_FLOAT32) {
-    float* out = buffer<float>(a, ARANGE_out);
-    for (int64_t i = s.begin; i < s.end; i++) out[i] = (float)(start + (double)i * step);
-  } else {
-    int32_t* out = buffer<int32_t>(a, ARANGE_out);
-    for (int64_t i = s.begin; i < s.end; i++) out[i] = cast<int32_t>(start + (double)i * step);
-  }
+  bool known = with_type(a[ARANGE_dtype].i, [&](auto* type) {
+    typedef std::remove_pointer_t<decltype(type)> T;
+    T* out = buffer<T>(a, ARANGE_out);
+    for (int64_t i = s.begin; i < s.end; i++) out[i] = from_double<T>(start + (double)i * step);
+  });
+  if (!known) team.fail(STATUS_BAD_INDEX);
 }
 
 // ---- tril ---------------------------------------------------------------------------------------
 
 static void run_tril(const Slot* a, Team& team) {
-  int64_t M = a[TRIL_M].i, N = a[TRIL_N].i, diagonal = a[TRIL_diagonal].i;
+  int64_t M = a[TRIL_M].i, N = a[TRIL_N].i, diagonal = a[TRIL_diagonal].i, size = ITEM_BYTES[a[TRIL_dtype].i];
   bool upper = a[TRIL_upper].i != 0;
-  int32_t* out = buffer<int32_t>(a, TRIL_out);  // either dtype: 0 has the same bits
-  const int32_t* x = buffer<const int32_t>(a, TRIL_x);
+  char* out = buffer<char>(a, TRIL_out);  // any type: 0 has the same bits
+  const char* x = buffer<const char>(a, TRIL_x);
   Share s = share(a[TRIL_batch].i * M, team);
   for (int64_t row = s.begin; row < s.end; row++) {
     // Columns [begin, end) are kept.
     int64_t edge = row % M + diagonal + !upper;
     edge = edge < 0 ? 0 : edge > N ? N : edge;
     int64_t begin = upper ? edge : 0, end = upper ? N : edge;
-    int32_t* o = out + row * N;
-    memset(o, 0, begin * 4);
-    memmove(o + begin, x + row * N + begin, (end - begin) * 4);
-    memset(o + end, 0, (N - end) * 4);
+    char* o = out + row * N * size;
+    memset(o, 0, begin * size);
+    memmove(o + begin * size, x + (row * N + begin) * size, (end - begin) * size);
+    memset(o + end * size, 0, (N - end) * size);
   }
 }
 

@@ -4,6 +4,7 @@
 // added in order, in float64. The chunks depend on the sizes alone: so the bits do not depend on
 // the number of threads.
 #include "loops.h"
+#include "wide.h"
 
 namespace {
 
@@ -171,7 +172,18 @@ void reduce_int(const Slot* a, Team& team) {
 
 }  // namespace
 
+// float64 or the low bits of an integer: rare, so plain.
+template <class T, class Wide> static void reduce_product(const Slot* a, Team& team) {
+  T* out = buffer<T>(a, REDUCE_out);
+  each_column<T>(a, team, [&](int64_t u, const T* x, int64_t n, int64_t stride) {
+    Wide value = 1;
+    for (int64_t i = 0; i < n; i++) value *= (Wide)x[i * stride];
+    out[u] = (T)value;
+  });
+}
+
 static void run_reduce(const Slot* a, Team& team) {
+  if (is_wide(a[REDUCE_dtype].i)) return wide_reduce(a, team);
   bool is_float = a[REDUCE_dtype].i == DTYPE_FLOAT32;
   switch (a[REDUCE_op].i) {
     case REDUCE_ARGMAX:
@@ -179,6 +191,8 @@ static void run_reduce(const Slot* a, Team& team) {
     case REDUCE_SUM: return is_float ? reduce_sum(a, team, 1) : reduce_int(a, team);
     case REDUCE_MAX: return is_float ? reduce_extreme<Extreme<true>>(a, team) : reduce_int(a, team);
     case REDUCE_MIN: return is_float ? reduce_extreme<Extreme<false>>(a, team) : reduce_int(a, team);
+    case REDUCE_PROD:
+      return is_float ? reduce_product<float, double>(a, team) : reduce_product<int32_t, uint32_t>(a, team);
     case REDUCE_MEAN: return reduce_sum(a, team, 1.0 / (double)a[REDUCE_n].i);  // float32 only
     default: team.fail(STATUS_BAD_INDEX);
   }

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 # Codes that travel in integer parameters.
-DTYPES = {"float32": 0, "int32": 1, "int8": 2}
+DTYPES = {
+    name: code for code, name in enumerate("float32 int32 int8 float64 int64 int16 uint8 float16 bfloat16".split())
+}
+WIDE = ("float64", "int64")  # with kernels of their own; the narrow ones are copied to others and back
 UNARY = {
     name: code
     for code, name in enumerate(
@@ -42,7 +45,8 @@ BINARY = {
     for code, name in enumerate("add sub mul div pow maximum minimum eq ne lt le gt ge floordiv remainder".split())
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin".split())}
+REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
+SCAN = {"sum": 0, "prod": 1}
 REDUCTION = {"none": 0, "mean": 1, "sum": 2}
 # Bits of matmul's `epilogue`, applied in this order to v = alpha * op(A) op(B) + beta * out.
 BIAS, GELU, GELU_BACKWARD, RESIDUAL = 1, 2, 4, 8
@@ -476,6 +480,66 @@ _kernel(
     out may be x (same strides).""",
 )
 
+# ---- wide numbers, indexing, scans, sorting ------------------------------------------------------
+# Plain kernels: float64 and int64, and what every element type has.
+
+_kernel(
+    "wide_unary",
+    "out:wd x:rd",
+    "op:i n:i",
+    lambda p: dict(out=p.n, x=p.n),
+    "unary of float64. out may be x.",
+)
+_kernel(
+    "wide_unary_backward",
+    "dx:wd dy:rd saved:rd",
+    "op:i n:i",
+    lambda p: dict(dx=p.n, dy=p.n, saved=p.n),
+    "unary_backward of float64. dx may be dy.",
+)
+_kernel(
+    "wide_matmul",
+    "out:w* a:r* b:r*",
+    "dtype:i batch:i M:i N:i K:i ta:i tb:i lda:i ldb:i ldc:i sa:i sb:i sc:i",
+    lambda p: dict(
+        out=_reach((p.batch, p.sc), (p.M, p.ldc), (p.N, 1)),
+        a=_reach((p.batch, p.sa), (p.K, p.lda), (p.M, 1)) if p.ta else _reach((p.batch, p.sa), (p.M, p.lda), (p.K, 1)),
+        b=_reach((p.batch, p.sb), (p.N, p.ldb), (p.K, 1)) if p.tb else _reach((p.batch, p.sb), (p.K, p.ldb), (p.N, 1)),
+    ),
+    "For each batch z: out_z = op(A_z) op(B_z) of float64 or int64 (modulo 2^64), placed as in matmul.",
+)
+_kernel(
+    "take",
+    "out:w* x:r* index:ri",
+    "dtype:i n:i C:i V:i",
+    lambda p: dict(out=p.n * p.C, x=p.V * p.C, index=p.n),
+    "out[i] = x[index[i]], rows of C elements. An index outside [0, V) is an error (status 2).",
+)
+_kernel(
+    "put",
+    "out:u* x:r* index:ri",
+    "dtype:i accumulate:i n:i C:i V:i",
+    lambda p: dict(out=p.V * p.C, x=p.n * p.C, index=p.n),
+    """out[index[i]] = x[i], or += x[i] when accumulate, rows of C elements in the order of i: of equal
+    indices the last one wins. An index outside [0, V) is an error (status 2).""",
+)
+_kernel(
+    "scan",
+    "out:w* x:r*",
+    "op:i dtype:i outer:i n:i inner:i reverse:i",
+    lambda p: dict(out=p.outer * p.n * p.inner, x=p.outer * p.n * p.inner),
+    """x seen as [outer, n, inner]: out[:, i] = op of x[:, 0..i], or of x[:, i..n-1] when reverse; op
+    from SCAN. float32, int32, float64, int64; float32 is accumulated in float64. out may be x.""",
+)
+_kernel(
+    "sort",
+    "out:w* order:wi x:r*",
+    "dtype:i rows:i n:i descending:i",
+    lambda p: dict(out=p.rows * p.n, order=p.rows * p.n, x=p.rows * p.n),
+    """Each row sorted, and where each element stood. Stable; NaN is larger than every number, as in
+    PyTorch. float32, int32, float64, int64.""",
+)
+
 # ---- embedding ----------------------------------------------------------------------------------
 
 _kernel(
@@ -702,13 +766,14 @@ def header() -> str:
         "#pragma once",
         "",
     ]
-    codes = {"DTYPE": DTYPES, "UNARY": UNARY, "BINARY": BINARY, "REDUCE": REDUCE, "REDUCTION": REDUCTION}
+    codes = {"DTYPE": DTYPES, "UNARY": UNARY, "BINARY": BINARY, "REDUCE": REDUCE, "SCAN": SCAN, "REDUCTION": REDUCTION}
     for title, table in codes.items():
         lines.append(_enum(("%s_%s" % (title, name.upper()), code) for name, code in table.items()))
     names = "BIAS", "GELU", "GELU_BACKWARD", "RESIDUAL", "GRADIENT"
     bits = BIAS, GELU, GELU_BACKWARD, RESIDUAL, GRADIENT
     lines.append(_enum(("EPILOGUE_" + name, bit) for name, bit in zip(names, bits)))
-    lines.append(_enum([("MAX_RANK", MAX_RANK), ("KERNEL_COUNT", len(KERNELS))]))
+    sizes = [("MAX_RANK", MAX_RANK), ("KERNEL_COUNT", len(KERNELS)), ("DTYPE_COUNT", len(DTYPES))]
+    lines.append(_enum(sizes))
     calls = ["X(%s)" % k.name for k in KERNELS]
     lines.append(_wrapped("#define FOR_EACH_KERNEL(X) ", calls, width=117, newline=" \\\n"))
     lines.append(_listed("constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {", [str(k.slots) for k in KERNELS], "};"))

@@ -13,7 +13,7 @@ from tinygpt import kernels
 CASES = {kernel.name: [] for kernel in kernels.KERNELS}
 FLOAT, INT, BYTE = 0, 1, 2
 DTYPE_NAME = {code: name for name, code in kernels.DTYPES.items()}
-LETTER = {"f": "float32", "i": "int32", "b": "int8"}
+LETTER = {"f": "float32", "i": "int32", "b": "int8", "d": "float64"}
 SIZES = (1, 3, 17, 65)
 
 
@@ -46,7 +46,9 @@ def make(name, kernel, params, fills=None, absent=(), alias=None, index=0):
             if declared.access == "w":
                 fill = ["sentinel"]
             else:
-                fill = ["signed"] if dtype == "float32" else ["ints", -9, 10]
+                fill = ["signed"] if dtype in ("float32", "float64") else ["ints", 0 if dtype == "uint8" else -9, 10]
+                if dtype in ("float16", "bfloat16"):
+                    fill = ["values", [0x3C00, 0xBC00, 0x4248, 0x3555, 0]]
         # An address that is a multiple of 64 bytes in every other case, elsewhere only of an
         # element.
         spec = {"dtype": dtype, "n": extents[declared.name], "offset": 16 if index % 2 else 5 + i, "fill": fill}

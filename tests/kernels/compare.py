@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygpt import kernels
 
-from .execute import BLOCK, written
+from .execute import BLOCK, TYPECODE, written
 
 # float32 carries 6e-8. The default leaves room for a few roundings, the entries below for sums over
 # many terms.
@@ -26,7 +26,8 @@ HALF = {"matmul": 2e-3}
 # One row against int8 weights: a device may round it to 16 bits (kernels.int8_matmul), 1.5e-5 of
 # its largest element each, so a product of unlike terms may be off by a few times that.
 ROUNDED_ROW = 6e-5
-NUMPY = {"float32": np.float32, "int32": np.int32, "int8": np.int8}
+NUMPY = {name: np.dtype(code) for name, code in TYPECODE.items()}
+WIDE = 1e-13  # float64
 
 
 def tolerance_of(kernel_name, precision="f32"):
@@ -69,7 +70,7 @@ def whole(a, b, dtype, spec, kernel_name, tolerance):
     for part in (slice(0, begin), slice(end, None)):
         if not np.array_equal(a[part].view(np.int8), b[part].view(np.int8)):
             return "was written outside its extent"
-    if kernel_name == "quantize_int8" and dtype is np.int8:
+    if kernel_name == "quantize_int8" and dtype == np.int8:
         return quantized(a, b)
     return difference(a[begin:end], b[begin:end], tolerance)
 
@@ -89,7 +90,7 @@ def large(a, b, dtype, tolerance):
     # one wrong element is seen.
     allowed = tolerance * np.abs(np.nan_to_num(blocks.astype(np.float64))).max() * BLOCK / 8
     error = np.abs(sums[:, 0] - wanted[:, 0])
-    if dtype is not np.float32:
+    if dtype.kind != "f":
         allowed = 0
     return (
         None
@@ -100,7 +101,7 @@ def large(a, b, dtype, tolerance):
 
 def difference(a, b, tolerance):
     """None, or how the array a of a device differs from the oracle's b."""
-    if a.dtype != np.float32:
+    if a.dtype.kind != "f":
         wrong = np.flatnonzero(a != b)
         return (
             None
@@ -119,6 +120,7 @@ def difference(a, b, tolerance):
         )
     if not finite.any():
         return None
+    tolerance = WIDE if a.dtype == np.float64 else tolerance
     scale = float(np.abs(b[finite]).max())
     error = np.abs(np.where(finite, a, 0).astype(np.float64) - np.where(finite, b, 0))
     worst = int(error.argmax())

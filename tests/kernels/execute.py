@@ -17,8 +17,17 @@ from tinygpt import get_device, kernels
 
 GUARD = 16  # elements after each buffer
 PERIOD = 65521  # random contents repeat after so many elements: a prime, so that no two rows of a tensor are alike
-SENTINEL = {"float32": struct.pack("<I", 0x7FC0BEEF), "int32": struct.pack("<i", -7070707), "int8": b"\xb3"}
-SIZE = {"float32": 4, "int32": 4, "int8": 1}
+SENTINEL = {
+    "float32": struct.pack("<I", 0x7FC0BEEF), "int32": struct.pack("<i", -7070707), "int8": b"\xb3",
+    "float64": struct.pack("<Q", 0x7FF80000BEEF0000), "int64": struct.pack("<q", -7070707 << 20),
+    "int16": b"\xfe\xca", "uint8": b"\xb3", "float16": b"\xfe\x7e", "bfloat16": b"\xfe\x7f",
+}  # fmt: skip
+# The 16-bit floats are filled by their bits.
+TYPECODE = {
+    "float32": "f", "int32": "i", "int8": "b", "float64": "d", "int64": "q", "int16": "h", "uint8": "B",
+    "float16": "H", "bfloat16": "H",
+}  # fmt: skip
+SIZE = {name: len(sentinel) for name, sentinel in SENTINEL.items()}
 
 
 def contents(fill, n, dtype, seed):
@@ -32,6 +41,9 @@ def contents(fill, n, dtype, seed):
     rng = random.Random("%s/%d" % (seed, n))
     if kind == "sentinel":
         return SENTINEL[dtype] * n
+    if kind in ("signed", "positive") and dtype == "float64":
+        singles = array.array("f", contents(fill, n, "float32", seed))
+        return array.array("d", singles).tobytes()
     if kind in ("signed", "positive"):
         # Straight to the bits of float32: sign and 23 bits of mantissa random, exponent one of
         # four. All in long integers, because element by element would take seconds at a preset's
@@ -56,7 +68,9 @@ def contents(fill, n, dtype, seed):
 
 
 def _pack(values, dtype):
-    return array.array({"float32": "f", "int32": "i", "int8": "b"}[dtype], values).tobytes()
+    if SIZE[dtype] == 1 or dtype == "int16":
+        values = [v if TYPECODE[dtype] != "B" else v & 255 for v in values]
+    return array.array(TYPECODE[dtype], values).tobytes()
 
 
 def written(case):
@@ -82,7 +96,8 @@ def run_case(device, case):
                 places.append(places[spec["alias"]])
             else:
                 dtype, before = spec["dtype"], spec["offset"]
-                after = GUARD + (-(before + spec["n"]) % 4 if dtype == "int8" else 0)  # whole words
+                words = max(1, 4 // SIZE[dtype])
+                after = GUARD + -(before + spec["n"]) % words  # whole words
                 data = (
                     SENTINEL[dtype] * before
                     + contents(spec["fill"], spec["n"], dtype, "%s/%d" % (name, i))
@@ -110,7 +125,7 @@ def condense(data, dtype):
     "sums": for every block its sum without NaN and its number of NaN, as float64}: moving all of a
     preset's gradients through a browser would take minutes.
     """
-    values = memoryview(data).cast({"float32": "f", "int32": "i", "int8": "b"}[dtype])
+    values = memoryview(data).cast(TYPECODE[dtype])
     count = -(-len(values) // BLOCK)
     chosen = sorted({i * (count - 1) // (SAMPLED - 1) for i in range(SAMPLED)})
     sums = array.array("d")

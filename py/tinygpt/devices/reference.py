@@ -31,15 +31,23 @@ if TYPE_CHECKING:
     Array = Any  # a NumPy array: NumPy's own stubs know little more of these
 
 
-FLOAT, INT, BYTE = 0, 1, 2  # what a word of Memory holds at present
-TAG_OF = {"float32": FLOAT, "int32": INT, "int8": BYTE}
-TAG_OF_LETTER = {"f": FLOAT, "i": INT, "b": BYTE}
-TAG_OF_CODE = {code: TAG_OF[name] for name, code in kernels.DTYPES.items()}
+FLOAT, INT, BYTE = 0, 1, 2  # what a word of Memory holds at present: a code of kernels.DTYPES
+TAG_OF = dict(kernels.DTYPES)
+TAG_OF_LETTER = {"f": FLOAT, "i": INT, "b": BYTE, "d": kernels.DTYPES["float64"]}
+# How each is held. The 16-bit floats are held by their bits.
+HELD: dict[int, Any] = {
+    TAG_OF[name]: np.dtype(kind)
+    for name, kind in {
+        "float32": "f8", "int32": "i4", "int8": "i1", "float64": "f8", "int64": "i8", "int16": "i2", "uint8": "u1",
+        "float16": "u2", "bfloat16": "u2",
+    }.items()
+}  # fmt: skip
+SIZE = {tag: 4 if tag == FLOAT else kind.itemsize for tag, kind in HELD.items()}
 
 
 class Memory:
-    """A range of 4-byte words. Each word is a float (kept in float64), an int32 or four int8, as it
-    was last used.
+    """A range of 4-byte words, each of the type as which it was last used. A float32 is kept as a
+    float64, the others are kept as they are.
 
     Reading a word as another type than it was written with goes through the bits, as on a real
     device. A place in the arena, which holds different tensors at different times, needs that.
@@ -47,7 +55,7 @@ class Memory:
 
     def __init__(self, nbytes: int, tag: int) -> None:
         self.nbytes, self.tag = nbytes, tag  # tag: what an upload brings
-        self.words = -(-nbytes // 4)
+        self.words = -(-nbytes // 8) * 2  # whole elements of 8 bytes
         self.tags: Any = np.full(self.words, tag, np.uint8)
         self.arrays: dict[int, Array] = {tag: _undefined(self.words, tag)}
 
@@ -58,7 +66,7 @@ class Memory:
 
     def view(self, tag: int, offset: int, count: int) -> Array:
         """`count` elements of the type `tag` from the byte `offset`, as a writable flat array."""
-        size = 1 if tag == BYTE else 4
+        size = SIZE[tag]
         if offset % size or offset < 0 or offset + count * size > self.nbytes:
             raise ValueError("%d elements at byte %d do not fit in a buffer of %d bytes" % (count, offset, self.nbytes))
         self._retag(tag, offset // 4, -(-(offset + count * size) // 4))
@@ -92,7 +100,9 @@ class Memory:
 def _undefined(words: int, tag: int) -> Array:
     if tag == FLOAT:
         return np.full(words, np.nan)
-    return np.full(words, -(2**31) + 7, np.int32) if tag == INT else np.full(4 * words, -77, np.int8)
+    kind = HELD[tag]
+    odd = np.nan if kind.kind == "f" else {1: 179, 2: 51966}.get(kind.itemsize, -(2**31) + 7)
+    return np.full(words * 4 // kind.itemsize, np.array(odd).astype(kind), kind)
 
 
 class ReferenceDevice(Device):
@@ -118,16 +128,12 @@ class ReferenceDevice(Device):
 
     def upload(self, handle: Any, data: Buffer, offset: int = 0) -> None:
         given: Array = np.frombuffer(memoryview(data), np.uint8)
-        if offset % 4 or offset + len(given) > handle.nbytes:
+        if offset % min(SIZE[handle.tag], 4) or offset + len(given) > handle.nbytes:
             raise ValueError(
                 "%d bytes at byte %d do not fit in a buffer of %d bytes" % (len(given), offset, handle.nbytes)
             )
-        if handle.tag == BYTE:
-            handle.view(BYTE, offset, len(given))[:] = given.view(np.int8)
-        else:
-            handle.view(handle.tag, offset, len(given) // 4)[:] = given.view(
-                np.float32 if handle.tag == FLOAT else np.int32
-            )
+        kind = np.dtype(np.float32) if handle.tag == FLOAT else HELD[handle.tag]
+        handle.view(handle.tag, offset, len(given) // kind.itemsize)[:] = given.view(kind)
 
     def download(self, handle: Any, nbytes: int, offset: int = 0) -> bytes:
         return handle.bits(offset // 4, -(-(offset + nbytes) // 4)).tobytes()[offset % 4 :][:nbytes]
@@ -180,10 +186,10 @@ def _tag(kernel: Kernel, declared: kernels.Buffer, p: Any) -> int:
     if declared.dtype != "*":
         return TAG_OF_LETTER[declared.dtype]
     if kernel.name == "copy":
-        return TAG_OF_CODE[p.dtype_out if declared.name == "out" else p.dtype_x]
+        return p.dtype_out if declared.name == "out" else p.dtype_x
     if declared.name == "out" and writes_int32(kernel, p):
         return INT
-    return TAG_OF_CODE[p.dtype]
+    return p.dtype
 
 
 def writes_int32(kernel: Kernel, p: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..kernels import BIAS, BINARY, DTYPES, GELU, GELU_BACKWARD, MAX_RANK, REDUCE, REDUCTION, RESIDUAL, UNARY
+from ..kernels import BIAS, BINARY, DTYPES, GELU, GELU_BACKWARD, MAX_RANK, REDUCE, REDUCTION, RESIDUAL, SCAN, UNARY
 from .base import status_error
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Array = Any  # a NumPy array: NumPy's own stubs know little more of these
 
 
+NAME_OF = {code: name for name, code in DTYPES.items()}
 UNARY_NAME = {code: name for name, code in UNARY.items()}
 BINARY_NAME = {code: name for name, code in BINARY.items()}
 REDUCE_NAME = {code: name for name, code in REDUCE.items()}
@@ -84,24 +85,61 @@ def _gelu_tanh_slope(x: Array) -> Array:
 # ---- elementwise -------------------------------------------------------------------------------
 
 
-def _cast(x: Array, dtype: np.dtype[Any]) -> Array:
-    """From float towards zero; to float32 the value is rounded to what a float32 holds."""
-    if dtype.kind == "f":
-        return np.asarray(x, np.float64).astype(np.float32).astype(np.float64)
-    return np.trunc(x).astype(np.int32).astype(dtype)
+def _read_half(x: Array, code: int) -> Array:
+    """The values of float16 or bfloat16 bits; other arrays as they are."""
+    if code == DTYPES["float16"]:
+        return x.view(np.float16).astype(np.float64)
+    if code == DTYPES["bfloat16"]:
+        return (x.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return x
+
+
+def _half_bits(x: Array, code: int) -> Array:
+    """Numbers rounded to float16 or bfloat16, as their bits."""
+    single = np.asarray(x, np.float32)
+    if code == DTYPES["float16"]:
+        bits = single.astype(np.float16).view(np.uint16)
+        return np.where(np.isnan(single), np.uint16(0x7E00) | (single.view(np.uint32) >> 16 & 0x8000), bits)
+    bits = single.view(np.uint32)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    return np.where(np.isnan(single), bits >> 16 | 0x40, rounded).astype(np.uint16)
+
+
+def _cast(x: Array, code: int) -> Array:
+    """Numbers as those of a type of DTYPES. From float to integer towards zero: int32 and int8
+    saturate, the others keep the low bits of an int64. To float32 the value is rounded to what a
+    float32 holds.
+    """
+    x = np.asarray(x)
+    name = NAME_OF[code]
+    if name in ("float16", "bfloat16"):
+        return _half_bits(x, code)
+    if name == "float32":
+        return x.astype(np.float32).astype(np.float64)
+    if name == "float64":
+        return x.astype(np.float64)
+    if x.dtype.kind == "f":
+        low, high = (-(2**7), 2**7 - 1) if name == "int8" else (-(2**31), 2**31 - 1)
+        if name in ("int32", "int8"):
+            return np.trunc(np.clip(np.nan_to_num(x, posinf=high, neginf=low), low, high)).astype(name)
+        whole = np.clip(np.nan_to_num(x), -(2.0**63), 2.0**63 - 1024)
+        x = np.where(x >= 2.0**63, np.int64(2**63 - 1), np.trunc(whole).astype(np.int64))
+    return x.astype(name)
 
 
 def fill(p: Any, out: Array) -> None:
-    out[:] = _cast(p.value, out.dtype)
+    out[:] = _cast(p.value, p.dtype)
 
 
 def arange(p: Any, out: Array) -> None:
-    out[:] = _cast(p.start + np.arange(p.n, dtype=np.float64) * p.step, out.dtype)
+    out[:] = _cast(p.start + np.arange(p.n, dtype=np.float64) * p.step, p.dtype)
 
 
 def copy(p: Any, out: Array, x: Array) -> None:
     source = _nd(x, p, "x")
-    _nd(out, p, "o")[...] = source if p.dtype_out == p.dtype_x == DTYPES["float32"] else _cast(source, out.dtype)
+    if p.dtype_out != p.dtype_x:
+        source = _cast(_read_half(np.ascontiguousarray(source), p.dtype_x), p.dtype_out)
+    _nd(out, p, "o")[...] = source
 
 
 UNARY_VALUE: dict[str, Callable[[Any], Any]] = {
@@ -140,7 +178,7 @@ def binary(p: Any, out: Array, a: Array, b: Array) -> None:
 
 
 def binary_scalar(p: Any, out: Array, a: Array) -> None:
-    scalar = _cast(p.scalar, a.dtype)
+    scalar = _cast(p.scalar, p.dtype)
     out[:] = BINARY_VALUE[BINARY_NAME[p.op]](*((scalar, a) if p.reverse else (a, scalar)))
 
 
@@ -160,6 +198,57 @@ def tril(p: Any, out: Array, x: Array) -> None:
 
 def reduce(p: Any, out: Array, x: Array) -> None:
     out[:] = getattr(np, REDUCE_NAME[p.op])(x.reshape(p.outer, p.n, p.inner), axis=1).ravel()
+
+
+def wide_unary(p: Any, out: Array, x: Array) -> None:
+    unary(p, out, x)
+
+
+def wide_unary_backward(p: Any, dx: Array, dy: Array, saved: Array) -> None:
+    unary_backward(p, dx, dy, saved)
+
+
+def wide_matmul(p: Any, out: Array, a: Array, b: Array) -> None:
+    A = strided(a, (p.batch, p.M, p.K), (p.sa, 1, p.lda) if p.ta else (p.sa, p.lda, 1))
+    B = strided(b, (p.batch, p.K, p.N), (p.sb, 1, p.ldb) if p.tb else (p.sb, p.ldb, 1))
+    strided(out, (p.batch, p.M, p.N), (p.sc, p.ldc, 1))[...] = A @ B
+
+
+def _checked(index: Array, V: int, name: str) -> Array:
+    if index.size and (index.min() < 0 or index.max() >= V):
+        raise status_error(2, name)
+    return index
+
+
+def take(p: Any, out: Array, x: Array, index: Array) -> None:
+    out[:] = x.reshape(p.V, p.C)[_checked(index, p.V, "take")].ravel()
+
+
+def put(p: Any, out: Array, x: Array, index: Array) -> None:
+    rows, values = out.reshape(p.V, p.C), x.reshape(p.n, p.C)
+    halves = p.dtype in (DTYPES["float16"], DTYPES["bfloat16"])
+    for i, at in enumerate(_checked(index, p.V, "put")):  # in order: the last of equal indices wins
+        if p.accumulate and halves:
+            rows[at] = _half_bits(_read_half(rows[at].copy(), p.dtype) + _read_half(values[i].copy(), p.dtype), p.dtype)
+        else:
+            rows[at] = rows[at] + values[i] if p.accumulate else values[i]
+
+
+def scan(p: Any, out: Array, x: Array) -> None:
+    across = x.reshape(p.outer, p.n, p.inner)
+    across = across[:, ::-1] if p.reverse else across
+    made = np.cumsum(across, axis=1) if p.op == SCAN["sum"] else np.cumprod(across, axis=1)
+    out[:] = (made[:, ::-1] if p.reverse else made).astype(out.dtype).ravel()
+
+
+def sort(p: Any, out: Array, order: Array, x: Array) -> None:
+    rows = x.reshape(p.rows, p.n)
+    if p.descending:  # stable from the other end; a NaN is the largest
+        found = p.n - 1 - np.argsort(rows[:, ::-1], axis=1, kind="stable")[:, ::-1]
+    else:
+        found = np.argsort(rows, axis=1, kind="stable")
+    order[:] = found.astype(np.int32).ravel()
+    out[:] = np.take_along_axis(rows, found, axis=1).ravel()
 
 
 def global_norm(p: Any, out: Array, g: Array) -> None:
@@ -206,7 +295,7 @@ def int8_matmul(p: Any, out: Array, x: Array, w: Array, scale: Array, bias: Arra
 def quantize_int8(p: Any, w: Array, scale: Array, x: Array) -> None:
     rows = x.reshape(p.N, p.K)
     largest = np.max(np.abs(rows), axis=1, initial=0.0)
-    scale[:] = np.where(largest == 0, 1.0, _cast(largest / 127, scale.dtype))
+    scale[:] = np.where(largest == 0, 1.0, _cast(largest / 127, DTYPES["float32"]))
     w[:] = np.clip(np.rint(rows / scale[:, None]), -127, 127).astype(np.int8).ravel()
 
 
