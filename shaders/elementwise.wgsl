@@ -112,6 +112,12 @@ fn apply(u: u32, v: u32) -> u32 {
   return bitcast<u32>(floor_divide(a, b));
 #elif op == "remainder"
   return bitcast<u32>(remainder_of(a, b));
+#elif op in ("bitand", "bitor", "bitxor")
+  return bitcast<u32>(a ${dict(bitand="&", bitor="|", bitxor="^")[op]} b);
+#elif op == "lshift"
+  return bitcast<u32>(a << (u32(b) & 31u));
+#elif op == "rshift"
+  return bitcast<u32>(a >> (u32(b) & 31u));
 #elif op == "ne" and E == "f32"
   return u32(a != b || !ordered(a, b));
 #elif op == "ne"

@@ -31,6 +31,11 @@ int32_t remainder_of(int32_t a, int32_t b) {
   int32_t mod = a % b;
   return mod != 0 && (b < 0) != (mod < 0) ? mod + b : mod;
 }
+int32_t bit_and(int32_t a, int32_t b) { return a & b; }
+int32_t bit_or(int32_t a, int32_t b) { return a | b; }
+int32_t bit_xor(int32_t a, int32_t b) { return a ^ b; }
+int32_t left_shift(int32_t a, int32_t b) { return (int32_t)((uint32_t)a << (b & 31)); }
+int32_t right_shift(int32_t a, int32_t b) { return a >> (b & 31); }
 float power(float a, float b) { return (float)pow((double)a, (double)b); }
 
 template <class T, T F(T, T)> INLINE vi lanes(vi a, vi b) {
@@ -133,6 +138,11 @@ Run* run_of(int64_t op, bool is_float) {
       return is_float ? run_along<lanes<float, floor_divide>> : run_along<lanes<int32_t, floor_divide>>;
     case BINARY_REMAINDER:
       return is_float ? run_along<lanes<float, remainder_of>> : run_along<lanes<int32_t, remainder_of>>;
+    case BINARY_BITAND: return is_float ? nullptr : run_along<lanes<int32_t, bit_and>>;
+    case BINARY_BITOR: return is_float ? nullptr : run_along<lanes<int32_t, bit_or>>;
+    case BINARY_BITXOR: return is_float ? nullptr : run_along<lanes<int32_t, bit_xor>>;
+    case BINARY_LSHIFT: return is_float ? nullptr : run_along<lanes<int32_t, left_shift>>;
+    case BINARY_RSHIFT: return is_float ? nullptr : run_along<lanes<int32_t, right_shift>>;
     default: return nullptr;
   }
 }

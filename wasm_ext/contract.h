@@ -10,7 +10,8 @@ enum { UNARY_NEG = 0, UNARY_ABS = 1, UNARY_SQUARE = 2, UNARY_RECIPROCAL = 3, UNA
   UNARY_GELU_TANH = 12, UNARY_SILU = 13, UNARY_SIN = 14, UNARY_COS = 15 };
 enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_POW = 4, BINARY_MAXIMUM = 5,
   BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12,
-  BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14 };
+  BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14, BINARY_BITAND = 15, BINARY_BITOR = 16, BINARY_BITXOR = 17,
+  BINARY_LSHIFT = 18, BINARY_RSHIFT = 19 };
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5,
   REDUCE_PROD = 6 };
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
@@ -54,8 +55,9 @@ enum { KERNEL_UNARY_BACKWARD = 4, UNARY_BACKWARD_dx = 2, UNARY_BACKWARD_dy = 3, 
 
 // out = op(a, b) with broadcasting through strides (0 repeats); out is dense over n. dtype is that
 // of a and b; out has the same, but the comparisons eq..ge write int32 0/1. op from BINARY. int32:
-// add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs); float32: all.
-// out may be a (or b) where it is dense.
+// add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs), bits and
+// shifts (by less than the type's bits; rshift keeps the sign); float32: all but those of bits.
+// float64 and int64 as float32 and int32. out may be a (or b) where it is dense.
 enum { KERNEL_BINARY = 5, BINARY_out = 2, BINARY_a = 3, BINARY_b = 4, BINARY_op = 5, BINARY_dtype = 6, BINARY_n0 = 7,
   BINARY_n1 = 8, BINARY_n2 = 9, BINARY_n3 = 10, BINARY_n4 = 11, BINARY_n5 = 12, BINARY_a0 = 13, BINARY_a1 = 14,
   BINARY_a2 = 15, BINARY_a3 = 16, BINARY_a4 = 17, BINARY_a5 = 18, BINARY_b0 = 19, BINARY_b1 = 20, BINARY_b2 = 21,

@@ -52,6 +52,17 @@ int64_t minus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b
 double times(double a, double b) { return a * b; }
 int64_t times(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
 
+double of_bits(int64_t, double a, double) { return a; }  // is never called: has_op
+int64_t of_bits(int64_t op, int64_t a, int64_t b) {
+  switch (op) {
+    case BINARY_BITAND: return a & b;
+    case BINARY_BITOR: return a | b;
+    case BINARY_BITXOR: return a ^ b;
+    case BINARY_LSHIFT: return (int64_t)((uint64_t)a << (b & 63));
+    default: return a >> (b & 63);
+  }
+}
+
 template <class T> INLINE T apply(int64_t op, T a, T b) {
   switch (op) {
     case BINARY_ADD: return plus(a, b);
@@ -62,7 +73,8 @@ template <class T> INLINE T apply(int64_t op, T a, T b) {
     case BINARY_MAXIMUM: return is_nan(a) || a > b ? a : b;  // a NaN wins
     case BINARY_MINIMUM: return is_nan(a) || a < b ? a : b;
     case BINARY_FLOORDIV: return floor_divide(a, b);
-    default: return remainder_of(a, b);
+    case BINARY_REMAINDER: return remainder_of(a, b);
+    default: return of_bits(op, a, b);
   }
 }
 template <class T> INLINE bool compare(int64_t op, T a, T b) {
@@ -86,7 +98,8 @@ void along(int64_t op, char* out, int64_t first, const T* a, int64_t a_step, con
 }
 
 bool has_op(int64_t op, bool is_float) {
-  return op >= BINARY_ADD && op <= BINARY_REMAINDER && (is_float || op != BINARY_DIV);
+  return is_float ? op >= BINARY_ADD && op <= BINARY_REMAINDER
+                  : op >= BINARY_ADD && op <= BINARY_RSHIFT && op != BINARY_DIV;
 }
 
 template <class T> void binary(const Slot* a, Team& team) {

@@ -42,7 +42,10 @@ UNARY = {
 }
 BINARY = {
     name: code
-    for code, name in enumerate("add sub mul div pow maximum minimum eq ne lt le gt ge floordiv remainder".split())
+    for code, name in enumerate(
+        "add sub mul div pow maximum minimum eq ne lt le gt ge floordiv remainder "
+        "bitand bitor bitxor lshift rshift".split()
+    )
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
@@ -196,8 +199,9 @@ _kernel(
     lambda p: dict(out=_count(p), a=_strided(p, "a"), b=_strided(p, "b")),
     """out = op(a, b) with broadcasting through strides (0 repeats); out is dense over n. dtype is
     that of a and b; out has the same, but the comparisons eq..ge write int32 0/1. op from BINARY.
-    int32: add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs);
-    float32: all. out may be a (or b) where it is dense.""",
+    int32: add sub mul maximum minimum, comparisons, floordiv and remainder (Python's signs), bits
+    and shifts (by less than the type's bits; rshift keeps the sign); float32: all but those of
+    bits. float64 and int64 as float32 and int32. out may be a (or b) where it is dense.""",
 )
 _kernel(
     "binary_scalar",

@@ -5,6 +5,7 @@ from tinygpt.kernels import BINARY, COMPARISONS, REDUCE, UNARY
 from .cases import BYTE, FLOAT, INT, SIZES, case, dims, row_major
 
 INFINITY = float("inf")
+BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")  # of integers alone
 SPECIAL = [
     0.0,
     -0.0,
@@ -149,6 +150,8 @@ INT_DIVISORS = ["values", [1, -1, 2, -3, 5, -7, 9]]
 def operands(name, dtype):
     if name in ("floordiv", "remainder"):
         return {"a": QUARTERS, "b": DIVISORS} if dtype == FLOAT else {"a": ["ints", -40, 41], "b": INT_DIVISORS}
+    if name in ("lshift", "rshift"):
+        return {"a": ["ints", -40, 41], "b": ["ints", 0, 32]}
     if name in COMPARISONS or dtype == INT:
         return {"a": SMALL, "b": SMALL}
     return {"a": ["positive"], "b": ["signed"]} if name == "pow" else {"a": ["signed"], "b": ["signed"]}
@@ -156,7 +159,7 @@ def operands(name, dtype):
 
 for name, op in BINARY.items():
     for dtype in (FLOAT, INT):
-        if dtype == INT and name in ("div", "pow"):
+        if dtype == INT and name in ("div", "pow") or dtype == FLOAT and name in BITS:
             continue
         fills = operands(name, dtype)
         for label, (shape, a, b) in BROADCASTS.items():
@@ -186,7 +189,7 @@ for name, op in BINARY.items():
                 a = (
                     {"a": DIVISORS if dtype == FLOAT else INT_DIVISORS}
                     if name in ("floordiv", "remainder") and reverse
-                    else {"a": fills["a"]}
+                    else {"a": fills["b" if reverse else "a"]}
                 )
                 case("binary_scalar", name, a, op=op, dtype=dtype, n=n, scalar=scalar, reverse=reverse)
         if name not in COMPARISONS:

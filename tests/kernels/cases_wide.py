@@ -9,6 +9,8 @@ from .cases import FLOAT, INT, SIZES, case, dims, row_major
 DOUBLE, LONG = (DTYPES[name] for name in WIDE)
 NEW = [DTYPES[name] for name in ("float64", "int64", "int16", "uint8", "float16", "bfloat16")]
 NAMES = {code: name for name, code in DTYPES.items()}
+SHIFTS = ("lshift", "rshift")
+BITS = ("bitand", "bitor", "bitxor", *SHIFTS)
 HALVES = ("float16", "bfloat16")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 1e-300, -1e-30, 12.5, -12.5, 87.0, -87.0, 710.0, float("inf"), -float("inf"), float("nan")]  # fmt: skip
 # What rounds, overflows, is subnormal or has no number in a 16-bit float.
@@ -74,7 +76,7 @@ for name, op in UNARY.items():
         case("wide_unary_backward", name + " in place", {"saved": ["positive"]}, alias={"dy": "dx"}, op=op, n=17)
 for name, op in BINARY.items():
     for dtype in (DOUBLE, LONG):
-        if dtype == LONG and name in ("div", "pow"):
+        if dtype == LONG and name in ("div", "pow") or dtype == DOUBLE and name in BITS:
             continue
         for shape, a, b in (
             ([65], [1], [1]),
@@ -82,9 +84,10 @@ for name, op in BINARY.items():
             ([5, 7], [1, 5], [7, 0]),
             ([0, 3], [3, 1], [3, 1]),
         ):
-            case("binary", "%s, %s" % (NAMES[dtype], name), op=op, dtype=dtype, **dims(shape, a=a, b=b))
+            fills = {"b": ["ints", 0, 9]} if name in SHIFTS else None
+            case("binary", "%s, %s" % (NAMES[dtype], name), fills, op=op, dtype=dtype, **dims(shape, a=a, b=b))
         for reverse in (0, 1):
-            for scalar in (3.0, -2.0):
+            for scalar in (3.0, -2.0) if name not in SHIFTS else (3.0, 5.0):
                 case(
                     "binary_scalar",
                     "%s, %s" % (NAMES[dtype], name),
@@ -93,6 +96,7 @@ for name, op in BINARY.items():
                     n=65,
                     scalar=scalar,
                     reverse=reverse,
+                    fills={"a": ["ints", 0, 9]} if name in SHIFTS else None,
                 )
         if name in ("floordiv", "remainder", "maximum", "minimum", "eq", "lt"):
             special = SPECIAL if dtype == DOUBLE else [0, 1, -1, 2**62, -(2**62), 5, -5]

@@ -101,8 +101,7 @@ def _opened(
         place = get_device(device)
     except (ValueError, RuntimeError, ImportError):  # it does not run here
         place = get_device()
-    kinds = {"f": "float32", "i": "int32", "b": "int8"}
-    storage = Storage(place, max(len(data), 4), kinds[dtype.typecode])
+    storage = Storage(place, max(len(data), 4), dtype.kind)
     out = Tensor.__new__(kind)
     Tensor.__init__(out, storage, shape, dtype, 0, None, requires_grad)
     Tensor(storage, shape, dtype).copy_bytes_(data)

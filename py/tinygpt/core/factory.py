@@ -14,7 +14,21 @@ from .. import kernels
 from ..graph.program import launch
 from .current_device import get_device
 from .quoting import quoted
-from .tensor import RangeError, Storage, Tensor, bool_, fitted, float32, int8, int32, ints_of, numel_of
+from .state import state
+from .tensor import (
+    DTYPES,
+    RangeError,
+    Storage,
+    Tensor,
+    bool_,
+    fitted,
+    float16,
+    float32,
+    int32,
+    int64,
+    ints_of,
+    numel_of,
+)
 from .tensor import dtype as DType
 
 if TYPE_CHECKING:
@@ -42,9 +56,7 @@ def empty(
     """An uninitialised tensor."""
     sizes = shape_of(shape)
     place = get_device(device)
-    storage = Storage(
-        place, max(numel_of(sizes) * dtype.itemsize, 4), {"f": "float32", "i": "int32", "b": "int8"}[dtype.typecode]
-    )
+    storage = Storage(place, max(numel_of(sizes) * dtype.itemsize, 4), dtype.kind)
     return Tensor(storage, sizes, dtype, requires_grad=requires_grad)
 
 
@@ -56,11 +68,19 @@ def like(x: Tensor, shape: Shape | None = None, dtype: DType | None = None) -> T
         Storage(
             x._storage.device,
             max(numel_of(shape) * dtype.itemsize, 4),
-            "float32" if dtype is float32 else "int8" if dtype is int8 else "int32",
+            dtype.kind,
         ),
         shape,
         dtype,
     )
+
+
+def dtype_of_number(value: float) -> DType:
+    """The dtype of a tensor that is made of a Python number."""
+    return bool_ if isinstance(value, bool) else DTYPES[state.whole if isinstance(value, int) else state.real]
+
+
+EXACT = 1 << 53  # the whole numbers up to here are float64 numbers: they travel as a kernel's parameter
 
 
 def full(
@@ -76,9 +96,12 @@ def full(
     """
     if isinstance(value, Tensor):  # of one element: PyTorch's Scalar
         value = value.item()
-    dtype = dtype or (bool_ if isinstance(value, bool) else int32 if isinstance(value, int) else float32)
+    dtype = dtype or dtype_of_number(value)
     value = fitted(value, dtype)
     out = empty(shape, dtype=dtype, device=device)
+    if dtype is int64 and not -EXACT <= value <= EXACT:
+        one = empty((), dtype=dtype, device=device).copy_bytes_(array.array("q", [value]))
+        return one.expand(out._shape).contiguous()
     if out.numel():
         launch(kernels.fill, (out,), (dtype.code, out.numel(), float(value)))
     out._requires_grad = requires_grad
@@ -100,18 +123,22 @@ def tensor(
     shape, flat, kind = _flatten(data)
     dtype = dtype or kind
     out = empty(shape, dtype=dtype, device=device)
+    if dtype.is_floating_point and dtype.computed is not dtype:  # a 16-bit float: rounded on the device
+        out = tensor(flat, float32, device).reshape(shape)._cast(dtype)
+        return out.requires_grad_() if requires_grad else out
     if not isinstance(flat, array.array) or flat.typecode != dtype.typecode:
         try:
             values = (
                 (1 if v else 0 for v in flat)
                 if dtype is bool_
                 else (int(v) for v in flat)
-                if dtype is not float32
+                if not dtype.is_floating_point
                 else flat
             )
             flat = array.array(dtype.typecode, values)
         except OverflowError:
-            raise RangeError("a value does not fit %r; int32 holds -2147483648 to 2147483647" % (dtype,)) from None
+            low, high = dtype.limits or (0, 0)
+            raise RangeError("a value does not fit %r, which holds %d to %d" % (dtype, low, high)) from None
     out.copy_bytes_(flat)
     out._storage.version = 0
     return out.requires_grad_() if requires_grad else out
@@ -125,15 +152,16 @@ def _flatten(data: Any) -> tuple[Shape, Any, DType]:
         kind = data.dtype.kind
         if kind not in "fiub":
             raise TypeError("cannot make a tensor of NumPy dtype %s; use floats, ints or bools" % data.dtype)
-        if kind in "iu" and data.size and (data.max() > 2147483647 or data.min() < -2147483648):
+        found = _of_numpy(data.dtype.name) if kind != "b" else bool_
+        if found is int32 and kind in "iu" and data.size and (data.max() > 2147483647 or data.min() < -2147483648):
             raise RangeError("a value of the array does not fit int32; convert it to float32 first")
-        flat: Any = array.array("f" if kind == "f" else "i")
-        flat.frombytes(numpy.ascontiguousarray(data, dtype="<f4" if kind == "f" else "<i4").tobytes())
-        return tuple(data.shape), flat, float32 if kind == "f" else bool_ if kind == "b" else int32
+        flat: Any = array.array("f" if found is float16 else found.typecode)
+        flat.frombytes(numpy.ascontiguousarray(data, dtype="<" + flat.typecode).tobytes())
+        return tuple(data.shape), flat, found
     if isinstance(data, array.array):
-        return (len(data),), data, float32 if data.typecode in "fd" else int32
+        return (len(data),), data, DTYPES[state.real if data.typecode in "fd" else state.whole]
     if isinstance(data, (bytes, bytearray, range)):
-        return (len(data),), list(data), int32
+        return (len(data),), list(data), DTYPES[state.whole]
     shape: list[int] = []
     level = data
     while isinstance(level, (list, tuple)):
@@ -146,11 +174,18 @@ def _flatten(data: Any) -> tuple[Shape, Any, DType]:
     kind = (
         bool_
         if flat and all(isinstance(v, bool) for v in flat)
-        else int32
+        else DTYPES[state.whole]
         if flat and all(isinstance(v, int) for v in flat)
-        else float32
+        else DTYPES[state.real]
     )
     return tuple(shape), flat, kind
+
+
+def _of_numpy(name: str) -> DType:
+    """The dtype of an array of NumPy's: its own, where Python's int is int64; else float32, int32."""
+    if state.whole == "int32":
+        return float32 if name.startswith("float") else int32
+    return DTYPES.get(name) or DTYPES["float64" if name.startswith("float") else "int64"]
 
 
 def _walk(data: Any, shape: Sequence[int], depth: int, flat: list[Any]) -> None:

@@ -19,6 +19,10 @@ class _State:
     _epochs = 0
     # Modules whose `__dict__` was handed out (nn.Module): how many, and the ids of the dicts.
     exposed = 0
+    # The dtype of a Python int and of what counts (sums of ints, indices), and that of a Python
+    # float: names in core/tensor.py. PyTorch's are int64 and float32.
+    whole = "int32"
+    real = "float32"
     exposed_dicts: ClassVar[set[int]] = set()
     # Whether code of the process writes attributes past Module.__setattr__ (bypasses.py).
     bypassed = False

@@ -31,16 +31,30 @@ else:
 
 
 class dtype:
-    """An element type. `name` as in kernels.DTYPES; bool is stored as int32 0 or 1."""
+    """An element type. `name` as in kernels.DTYPES; bool is stored as int32 0 or 1.
 
-    __slots__ = ("name", "code", "typecode", "is_floating_point", "itemsize", "unpack")
+    computed: the type in which the kernels compute with it; float16 and bfloat16 as float32, the
+    short integers as int32, each rounded (or cut to its low bits) when it is stored. kind: of a
+    device's memory. limits: the least and the largest whole number; None of floats.
+    """
+
+    __slots__ = ("name", "code", "kind", "typecode", "is_floating_point", "itemsize", "unpack", "computed", "limits")
 
     unpack: Callable[[bytes], tuple[Any, ...]]
 
-    def __init__(self, name: str, code: int, typecode: str, is_floating_point: bool) -> None:
+    def __init__(
+        self, name: str, code: int, typecode: str, is_floating_point: bool, computed: dtype | None = None
+    ) -> None:
         self.name, self.code, self.typecode, self.is_floating_point = name, code, typecode, is_floating_point
+        self.kind = "int32" if name == "bool" else name
         packed = struct.Struct("<" + typecode)
         self.itemsize, self.unpack = packed.size, packed.unpack
+        if name == "bfloat16":
+            self.unpack = _bfloat16
+        self.computed = computed or self
+        bits = 8 * self.itemsize
+        whole = (0, (1 << bits) - 1) if name == "uint8" else (-1 << bits - 1, (1 << bits - 1) - 1)
+        self.limits = None if is_floating_point else whole
 
     def __repr__(self) -> str:
         return "tinygpt." + self.name
@@ -50,13 +64,25 @@ class dtype:
         return "bool_" if self.name == "bool" else self.name
 
 
+def _bfloat16(data: bytes) -> tuple[float]:
+    """The number of two bytes: the upper half of a float32."""
+    (value,) = struct.unpack("<f", b"\0\0" + data)
+    return (value,)
+
+
 DType = dtype  # where `dtype` is the name of a tensor's own
 
 float32 = dtype("float32", 0, "f", True)
 int32 = dtype("int32", 1, "i", False)
 bool_ = dtype("bool", 1, "i", False)
-int8 = dtype("int8", 2, "b", False)  # weights of quantized layers only
-DTYPES = {d.name: d for d in (float32, int32, bool_, int8)}
+int8 = dtype("int8", 2, "b", False, int32)  # of quantized layers' weights too
+float64 = dtype("float64", 3, "d", True)
+int64 = dtype("int64", 4, "q", False)
+int16 = dtype("int16", 5, "h", False, int32)
+uint8 = dtype("uint8", 6, "B", False, int32)
+float16 = dtype("float16", 7, "e", True, float32)
+bfloat16 = dtype("bfloat16", 8, "H", True, float32)
+DTYPES = {d.name: d for d in (float32, int32, bool_, int8, float64, int64, int16, uint8, float16, bfloat16)}
 
 _uids = itertools.count(1)
 
@@ -179,7 +205,10 @@ class RangeError(OverflowError, RuntimeError, ValueError):
     """
 
 
-LARGEST = 3.4028234663852886e38  # of float32
+LARGEST = {
+    "float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308, "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+}  # fmt: skip
 
 
 def fitted(value: Any, dtype: DType) -> Any:
@@ -192,18 +221,20 @@ def fitted(value: Any, dtype: DType) -> Any:
         in_64_bits(value, dtype)
     elif value.__class__ is not float and not is_number(value):
         raise TypeError("a value must be a number, not %s %s" % (type(value).__name__, quoted(value)))
-    if dtype is float32:
+    if dtype.is_floating_point:
         number = float(value)
-        if not -LARGEST <= number <= LARGEST and number - number == 0.0:
-            raise RangeError("value cannot be converted to type float32 without overflow: %s" % quoted(value))
+        most = LARGEST[dtype.name]
+        if not -most <= number <= most and number - number == 0.0:
+            raise RangeError("value cannot be converted to type %s without overflow: %s" % (dtype.name, quoted(value)))
         return number
     if dtype is bool_:
         return bool(value)
-    most = 1 << 8 * dtype.itemsize - 1
-    if value != value or not -most - 1 < value < most:
+    assert dtype.limits is not None
+    low, high = dtype.limits
+    if value != value or not low - 1 < value < high + 1 or dtype is uint8 and value < 0:
         raise RangeError(
             "value cannot be converted to type %s without overflow: %s; it holds %d to %d"
-            % (dtype.name, quoted(value), -most, most - 1)
+            % (dtype.name, quoted(value), low, high)
         )
     return int(value)
 
@@ -225,7 +256,7 @@ def in_64_bits(number: int, dtype: DType) -> None:
 
     Beside float32 an unsigned one is taken too.
     """
-    if not -LONGEST - 1 <= number <= (2 * LONGEST + 1 if dtype is float32 else LONGEST):
+    if not -LONGEST - 1 <= number <= (2 * LONGEST + 1 if dtype.is_floating_point else LONGEST):
         raise RangeError("a number is %s, which passes 64 bits; give a float" % quoted(number))
 
 
@@ -242,9 +273,9 @@ def whole_number(value: Any, name: str) -> int:
     kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is bool or not hasattr(kind, "__index__"):
         raise TypeError("%s must be an int, not %s %s" % (name, kind.__name__, quoted(value)))
-    if isinstance(value, Tensor) and (value._shape or value._dtype is not int32):
+    if isinstance(value, Tensor) and (value._shape or value._dtype is bool_ or value._dtype.is_floating_point):
         raise TypeError(
-            "%s must be an int or a 0-d int32 tensor, not a tensor of shape %s and dtype %s"
+            "%s must be an int or a 0-d int tensor, not a tensor of shape %s and dtype %s"
             % (name, list(value._shape), value._dtype.name)
         )
     return operator.index(value)
@@ -529,7 +560,7 @@ class Tensor(AttachedMethods):
         if not isinstance(requires_grad, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise RuntimeError("requires_grad must be a bool, True or False, not %r" % (requires_grad,))
         if requires_grad and not self._dtype.is_floating_point:
-            raise RuntimeError("only float32 tensors can require gradients, not %r" % (self._dtype,))
+            raise RuntimeError("only Tensors of floating point dtype can require gradients, not of %r" % (self._dtype,))
         if self._node is not None and not requires_grad:
             raise RuntimeError("you can only change requires_grad of leaf tensors; use .detach()")
         if requires_grad is not self._requires_grad:
@@ -564,7 +595,7 @@ class Tensor(AttachedMethods):
     # ---- host and device ------------------------------------------------------------------------
 
     def tobytes(self) -> bytes:
-        """The contents, row-major and little-endian: float32 or int32 (bool: int32 0 or 1)."""
+        """The contents, row-major and little-endian, as the dtype is stored (bool: int32 0 or 1)."""
         program.note_read("its contents were read")
         x = self.detach().contiguous()
         size = x._dtype.itemsize
@@ -616,6 +647,8 @@ class Tensor(AttachedMethods):
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers (a number for a 0-d tensor)."""
+        if self._dtype.computed is float32 is not self._dtype:
+            return self.detach()._cast(float32).tolist()  # every value of a 16-bit float is one of float32
         flat: array.array[Any] = array.array(self._dtype.typecode)
         flat.frombytes(self.tobytes())
         values: list[Any] = [bool(v) for v in flat] if self._dtype is bool_ else flat.tolist()
@@ -637,9 +670,9 @@ class Tensor(AttachedMethods):
             raise RuntimeError("can't call numpy() on a Tensor that requires grad; use tensor.detach().numpy()")
         import numpy  # optional: a tab trains without it
 
-        out = numpy.frombuffer(self.tobytes(), dtype={"f": "<f4", "i": "<i4", "b": "i1"}[self._dtype.typecode]).reshape(
-            self._shape
-        )
+        if self._dtype is bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16: NumPy has no such type; use .float().numpy()")
+        out = numpy.frombuffer(self.tobytes(), dtype="<" + self._dtype.typecode).reshape(self._shape)
         return out.astype(bool) if self._dtype is bool_ else out.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

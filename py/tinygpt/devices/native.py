@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .base import DtypeLike, Words
 
 
-NUMBERS = {"f": ctypes.c_float, "i": ctypes.c_int32, "b": ctypes.c_int8}  # by the type code of a dtype
+NUMBERS = {  # by the name of a dtype
+    "float32": ctypes.c_float, "int32": ctypes.c_int32, "bool": ctypes.c_int32, "int8": ctypes.c_int8,
+    "float64": ctypes.c_double, "int64": ctypes.c_int64, "int16": ctypes.c_int16, "uint8": ctypes.c_uint8,
+}  # fmt: skip
 UNASKED = 1 << 20  # bytes that are taken without a look at what is in use
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 PACKAGED = PACKAGE / "libtinygpt.so"
@@ -99,7 +102,8 @@ class NativeDevice(CpuDevice):
         ctypes.memmove(handle, data, len(data))
 
     def scalar(self, kind: DtypeLike, handle: int, offset: int = 0) -> float:
-        return NUMBERS[kind.typecode].from_address(handle + offset).value
+        number = NUMBERS.get(kind.name)
+        return number.from_address(handle + offset).value if number else super().scalar(kind, handle, offset)
 
 
 def make() -> NativeDevice:

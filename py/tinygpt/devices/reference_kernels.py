@@ -162,6 +162,8 @@ BINARY_VALUE: dict[str, Callable[[Any, Any], Any]] = {
     "maximum": np.maximum, "minimum": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
     "le": np.less_equal,
     "gt": np.greater, "ge": np.greater_equal, "floordiv": np.floor_divide, "remainder": np.remainder,
+    "bitand": np.bitwise_and, "bitor": np.bitwise_or, "bitxor": np.bitwise_xor, "lshift": np.left_shift,
+    "rshift": np.right_shift,
 }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ class WasmDevice(CpuDevice):
             ADDRESS.pack_into(self._command, WATCHED, handle)
 
     def scalar(self, kind: DtypeLike, handle: Handle, offset: int = 0) -> float:
-        if self._value is not None and handle + offset == self._watched and kind.is_floating_point:
+        if self._value is not None and handle + offset == self._watched and kind.name == "float32":
             return self._value
         return super().scalar(kind, handle, offset)
 

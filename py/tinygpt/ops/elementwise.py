@@ -11,9 +11,26 @@ from typing import TYPE_CHECKING
 
 from .. import kernels
 from ..core.autograd import attach, has_edge, needs_grad
-from ..core.factory import full, like, tensor
+from ..core.factory import EXACT, dtype_of_number, full, like, tensor
 from ..core.quoting import quoted
-from ..core.tensor import LONGEST, RangeError, Tensor, bool_, fitted, float32, in_64_bits, int32, row_major
+from ..core.state import state
+from ..core.tensor import (
+    DTYPES,
+    LONGEST,
+    RangeError,
+    Tensor,
+    bool_,
+    fitted,
+    float32,
+    float64,
+    in_64_bits,
+    int8,
+    int16,
+    int32,
+    int64,
+    row_major,
+    uint8,
+)
 from ..graph.program import launch
 from ..kernels import broadcast_dims, strided_copy_params
 
@@ -35,25 +52,44 @@ def unary(name: str, x: Tensor) -> Tensor:
 
     float32, x's shape; integers become float32, as in PyTorch, but relu of integers stays int32.
     """
-    if name == "relu" and x._dtype is not float32:
+    if name == "relu" and not x._dtype.is_floating_point:
         return maximum(arithmetic(x, name), 0)
     source = as_float(x)
     x = source.contiguous()
-    out = like(x)
-    launch(kernels.unary, (out, x), (kernels.UNARY[name], x.numel()))
+    out = _unary(name, x)
     if needs_grad(x):
         saved = out.detach() if name in _FROM_OUTPUT else source  # and not its dense copy: it may be written
 
         def backward(dy):
             if name == "neg":
                 return (unary("neg", dy),)
-            dy = dy.contiguous()
-            dx = like(dy)
-            launch(kernels.unary_backward, (dx, dy, saved.detach().contiguous()), (kernels.UNARY[name], dx.numel()))
-            return (dx,)
+            return (_unary_backward(name, dy.contiguous(), saved.detach().contiguous()),)
 
         attach(name, (out,), (x,), backward, () if name == "neg" else (saved,))
     return out
+
+
+def _unary(name: str, x: Tensor) -> Tensor:
+    """name(x) of a dense float tensor; no gradient here."""
+    dtype = x._dtype
+    if dtype.computed is not dtype:
+        return _cast(_unary(name, _cast(x, dtype.computed)), dtype)
+    out = like(x)
+    kernel = kernels.unary if dtype is float32 else kernels.wide_unary
+    launch(kernel, (out, x), (kernels.UNARY[name], x.numel()))
+    return out
+
+
+def _unary_backward(name: str, dy: Tensor, saved: Tensor) -> Tensor:
+    """The gradient of x where y = name(x); saved: see kernels.unary_backward."""
+    dtype = dy._dtype
+    if dtype.computed is not dtype:
+        wide = _unary_backward(name, _cast(dy, dtype.computed), _cast(saved, dtype.computed))
+        return _cast(wide, dtype)
+    dx = like(dy)
+    kernel = kernels.unary_backward if dtype is float32 else kernels.wide_unary_backward
+    launch(kernel, (dx, dy, saved), (kernels.UNARY[name], dx.numel()))
+    return dx
 
 
 def arithmetic(x: Tensor, name: str) -> Tensor:
@@ -65,22 +101,26 @@ def arithmetic(x: Tensor, name: str) -> Tensor:
 
 def neg(x: Tensor) -> Tensor:
     """-x. RuntimeError for bool."""
-    return unary("neg", x) if x._dtype is float32 else mul(arithmetic(x, "negation"), -1)
+    return unary("neg", x) if x._dtype.is_floating_point else mul(arithmetic(x, "negation"), -1)
 
 
 def abs_(x: Tensor) -> Tensor:
     """|x|; the gradient at 0 is 0. RuntimeError for bool."""
-    return unary("abs", x) if x._dtype is float32 else maximum(arithmetic(x, "abs"), neg(x))
+    if x._dtype is uint8:
+        return x.clone()
+    return unary("abs", x) if x._dtype.is_floating_point else maximum(arithmetic(x, "abs"), neg(x))
 
 
 def square(x: Tensor) -> Tensor:
-    """x * x; int32 for bool."""
-    return unary("square", x) if x._dtype is float32 else mul(promoted(x, int32), x)
+    """x * x; an int for bool."""
+    if x._dtype.is_floating_point:
+        return unary("square", x)
+    return mul(promoted(x, DTYPES[state.whole]) if x._dtype is bool_ else x, x)
 
 
 def as_float(x: Tensor) -> Tensor:
-    """x itself where it is float32, else x cast to float32."""
-    return x if x._dtype is float32 else x._cast(float32)
+    """x itself where it is of a float dtype, else x cast to the default one (float32)."""
+    return x if x._dtype.is_floating_point else x._cast(DTYPES[state.real])
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
@@ -89,6 +129,17 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
         return x
     if dtype is bool_:
         return compare("ne", x, 0)
+    out = _cast(x.detach(), dtype)
+    if dtype.is_floating_point and x._dtype.is_floating_point and needs_grad(x):
+        before = x._dtype
+        attach("to_copy", (out,), (x,), lambda dy: (cast(dy, before),), ())
+    return out
+
+
+def _cast(x: Tensor, dtype: DType) -> Tensor:
+    """x as another dtype than bool; no gradient here."""
+    if dtype is x._dtype:
+        return x
     out = like(x, dtype=dtype)
     copy_into(out, x)
     return out
@@ -161,22 +212,47 @@ def same_device(a: Tensor, b: Tensor) -> None:
         )
 
 
+def category(dtype: DType) -> int:
+    """0 bool, 1 integers, 2 floats."""
+    return 2 if dtype.is_floating_point else 0 if dtype is bool_ else 1
+
+
+# The signed integers and the floats, each with those that hold all of its numbers behind it.
+_INTEGERS, _FLOATS = (int8, int16, int32, int64), (float32, float64)
+
+
+def promote_types(a: DType, b: DType) -> DType:
+    """The dtype that PyTorch's promotion table has for two dtypes."""
+    if a is b or category(a) > category(b):
+        return a
+    if category(b) > category(a):
+        return b
+    if a.is_floating_point:
+        narrow = [d for d in (a, b) if d not in _FLOATS]
+        return float32 if len(narrow) == 2 else max((d for d in (a, b) if d in _FLOATS), key=_FLOATS.index)
+    if uint8 in (a, b):
+        other = b if a is uint8 else a
+        return int16 if other is int8 else other
+    return max(a, b, key=_INTEGERS.index)
+
+
 def result_type(*operands: Any) -> DType:
-    """The one promotion rule, PyTorch's with the dtypes that there are: bool, then int32, then
-    float32; the highest of the operands decides, Tensors and Python numbers alike.
+    """The one promotion rule, PyTorch's: tensors with dimensions decide, then 0-d tensors, then
+    Python numbers; those behind count only where their category (bool, integer, float) is higher.
     """
-    kind = bool_
+    levels: list[DType | None] = [None, None, None]
     for v in operands:
         if isinstance(v, Tensor):
-            if v._dtype is float32:
-                return float32
-            if v._dtype is not bool_:
-                kind = int32
-        elif not isinstance(v, int):
-            return float32
-        elif not isinstance(v, bool):
-            kind = int32
-    return kind
+            level, kind = (0 if v._shape else 1), v._dtype
+        else:
+            level, kind = 2, dtype_of_number(v)
+        before = levels[level]
+        levels[level] = kind if before is None or before is kind else promote_types(before, kind)
+    found = levels[0]
+    for kind in levels[1:]:
+        if kind is not None and (found is None or category(kind) > category(found)):
+            found = kind
+    return found or bool_
 
 
 def promoted(x: Tensor, dtype: DType) -> Tensor:
@@ -189,18 +265,26 @@ def promoted(x: Tensor, dtype: DType) -> Tensor:
 def _promote(a: Tensor, b: Tensor, division: bool = False) -> tuple[Tensor, Tensor]:
     """Both operands in their `result_type`, float32 for a division."""
     same_device(a, b)
-    if a._dtype is b._dtype and (not division or a._dtype is float32):
+    if a._dtype is b._dtype and (not division or a._dtype.is_floating_point):
         return a, b
-    kind = float32 if division else result_type(a, b)
+    kind = result_type(a, b)
+    if division and not kind.is_floating_point:
+        kind = DTYPES[state.real]
     return promoted(a, kind), promoted(b, kind)
 
 
-def integer(number: Any) -> int:
-    """An int beside an int32 tensor; RangeError where int32 does not hold it."""
-    if not -2147483649 < number < 2147483648:
+def integer(number: Any, dtype: DType = int32) -> int:
+    """An int beside a tensor of `dtype`. RangeError where that does not hold it; its low bits where
+    a Python int is an int64, as in PyTorch.
+    """
+    assert dtype.limits is not None
+    low, high = dtype.limits
+    if not low <= number <= high:
+        if state.whole == "int64":
+            return (number - low) % (high - low + 1) + low
         raise RangeError(
-            "value cannot be converted to type int32 without overflow: %s; int32 holds -2147483648 to 2147483647, "
-            "use a float32 tensor" % quoted(number)
+            "value cannot be converted to type %s without overflow: %s; %s holds %d to %d, use a float32 tensor"
+            % (dtype.name, quoted(number), dtype.name, low, high)
         )
     return number
 
@@ -210,6 +294,10 @@ def binary(name: str, a: Tensor, b: Tensor, dtype: DType | None = None) -> Tenso
 
     a, b: of one dtype. The result has a's dtype (int32 for bool) unless given.
     """
+    computed = a._dtype.computed
+    if computed is not a._dtype:
+        out = binary(name, _cast(a.detach(), computed), _cast(b.detach(), computed), dtype if dtype is bool_ else None)
+        return out if dtype is bool_ else _cast(out, a._dtype)
     shape = broadcast_shapes(a._shape, b._shape)
     out = like(a, shape, dtype or (int32 if a._dtype is bool_ else a._dtype))
     if out.numel():
@@ -225,12 +313,21 @@ def binary_scalar(name: str, a: Tensor, scalar: float, reverse: bool = False, dt
     """
     if scalar.__class__ is int and not -LONGEST <= scalar <= LONGEST:  # the limits before a call
         in_64_bits(int(scalar), a._dtype)
-    if a._dtype is not float32:
+    if not a._dtype.is_floating_point:
         if isinstance(scalar, float) or name in ("div", "pow"):
             a = as_float(a)
         else:
-            scalar = integer(scalar)
-            dtype = dtype or int32
+            if a._dtype is bool_ and state.whole != "int32":
+                a = _cast(a, DTYPES[state.whole]) if not isinstance(scalar, bool) else a
+            scalar = integer(scalar, a._dtype if a._dtype is not bool_ else int32)
+            dtype = dtype or (int32 if a._dtype is bool_ else a._dtype)
+    if a._dtype.computed is not a._dtype or a._dtype is int64 and not -EXACT <= scalar <= EXACT:
+        number = full((), scalar, a._dtype.computed if a._dtype.is_floating_point else a._dtype, a.device)
+        if number._dtype is not a._dtype:  # a 16-bit float: the number itself is not rounded first
+            wide = _cast(a.detach(), number._dtype)
+            made = binary_scalar(name, wide, scalar, reverse, dtype if dtype is bool_ else None)
+            return made if dtype is bool_ else _cast(made, a._dtype)
+        return binary(name, number, a, dtype) if reverse else binary(name, a, number, dtype)
     a = a.contiguous()
     out = like(a, dtype=dtype or a._dtype)
     if out.numel():
@@ -313,11 +410,11 @@ def sub(a: Tensor, b: Operand, alpha: float = 1) -> Tensor:
 def _scaled(a: Tensor, b: Any, alpha: float) -> Any:
     """alpha * b, to be added to a. RuntimeError for a float alpha where a and b are integers."""
     kind = result_type(a, b)
-    if kind is not float32 and isinstance(alpha, float):
+    if not kind.is_floating_point and isinstance(alpha, float):
         raise RuntimeError("for integral input tensors, argument alpha must not be a floating point number: %r" % alpha)
     if isinstance(b, Tensor):
         b = promoted(b, kind)
-        if kind is float32:  # as in PyTorch, the sum keeps nothing
+        if kind.is_floating_point:  # as in PyTorch, the sum keeps nothing
             return _with_number("mul", b, alpha, lambda dy: binary_scalar("mul", dy, alpha), saved=())
     return b * (bool(alpha) if kind is bool_ else alpha)
 
@@ -391,10 +488,10 @@ def pow_(a: Tensor, b: Operand) -> Tensor:
     if a._dtype is bool_ and isinstance(b, bool):
         return logical_or(a, full((), not b, device=a.device))
     b = operand(b, a)
-    if a._dtype is not float32 and result_type(a, b) is not float32:
+    if not a._dtype.is_floating_point and not result_type(a, b).is_floating_point:
         return _integer_power(a, b)
     if not isinstance(b, Tensor):
-        if b == 2 and a._dtype is float32:
+        if b == 2 and a._dtype.is_floating_point:
             return square(a)
         x = as_float(a)
         out = _power(x, b)
@@ -442,9 +539,10 @@ def _integer_power(a: Tensor, b: Any) -> Tensor:
     """
     one = full((), 1, device=a.device)
     if not isinstance(b, Tensor):
-        if integer(b) < 0:
+        if integer(b, result_type(a, b)) < 0:
             raise RuntimeError("integers to negative integer powers are not allowed; use a float32 tensor")
-        a = promoted(a, int32)
+        a = promoted(a, DTYPES[state.whole]) if a._dtype is bool_ else a
+        one = one._cast(a._dtype)
         out = None
         for bit in range(b.bit_length()):
             if bit:
@@ -454,8 +552,11 @@ def _integer_power(a: Tensor, b: Any) -> Tensor:
         return one.expand(a._shape).contiguous() if out is None else out if b > 1 else out.clone()
     a, b = _promote(a, b)
     arithmetic(a, "pow")
+    one = one._cast(a._dtype)
     base, rest, out = a, b, one
-    for _ in range(31):  # |b| has 31 bits; a negative power is 0 but for the bases 1 and -1, whose powers repeat
+    for _ in range(
+        63 if a._dtype is int64 else 31
+    ):  # |b| has 31 bits; a negative power is 0 but for the bases 1 and -1, whose powers repeat
         odd = binary_scalar("remainder", rest, 2)
         out = binary("mul", out, where(compare("eq", odd, 1), base, one))
         base, rest = binary("mul", base, base), binary_scalar("floordiv", rest, 2)
@@ -465,7 +566,15 @@ def _integer_power(a: Tensor, b: Any) -> Tensor:
 
 def rpow(a: Tensor, b: float) -> Tensor:
     """b ** a for a number b."""
-    return pow_(full((), float(b) if a._dtype is float32 else b, device=a.device), a)
+    return pow_(_number_beside(b, a), a)
+
+
+def _number_beside(number: float, a: Tensor) -> Tensor:
+    """A number as a 0-d tensor of the dtype that a result with a has."""
+    kind = result_type(a, number)
+    if not kind.is_floating_point and kind is not bool_:
+        number = integer(number, kind)
+    return full((), number, kind, device=a.device)
 
 
 def _extremum(name: str, a: Tensor, b: Operand) -> Tensor:
@@ -474,7 +583,7 @@ def _extremum(name: str, a: Tensor, b: Operand) -> Tensor:
     """
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        b = full((), b, device=a.device)
+        b = full((), b, result_type(a, b), device=a.device)
     a, b = _promote(a, b)
     out = binary(name, a, b, a._dtype)
     if needs_grad(a, b):
@@ -587,11 +696,12 @@ def _integer_like(name: str, a: Tensor, b: Operand) -> Tensor:
     if needs_grad(a) or (isinstance(b, Tensor) and needs_grad(b)):
         raise RuntimeError("%s has no gradient here; use .detach() on its operands" % name)
     if not isinstance(b, Tensor):
-        if b == 0 and result_type(a, b) is not float32:
+        kind = result_type(a, b)
+        if kind.limits and kind is not bool_ and integer(b, kind) == 0 or b == 0 and kind is bool_:
             raise RuntimeError("ZeroDivisionError: %s of an integer tensor by 0" % name)
         return binary_scalar(name, a, b)
     a, b = _promote(a, b)
-    if a._dtype is float32:
+    if a._dtype.is_floating_point:
         return binary(name, a, b)
     zero = compare("eq", arithmetic(b, name), 0)
     return checked(binary(name, a, b), zero, "ZeroDivisionError: %s of an integer tensor by 0" % name)
@@ -599,12 +709,12 @@ def _integer_like(name: str, a: Tensor, b: Operand) -> Tensor:
 
 def rfloor_divide(a: Tensor, b: float) -> Tensor:
     """b // a for a number b."""
-    return _integer_like("floordiv", full((), b, device=a.device), a)
+    return _integer_like("floordiv", _number_beside(b, a), a)
 
 
 def rremainder(a: Tensor, b: float) -> Tensor:
     """b % a for a number b."""
-    return _integer_like("remainder", full((), b, device=a.device), a)
+    return _integer_like("remainder", _number_beside(b, a), a)
 
 
 def checked(result: Tensor, wrong: Tensor, message: str, kind: type[Exception] = RuntimeError) -> Tensor:
@@ -620,14 +730,15 @@ def checked(result: Tensor, wrong: Tensor, message: str, kind: type[Exception] =
         launch(kernels.embedding, (zero, full((1,), 0.0, device=flag.device), flag), (1, 1, 1))
     except IndexError:
         raise kind(message) from None
-    return binary("add", result, zero._cast(int32))
+    return binary("add", result, zero._cast(result._dtype))
 
 
 def compare(name: str, a: Tensor, b: Operand) -> Tensor:
     """bool: a `name` b with broadcasting; name: eq ne lt le gt ge. No gradient."""
     b = operand(b, a)
     if not isinstance(b, Tensor):
-        if a._dtype is not float32 and isinstance(b, int) and not -2147483649 < b < 2147483648:
+        limits = a._dtype.limits
+        if limits and isinstance(b, int) and state.whole == "int32" and not limits[0] <= b <= limits[1]:
             in_64_bits(b, a._dtype)
             truth = name == "ne" or name in (("lt", "le") if b > 0 else ("gt", "ge"))
             return full(a._shape, truth, device=a.device)
@@ -642,106 +753,70 @@ def compare(name: str, a: Tensor, b: Operand) -> Tensor:
 def _bit_operands(name: str, a: Tensor, b: Operand) -> tuple[Tensor, Any]:
     """Both in their `result_type`, an int as it is. RuntimeError for floats."""
     b = operand(b, a)
-    if result_type(a, b) is float32:
+    kind = result_type(a, b)
+    if kind.is_floating_point:
         raise NotImplementedError("bitwise_%s is not implemented for float32; convert with .int() or .bool()" % name)
     if isinstance(b, Tensor):
         return _promote(a, b)
-    return promoted(a, int32), integer(b)
+    return promoted(a, kind), full((), bool(b) if kind is bool_ else integer(b, kind), kind, a.device)
 
 
 def bitwise_and(a: Tensor, b: Operand) -> Tensor:
     """a & b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
     a, b = _bit_operands("and", a, b)
-    return logical_and(a, b) if a._dtype is bool_ else _and(a, b)
+    return logical_and(a, b) if a._dtype is bool_ else binary("bitand", a, b)
 
 
 def bitwise_or(a: Tensor, b: Operand) -> Tensor:
     """a | b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
     a, b = _bit_operands("or", a, b)
-    return logical_or(a, b) if a._dtype is bool_ else sub(add(a, b), _and(a, b))  # modulo 2^32, as int32 computes
+    return logical_or(a, b) if a._dtype is bool_ else binary("bitor", a, b)
 
 
 def bitwise_xor(a: Tensor, b: Operand) -> Tensor:
     """a ^ b with broadcasting: bool for bools, else int32. RuntimeError for floats."""
     a, b = _bit_operands("xor", a, b)
-    return compare("ne", a, b) if a._dtype is bool_ else sub(add(a, b), mul(_and(a, b), 2))
+    return compare("ne", a, b) if a._dtype is bool_ else binary("bitxor", a, b)
 
 
 def bitwise_not(a: Tensor) -> Tensor:
     """~a: the logical not of bools, -a - 1 of int32. TypeError for floats."""
-    if a._dtype is float32:
+    if a._dtype.is_floating_point:
         raise TypeError("~ (bitwise_not) is for int32 and bool tensors; use logical_not for float32")
     return logical_not(a) if a._dtype is bool_ else rsub(a, -1)
 
 
-def _and(a: Tensor, b: Any) -> Tensor:
-    """a & b for int32: the contract has no kernel of it, so bit by bit, b an int or a tensor.
-
-    An int that is 2^k - 1 is one remainder. Two tensors are some 200 launches.
-    """
-    if not isinstance(b, Tensor):
-        if 0 <= b < 2147483647 and not b & (b + 1):
-            return binary_scalar("remainder", a, b + 1)
-        bits = [bit for bit in range(32) if b >> bit & 1]
-    else:
-        bits = list(range(32))
-    out: Any = None
-    for bit in bits:
-        both = _bit(a, bit)
-        if isinstance(b, Tensor):
-            both = binary("mul", both, _bit(b, bit))
-        both = binary_scalar("mul", both, 1 << bit if bit < 31 else -(1 << 31))
-        out = both if out is None else binary("add", out, both)
-    return full(a._shape, 0, device=a.device) if out is None else out
-
-
-def _bit(a: Tensor, bit: int) -> Tensor:
-    """0 or 1: a bit of int32. The highest is the sign: what // 2^30 leaves is -2 to 1."""
-    if bit == 31:
-        return promoted(compare("lt", a, 0), int32)
-    return binary_scalar("remainder", binary_scalar("floordiv", a, 1 << bit) if bit else a, 2)
-
-
 def left_shift(a: Tensor, b: Operand) -> Tensor:
-    """a << b with broadcasting, int32; 0 for b outside [0, 32). RuntimeError for floats, bools."""
-    if a._dtype is bool_ and isinstance(b, int) and 30 < b < 64:
+    """a << b with broadcasting, an integer; 0 for b outside of its bits. RuntimeError for floats and
+    bools.
+    """
+    if a._dtype is bool_ and isinstance(b, int) and 30 < b < 64 and state.whole == "int32":
         raise RangeError("a bool shifted by %d does not fit int32; PyTorch's int64 holds it" % b)
-    a, b = _bit_operands("left_shift", a, b)
-    arithmetic(a, "a shift")
-    if not isinstance(b, Tensor):
-        b = full((), b, device=a.device)
-    fits = logical_and(compare("ge", b, 0), compare("lt", b, 32))
-    return where(fits, mul(a, _power_of_two(b, 5)), 0)
+    a, b, fits = _shift_operands("left_shift", a, b)
+    return where(fits, binary("lshift", a, b), 0)
 
 
 def rleft_shift(a: Tensor, b: int) -> Tensor:
     """b << a for a number b."""
     if a._dtype is bool_:
         integer(2 * b)
-    return left_shift(full((), b, device=a.device), a)
+    return left_shift(full((), b, result_type(a, b), device=a.device), a)
 
 
 def right_shift(a: Tensor, b: Operand) -> Tensor:
-    """a >> b with broadcasting, int32, the sign shifted in; also for b outside [0, 32).
+    """a >> b with broadcasting, an integer, the sign shifted in; also for b outside of its bits.
 
     RuntimeError for floats and bools.
     """
-    a, b = _bit_operands("right_shift", a, b)
+    a, b, fits = _shift_operands("right_shift", a, b)
+    return where(fits, binary("rshift", a, b), where(compare("lt", a, 0), -1, 0)._cast(a._dtype))
+
+
+def _shift_operands(name: str, a: Tensor, b: Operand) -> tuple[Tensor, Tensor, Tensor]:
+    """Both in their `result_type`, and where b is one of its bits."""
+    a, b = _bit_operands(name, a, b)
     arithmetic(a, "a shift")
-    if not isinstance(b, Tensor):
-        b = full((), b, device=a.device)
-    fits = logical_and(compare("ge", b, 0), compare("lt", b, 31))
-    shifted = binary("floordiv", *_promote(a, where(fits, _power_of_two(where(fits, b, 0), 5), 1)))
-    return where(fits, shifted, mul(promoted(compare("lt", a, 0), int32), -1))
-
-
-def _power_of_two(b: Tensor, bits: int) -> Tensor:
-    """2 ** (b % 32), int32: 2^31 is the least number."""
-    out: Any = None
-    for bit in range(bits):
-        factor = binary_scalar("add", binary_scalar("mul", _bit(b, bit), (1 << (1 << bit)) - 1), 1)
-        out = factor if out is None else binary("mul", out, factor)
-    return out
+    return a, b, logical_and(compare("ge", b, 0), compare("lt", b, 8 * a._dtype.itemsize))
 
 
 # ---- logic ---------------------------------------------------------------------------------------

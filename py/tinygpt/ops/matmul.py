@@ -10,7 +10,7 @@ from __future__ import annotations
 from .. import kernels
 from ..core.autograd import attach, needs_grad
 from ..core.factory import like
-from ..core.tensor import Tensor, float32, numel_of
+from ..core.tensor import Tensor, bool_, float32, float64, int64, numel_of
 from ..graph.program import launch
 from . import elementwise, movement, quantized, reduce
 
@@ -58,6 +58,8 @@ def gemm(
     bias: [N]. Returns [..., M, N]. gradient: a holds gradients (a hint for devices with narrow
     operands).
     """
+    if a._dtype is not float32:
+        return _other(a, b, out)
     M, K = a._shape[-2:]
     N = ldc = b._shape[-1]
     sc, beta = M * N, 0.0
@@ -84,14 +86,39 @@ def gemm(
     return out
 
 
+def _other(a: Tensor, b: Tensor, out: Tensor | None) -> Tensor:
+    """gemm of another dtype than float32. The 16-bit floats are multiplied as float32, the integers
+    as int64, and the result is rounded or cut to its low bits.
+    """
+    dtype = a._dtype
+    computed = dtype if dtype is float64 else float32 if dtype.is_floating_point else int64
+    if computed is float32:
+        made = gemm(a._cast(float32), b._cast(float32))
+    else:
+        M, K, N = *a._shape[-2:], b._shape[-1]
+        lead = a._shape[:-2] if a.ndim >= b.ndim else b._shape[:-2]
+        a = movement.contiguous(a.detach().expand(lead + (M, K))._cast(computed))
+        b = movement.contiguous(b.detach().expand(lead + (K, N))._cast(computed))
+        made = like(a, lead + (M, N))
+        if made.numel():
+            places = (max(K, 1), max(N, 1), max(N, 1), M * K, K * N, M * N)
+            launch(kernels.wide_matmul, (made, a, b), (computed.code, numel_of(lead), M, N, K, 0, 0, *places))
+    made = made._cast(dtype)
+    if out is None:
+        return made
+    elementwise.copy_into(out, made)
+    return out
+
+
 def _check(a: Tensor, b: Tensor, name: str = "matmul") -> None:
     elementwise.same_device(a, b)
-    for x in (a, b):
-        if x._dtype is not float32:
-            raise RuntimeError(
-                "%s: expected float32 operands, but got %s and %s (shapes %s and %s); convert with .float()"
-                % (name, a._dtype.name, b._dtype.name, list(a._shape), list(b._shape))
-            )
+    if a._dtype is not b._dtype:
+        raise RuntimeError(
+            "%s: expected both operands to have the same dtype, but got %s and %s (shapes %s and %s)"
+            % (name, a._dtype.name, b._dtype.name, list(a._shape), list(b._shape))
+        )
+    if a._dtype is bool_:
+        raise RuntimeError("%s is not implemented for bool; convert with .float()" % name)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -164,11 +191,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "linear(): input and weight shapes cannot be multiplied (%s and %s transposed)"
             % ("x".join(map(str, x._shape)), "x".join(map(str, weight._shape)))
         )
-    if bias is not None and (bias._shape != weight._shape[:1] or bias._dtype is not float32):
+    if bias is not None and (bias._shape != weight._shape[:1] or bias._dtype is not x._dtype):
         _check(x, bias, "linear")
         raise RuntimeError(
             "linear(): bias of shape %s does not fit weight of shape %s" % (list(bias._shape), list(weight._shape))
         )
+    if x._dtype is not float32:
+        out = matmul(x, weight.transpose(0, 1))
+        return out if bias is None else elementwise.add(out, bias)
     lead = x._shape[:-1]
     flat = x.contiguous()
     flat = Tensor(flat._storage, (numel_of(lead), K), float32, flat._offset)

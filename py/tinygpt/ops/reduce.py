@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from .. import kernels
 from ..core.autograd import attach, needs_grad
 from ..core.factory import like
-from ..core.tensor import RangeError, bool_, float32, int32, ints_of, numel_of
+from ..core.state import state
+from ..core.tensor import DTYPES, RangeError, bool_, float32, float64, int32, int64, ints_of, numel_of
 from ..graph import program
 from ..graph.program import launch
 from . import elementwise, inplace, movement
@@ -40,6 +41,10 @@ def _launch(name: str, x: Tensor, dims: Shape, dtype: DType) -> Tensor:
     """Reduces `dims` away. Neighbouring dimensions of a dense x are reduced in place ([outer, n,
     inner]); others move to the end.
     """
+    if x._dtype.computed is not x._dtype:
+        if dtype is x._dtype:
+            return _launch(name, x._cast(x._dtype.computed), dims, x._dtype.computed)._cast(dtype)
+        x = x._cast(x._dtype.computed)
     dims = tuple(sorted(dims))
     kept = tuple(d for d in range(x.ndim) if d not in dims)
     shape = tuple(x._shape[d] for d in kept)
@@ -55,7 +60,9 @@ def _launch(name: str, x: Tensor, dims: Shape, dtype: DType) -> Tensor:
         if n:
             launch(kernels.reduce, (out, x), (kernels.REDUCE[name], x._dtype.code, outer, n, inner))
         else:
-            inplace.fill_(out, 0 if name == "sum" else name == "min" if dtype is bool_ else math.nan)  # all([]) is True
+            inplace.fill_(
+                out, 0 if name == "sum" else 1 if name == "prod" else name == "min" if dtype is bool_ else math.nan
+            )  # all([]) is True
             out._storage.version = 0
     return out
 
@@ -70,18 +77,101 @@ def _spread(dy: Tensor, x_shape: Shape, dims: Shape) -> Tensor:
 
 
 def sum_(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The sum over `dim` (an int, several, or None: all); integers and bools give int32.
+    """The sum over `dim` (an int, several, or None: all); integers and bools give int32 (int64 where
+    that is a Python int's dtype).
 
     keepdim: the dimensions stay, with size 1. IndexError for a dimension that x does not have.
     """
     dims = _dims(x, dim)
-    out = _launch("sum", x.detach(), dims, int32 if x._dtype is bool_ else x._dtype)
-    if x._dtype is int32 and x.numel() > out.numel():
+    source = _counted(x.detach())
+    out = _launch("sum", source, dims, int32 if source._dtype is bool_ else source._dtype)
+    if source._dtype is int32 and x.numel() > out.numel() and x._dtype is int32:
         out = _fitting_sum(out, x, dims)
     if needs_grad(x):
         shape = x._shape
         attach("sum", (out,), (x,), lambda dy: (_spread(dy, shape, dims),), ())
     return _keepdim(out, x, dims) if keepdim else out
+
+
+def _counted(x: Tensor) -> Tensor:
+    """x as it is summed: integers and bools as the dtype of a Python int."""
+    if x._dtype.is_floating_point or state.whole == "int32" and x._dtype in (bool_, int32):
+        return x
+    return x._cast(DTYPES[state.whole] if x._dtype is not int64 else int64)
+
+
+def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The product over `dim`, or of all elements; integers and bools as in `sum`."""
+    dims = _dims(x, dim)
+    source = _counted(x.detach())
+    out = _launch("prod", source, dims, int32 if source._dtype is bool_ else source._dtype)
+    if needs_grad(x):
+        shape = x._shape
+
+        def backward(dy):
+            return (elementwise.mul(_spread(dy, shape, dims), _others(x.detach(), dims)),)
+
+        attach("prod", (out,), (x,), backward, (x,))
+    return _keepdim(out, x, dims) if keepdim else out
+
+
+def _others(x: Tensor, dims: Shape) -> Tensor:
+    """Of each element the product of the others in its group, zeros among them or not: products
+    from both ends.
+    """
+    if not x.ndim:
+        return elementwise.full((), 1.0, x._dtype, x.device)
+    rest = tuple(d for d in range(x.ndim) if d not in dims)
+    moved = movement.contiguous(movement.permute(x, rest + dims))
+    lead = tuple(x._shape[d] for d in rest)
+    rows = movement.reshape(moved, (numel_of(lead), -1 if numel_of(lead) else numel_of([x._shape[d] for d in dims])))
+    ones = elementwise.full((rows._shape[0], 1), 1.0, rows._dtype, rows.device)
+    before = scan("prod", movement.cat([ones, rows[:, :-1]], 1), 1)
+    after = scan("prod", movement.cat([rows[:, 1:], ones], 1), 1, reverse=True)
+    made = movement.reshape(elementwise.mul(before, after), moved._shape)
+    back = tuple(sorted(range(x.ndim), key=(rest + dims).__getitem__))
+    return movement.permute(made, back)
+
+
+def scan(name: str, x: Tensor, dim: int, reverse: bool = False) -> Tensor:
+    """The sums or products of x up to each element along a dimension; no gradient here."""
+    dtype = x._dtype
+    if dtype.computed is not dtype:
+        return scan(name, x._cast(dtype.computed), dim, reverse)._cast(dtype)
+    x = movement.contiguous(x)
+    out = like(x)
+    if out.numel():
+        sizes = (numel_of(x._shape[:dim]), x._shape[dim], numel_of(x._shape[dim + 1 :])) if x.ndim else (1, 1, 1)
+        launch(kernels.scan, (out, x), (kernels.SCAN[name], dtype.code, *sizes, int(reverse)))
+    return out
+
+
+def cumsum(x: Tensor, dim: int) -> Tensor:
+    """The sums of x up to each element along `dim`; integers and bools as in `sum`."""
+    d = _dims(x, dim)[0] if x.ndim else 0
+    out = scan("sum", _counted(x.detach()), d)
+    if needs_grad(x):
+        attach("cumsum", (out,), (x,), lambda dy: (scan("sum", dy, d, reverse=True),), ())
+    return out
+
+
+def cumprod(x: Tensor, dim: int) -> Tensor:
+    """The products of x up to each element along `dim`; integers and bools as in `sum`.
+
+    RuntimeError where a gradient is needed and x has a zero.
+    """
+    d = _dims(x, dim)[0] if x.ndim else 0
+    out = scan("prod", _counted(x.detach()), d)
+    if needs_grad(x):
+        y, source = out.detach(), x.detach()
+
+        def backward(dy):
+            if bool(any_(elementwise.compare("eq", source, 0)).item()):
+                raise RuntimeError("cumprod has no gradient here where an element is 0")
+            return (elementwise.div(scan("sum", elementwise.mul(dy, y), d, reverse=True), source),)
+
+        attach("cumprod", (out,), (x,), backward, (x, y))
+    return out
 
 
 def _fitting_sum(out: Tensor, x: Tensor, dims: Shape) -> Tensor:
@@ -97,13 +187,15 @@ def _fitting_sum(out: Tensor, x: Tensor, dims: Shape) -> Tensor:
 
 
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The mean over `dim` (an int, several, or None: all). RuntimeError unless x is float32."""
-    if x._dtype is not float32:
+    """The mean over `dim` (an int, several, or None: all). RuntimeError unless x is of a float
+    dtype.
+    """
+    if not x._dtype.is_floating_point:
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: %s" % x._dtype.name
         )
     dims = _dims(x, dim)
-    out = _launch("mean", x.detach(), dims, float32)
+    out = _launch("mean", x.detach(), dims, x._dtype)
     if needs_grad(x):
         shape = x._shape
         n = numel_of([shape[d] for d in dims])
@@ -175,6 +267,8 @@ def _in_range(out: Tensor) -> bool:
 
 def _spread_of(name: str, x: Tensor, dim: Dims, correction: float, keepdim: bool) -> Tensor:
     """var or std, with PyTorch's formulas for both gradients (std_backward, var_backward)."""
+    if x._dtype.is_floating_point and x._dtype is not float32:
+        return _spread_in_double(name, x, dim, correction, keepdim)
     if x._dtype is not float32:
         raise RuntimeError("%s: expected a floating point dtype, not %s; use .float()" % (name, x._dtype.name))
     if isinstance(dim, bool):  # PyTorch's x.var(unbiased)
@@ -210,6 +304,18 @@ def _spread_of(name: str, x: Tensor, dim: Dims, correction: float, keepdim: bool
     return _keepdim(out, x, dims) if keepdim else out
 
 
+def _spread_in_double(name: str, x: Tensor, dim: Dims, correction: float, keepdim: bool) -> Tensor:
+    """var or std of float64 and of the 16-bit floats, which are computed in float64."""
+    if isinstance(dim, bool):
+        dim, correction = None, int(dim)
+    dims = _dims(x, dim)
+    wide = x._cast(float64)
+    centred = wide - mean(wide, dims, keepdim=True)
+    n = numel_of([x._shape[d] for d in dims])
+    out = sum_(centred * centred, dims, keepdim) / float(max(n - correction, 0))
+    return (out.sqrt() if name == "std" else out)._cast(x._dtype)
+
+
 class _ValuesIndices(tuple):
     """What max and min along a dimension return: (values, indices)."""
 
@@ -231,7 +337,7 @@ def _extremum(name: str, x: Tensor, dim: int | None, keepdim: bool) -> Any:
     dims = _dims(x, dim)
     _check_not_empty(name, x, dims, dim)
     out = _launch(name, x.detach(), dims, x._dtype)
-    where_ = _launch("arg" + name, x.detach(), dims, int32) if dim is not None else None
+    where_ = _index(_launch("arg" + name, x.detach(), dims, int32)) if dim is not None else None
     if needs_grad(x):
         shape, y, source = x._shape, out.detach(), x.detach()
 
@@ -292,8 +398,13 @@ def _arg(name: str, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     dims = _dims(x, dim)
     _check_not_empty(name, x, dims, dim)
     elementwise.arithmetic(x, name)
-    out = _launch(name, x.detach(), dims, int32)
+    out = _index(_launch(name, x.detach(), dims, int32))
     return _keepdim(out, x, dims) if keepdim else out
+
+
+def _index(places: Tensor) -> Tensor:
+    """Indices, int32, as the dtype of a Python int."""
+    return places._cast(DTYPES[state.whole])
 
 
 def any_(x: Tensor) -> Tensor:
