@@ -92,7 +92,7 @@ def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool = 
                 "grad can be implicitly created only for scalar outputs, not for shape %s; pass gradient="
                 % (self._shape,)
             )
-        gradient = full(self._shape, 1.0, device=self.device)
+        gradient = full(self._shape, 1.0, self._dtype, self.device)
         gradient._unit = True
     elif not isinstance(gradient, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError("gradient must be a Tensor or None, not %s" % type(gradient).__name__)
@@ -360,7 +360,7 @@ def _read_from_base(x: Tensor, base: Tensor) -> None:
     place, whole = _place(x, base), (base._shape, base._strides)
 
     def backward(dy: Tensor) -> Sequence[Tensor]:
-        return (_spread(dy, place, whole, dy.device)[0],)
+        return (_spread(dy, place, whole, dy)[0],)
 
     record("as_strided", (x,), (edge_of(base),), backward, (), False)
 
@@ -370,12 +370,12 @@ def _place(x: Tensor, base: Tensor) -> tuple[Any, Any, int]:
 
 
 def _spread(
-    dy: Tensor | None, place: tuple[Any, Any, int], whole: tuple[Any, Any], device: Any
+    dy: Tensor | None, place: tuple[Any, Any, int], whole: tuple[Any, Any], like: Tensor
 ) -> tuple[Tensor, Tensor]:
     """(a new tensor laid out as `whole`, its part at `place`): zeros, with dy in the part."""
     shape, strides = whole
     size = 1 + sum([(n - 1) * step for n, step in zip(shape, strides)]) if 0 not in shape else 0
-    memory = full((size,), 0.0, device=device)
+    memory = full((size,), 0.0, like._dtype, like.device)
     out = Tensor(memory._storage, shape, memory._dtype, 0, strides)
     shape, strides, offset = place
     if dy is not None:
@@ -458,7 +458,7 @@ def written(x: Tensor, result: Tensor | None = None) -> Tensor:
     place, whole = _place(x, base), (base._shape, base._strides)
 
     def backward(dy: Tensor) -> Sequence[Tensor]:
-        rest, _ = _spread(None, place, whole, dy.device)
+        rest, _ = _spread(None, place, whole, dy)
         refuse_repeated(rest)  # here and below as in PyTorch, which writes gradients laid out as the values
         program.copy(rest, dy)
         part = Tensor(rest._storage, place[0], rest._dtype, place[2], place[1])
@@ -466,7 +466,7 @@ def written(x: Tensor, result: Tensor | None = None) -> Tensor:
         if edge is not None:
             refuse_repeated(part)
             if part.numel():
-                program.copy(part, full((), 0.0, device=dy.device).expand(part._shape))
+                program.copy(part, full((), 0.0, dy._dtype, dy.device).expand(part._shape))
         return rest, inner
 
     edge = edge_of(base)

@@ -1,47 +1,88 @@
-"""Embedding: rows of a table by index; the gradient adds each output's gradient to its row."""
+"""Rows of a table by index, and rows written by index; the gradient of a read adds each output's
+gradient to its row.
+"""
 
 from __future__ import annotations
 
 from .. import kernels
 from ..core.autograd import attach, needs_grad
-from ..core.factory import like
-from ..core.tensor import Tensor, float32, int32, numel_of
+from ..core.factory import full, like
+from ..core.tensor import Tensor, float32, int8, int16, int32, int64, numel_of, uint8
 from ..graph.program import launch
 from . import elementwise
+
+INDEX = (int32, int64, int16, uint8, int8)  # dtypes of what counts
+_LEAST, _LARGEST = -(1 << 31), (1 << 31) - 1
+
+
+def as_index(index: Tensor) -> Tensor:
+    """Integers as int32, which the kernels read. What int32 does not hold becomes its least or its
+    largest number: no table has such a row.
+    """
+    if index._dtype is int32:
+        return index
+    if index._dtype is int64:
+        index = elementwise.binary_scalar("maximum", index.detach(), _LEAST)
+        index = elementwise.binary_scalar("minimum", index, _LARGEST)
+    return index._cast(int32)
 
 
 def embedding(index: Tensor, weight: Tensor) -> Tensor:
     """weight[index]: the row of `weight` for each index.
 
-    index: int32 [...]. weight: [V, C]. Returns [..., C] in weight's dtype. RuntimeError for other
+    index: integers [...]. weight: [V, C]. Returns [..., C] in weight's dtype. RuntimeError for other
     dtypes or ranks, IndexError for an index outside the table.
     """
     if weight.ndim != 2:
         raise RuntimeError("embedding: weight must be 2-D, not %s" % list(weight._shape))
-    if not isinstance(index, Tensor) or index._dtype is not int32:
+    if not isinstance(index, Tensor) or index._dtype not in INDEX:
         raise RuntimeError(
-            "embedding: expected an int32 tensor of indices, got %s"
+            "embedding: expected an integer tensor of indices, got %s"
             % (index._dtype.name if isinstance(index, Tensor) else type(index).__name__)
         )
     elementwise.same_device(index, weight)
-    if weight._dtype is int32:  # in two halves, which float32 holds: the kernel's rows are float32
-        high, low = (weight // 65536).float(), (weight % 65536).float()
-        return embedding(index, high)._cast(int32) * 65536 + embedding(index, low)._cast(int32)
-    if weight._dtype is not float32:
-        return embedding(index, elementwise.as_float(weight))._cast(weight._dtype)
-    kept = index
-    index, table = index.contiguous(), weight.contiguous()
+    return rows(as_index(index), weight)
+
+
+def rows(index: Tensor, table: Tensor) -> Tensor:
+    """embedding of an int32 index and a table of any dtype."""
+    kept, weight = index, table
+    index, table = index.contiguous(), table.contiguous()
     V, C = table._shape
     n = index.numel()
     out = like(table, index._shape + (C,))
     if numel_of(out._shape):
-        launch(kernels.embedding, (out, table, index), (n, C, V))
+        if table._dtype is float32:
+            launch(kernels.embedding, (out, table, index), (n, C, V))
+        else:
+            launch(kernels.take, (out, table, index), (table._dtype.code, n, C, V))
     if needs_grad(weight):
 
         def backward(dy):
-            dtable = like(table)
-            launch(kernels.embedding_backward, (dtable, dy.contiguous(), index), (n, C, V))
-            return (dtable,)
+            if table._dtype is float32:
+                dtable = like(table)
+                launch(kernels.embedding_backward, (dtable, dy.contiguous(), index), (n, C, V))
+                return (dtable,)
+            return (put(full((V, C), 0, table._dtype, table.device), index, dy, accumulate=True),)
 
         attach("embedding", (out,), (weight,), backward, (kept,))
     return out
+
+
+def put(table: Tensor, index: Tensor, values: Tensor, accumulate: bool = False) -> Tensor:
+    """Writes `values` [..., C] into the rows of `table` [V, C] (dense) that index (int32) names, or
+    adds them. Returns table; no gradient here.
+
+    Of equal indices the last one is written. A sum of 16-bit floats is made in float32.
+    """
+    dtype = table._dtype
+    if accumulate and dtype.is_floating_point and dtype.computed is not dtype:
+        wide = put(table._cast(float32), index, values._cast(float32), accumulate)
+        elementwise.copy_into(table, wide)
+        return table
+    V, C = table._shape
+    index, values = index.contiguous(), values.detach().contiguous()
+    n = index.numel()
+    if n and C:
+        launch(kernels.put, (table, values, index), (dtype.code, int(accumulate), n, C, V))
+    return table

@@ -23,7 +23,8 @@ from ..core.autograd import (
 )
 from ..core.factory import full
 from ..core.quoting import quoted
-from ..core.tensor import Tensor, bool_, fitted, float32, in_64_bits, int32, is_number
+from ..core.state import state
+from ..core.tensor import DTYPES, Tensor, bool_, fitted, float32, in_64_bits, int64, is_number
 from ..graph.program import launch
 from ..kernels import merged_dims
 from . import elementwise, movement
@@ -91,7 +92,7 @@ def _extent(x: Tensor) -> tuple[int, int]:
 
 def _assign(x: Tensor, result: Tensor) -> Tensor:
     """Writes a recorded result into x, which takes over its Node. Returns x."""
-    if x._dtype is not float32:
+    if not x._dtype.is_floating_point:
         raise RuntimeError("result type float32 can't be cast to the desired output type %s" % x._dtype.name)
     if result._shape != x._shape:
         raise RuntimeError(
@@ -139,8 +140,10 @@ def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
                 % (list(a._shape), list(elementwise.broadcast_shapes(a._shape, b._shape)))
             )
         b = b.detach()
-    kind = float32 if name == "div" else elementwise.result_type(a, b)
-    if kind is not a._dtype and a._dtype is not float32 and not (kind is bool_ and a._dtype is int32):
+    kind = elementwise.result_type(a, b)
+    if name == "div" and not kind.is_floating_point:
+        kind = DTYPES[state.real]
+    if elementwise.category(kind) > elementwise.category(a._dtype):
         raise RuntimeError("result type %s can't be cast to the desired output type %s" % (kind.name, a._dtype.name))
     if name == "sub" and (isinstance(b, bool) or (isinstance(b, Tensor) and b._dtype is bool_)):
         elementwise.sub(a.detach(), b)  # refuses it
@@ -149,9 +152,9 @@ def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
         return written(a)
     if isinstance(b, Tensor):
         b = elementwise.promoted(b, a._dtype)
-    elif a._dtype is not float32:
-        b = elementwise.integer(b)
-    if not a.is_contiguous():
+    elif not a._dtype.is_floating_point:
+        b = elementwise.integer(b, a._dtype)
+    if not a.is_contiguous() or a._dtype.computed is not a._dtype or a._dtype is int64:
         elementwise.copy_into(
             a,
             elementwise.binary(name, a.detach(), b)
@@ -177,7 +180,7 @@ def assigned(op: Callable[[Tensor, Operand], Tensor], a: Tensor, b: Operand) -> 
         old = before_write(a)
         return _assign(a, op(old.clone(), b))
     out = op(a.detach(), b.detach() if isinstance(b, Tensor) else b)
-    if elementwise.result_type(a, out) is not a._dtype:
+    if elementwise.category(out._dtype) > elementwise.category(a._dtype):
         raise RuntimeError(
             "result type %s can't be cast to the desired output type %s" % (out._dtype.name, a._dtype.name)
         )
@@ -272,11 +275,11 @@ def set_index(x: Tensor, key: Any, value: Operand) -> Tensor:
     TypeError for a list or an array as value.
     """
     value = _written_value(value, x)
-    if isinstance(key, Tensor) and key._dtype is bool_:
+    if isinstance(key, Tensor) and key._dtype is bool_ and _one_for_each(x, key, value):
         return write_masked(x, _mask_over(x, key, value), value)
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(movement.is_advanced(k) for k in keys):
-        raise IndexError("assignment through an index tensor is not supported; use where, or a loop of slices")
+    if any(movement.is_advanced(k) or movement._is_mask(k) for k in keys):
+        return _put(x, keys, value)
     part = movement.basic_index(x, keys)
     if not isinstance(value, Tensor):
         refuse_repeated(part)  # a number is a 0-d tensor here, and no fill_
@@ -292,6 +295,43 @@ def set_index(x: Tensor, key: Any, value: Operand) -> Tensor:
             value = movement.expand(value, part._shape)
     copy_(part, value)
     return x
+
+
+def _one_for_each(x: Tensor, mask: Tensor, value: Any) -> bool:
+    """Whether a value is one for each place of a mask, whatever their number."""
+    return not isinstance(value, Tensor) or len([n for n in value._shape if n != 1]) <= x.ndim - mask.ndim
+
+
+def _put(x: Tensor, keys: list[Any], value: Any, accumulate: bool = False) -> Tensor:
+    """x[keys] = value, or += value, where some key is an index tensor or a mask. Returns x."""
+    if isinstance(value, Tensor):
+        if value._dtype is not x._dtype and value._shape:
+            raise RuntimeError(
+                "Index put requires the source and destination dtypes match, got %s for the destination and %s "
+                "for the source." % (x._dtype.name, value._dtype.name)
+            )
+        value = value._cast(x._dtype)
+    else:
+        value = full((), fitted(value, x._dtype), x._dtype, x.device)
+    elementwise.same_device(x, value)
+    if is_recorded(x, "index_put_", value):
+        old = before_write(x)
+        out = old.detach().clone()
+        movement.Place(out, keys).write(value.detach(), accumulate)
+        shape = value._shape
+
+        def backward(dy):
+            rest = dy
+            if not accumulate:
+                rest = dy.clone()
+                movement.Place(rest, keys).write(full((), 0.0, dy._dtype, dy.device))
+            return rest, elementwise.reduce_to(movement.index(dy, tuple(keys)), shape)
+
+        attach("index_put", (out,), (old, value), backward, ())
+        return _assign(x, out)
+    refuse_repeated(x)
+    movement.Place(x.detach(), keys).write(value.detach(), accumulate)
+    return written(x)
 
 
 def masked_fill_(x: Tensor, mask: Tensor, value: Operand) -> Tensor:

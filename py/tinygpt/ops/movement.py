@@ -16,7 +16,7 @@ from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad
 from ..core.factory import empty, full, like, tensor
 from ..core.quoting import quoted
 from ..core.state import state
-from ..core.tensor import RangeError, Tensor, bool_, fitted, float32, int32, ints_of, numel_of, whole_number
+from ..core.tensor import DTYPES, RangeError, Tensor, bool_, fitted, int32, ints_of, numel_of, whole_number
 from ..graph.program import launch
 from . import elementwise, embedding
 
@@ -314,7 +314,7 @@ def sliced(x: Tensor, d: int, start: int, length: int, step: int = 1) -> Tensor:
         return alias(x)
 
     def backward(dy):
-        dx = full(shape, 0.0, device=dy.device)
+        dx = full(shape, 0.0, dy._dtype, dy.device)
         elementwise.copy_into(sliced(dx, d, start, length, step), dy)
         return (dx,)
 
@@ -340,7 +340,7 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
     at = index if index >= 0 else index + n
 
     def backward(dy):
-        dx = full(shape, 0.0, device=dy.device)
+        dx = full(shape, 0.0, dy._dtype, dy.device)
         elementwise.copy_into(select(dx, d, at), dy)
         return (dx,)
 
@@ -356,7 +356,7 @@ def index(x: Tensor, key: Any) -> Tensor:
     shape takes the place of those. IndexError for an index out of bounds or another key.
     """
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(is_advanced(k) for k in keys):
+    if any(is_advanced(k) or _is_mask(k) for k in keys):
         if isinstance(key, list) and any(isinstance(k, (list, tuple, slice, Tensor)) for k in key):
             raise IndexError(
                 "a list index holds ints alone, as PyTorch takes one of lists or tensors for a tuple; "
@@ -424,62 +424,148 @@ def _index_of(k: Any) -> int:
 
 
 def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
-    """Gathers rows: k index tensors for the first k dimensions, then full slices. The flat row
-    number goes to the embedding kernel, which checks it. It is -1 where one index of several is out
-    of its own dimension: another row's number would pass that check.
+    """x[keys] where some key is a tensor or a list of indices: a copy, in PyTorch's order."""
+    place = Place(x, keys)
+    return no_view(permute(place.read(), place.back) if place.back else place.read())
+
+
+class Place:
+    """Which elements x[keys] are, where some key is a tensor, a list or a mask.
+
+    As in PyTorch ints, slices and None come first and give a view of x; then the index tensors
+    broadcast. Their dimensions stand where the first index tensor stood, or in front where others
+    are between them. A mask is the index tensors of its true elements, which reads it.
+
+    view: x with the indexed dimensions in front; index: int32, the number of a row of it, -1 for
+    one that is out of its dimension; shape: of the result before `back`, which permutes it (None:
+    as it is).
     """
-    while keys and isinstance(keys[-1], slice) and keys[-1] == slice(None):
-        keys.pop()
-    indices: list[Any] = []
-    for k in keys:
-        if k is None or k is Ellipsis or isinstance(k, slice):
+
+    def __init__(self, x: Tensor, keys: list[Any]) -> None:
+        named: list[Any] = []
+        for k in keys:
+            named += _index_tensors(x, k, named) if is_advanced(k) or _is_mask(k) else [k]
+        basic, indices = [slice(None) if isinstance(k, _Index) else k for k in named], []
+        view = basic_index(x, basic)
+        at = 0
+        skipped = view.ndim - sum([k is None or isinstance(k, (slice, _Index)) for k in named])
+        for k in named:  # the dimension of the view that each index tensor names
+            if isinstance(k, _Index):
+                indices.append((at, k.tensor))
+            at += skipped if k is Ellipsis else 1 if k is None or isinstance(k, (slice, _Index)) else 0
+        dims = [d for d, _ in indices]
+        rest = [d for d in range(view.ndim) if d not in dims]
+        sizes = [view._shape[d] for d in dims]
+        self.index = _row_numbers(sizes, [k for _, k in indices])
+        self.source = x
+        self.view = permute(view, tuple(dims + rest)) if dims + rest != list(range(view.ndim)) else view
+        self.rows, self.rest = numel_of(sizes), tuple([view._shape[d] for d in rest])
+        self.shape = self.index._shape + self.rest
+        lead, ndim = dims[0], self.index.ndim
+        adjacent = dims == list(range(dims[0], dims[0] + len(dims)))
+        self.back = None
+        if adjacent and lead:
+            order = [*range(ndim, ndim + lead), *range(ndim), *range(ndim + lead, ndim + len(rest))]
+            self.back = tuple(order)
+
+    def table(self) -> Tensor:
+        """The view as rows [rows, elements]."""
+        return self.view.reshape(self.rows, numel_of(self.rest))
+
+    def read(self) -> Tensor:
+        """The elements, of `shape`."""
+        return embedding.rows(self.index, self.table()).reshape(self.shape)
+
+    def write(self, values: Tensor, accumulate: bool = False) -> None:
+        """Writes values, which broadcast to x[keys], into x's memory, or adds them; no gradient
+        here.
+        """
+        shape = tuple([self.shape[d] for d in self.back]) if self.back else self.shape
+        while values._shape and values._shape[0] == 1 and values.ndim > len(shape):
+            values = values.reshape(values._shape[1:])
+        try:
+            values = values.expand(shape)
+        except RuntimeError:
+            raise RuntimeError(
+                "shape mismatch: value tensor of shape %s cannot be broadcast to indexing result of shape %s"
+                % (list(values._shape), list(shape))
+            ) from None
+        if self.back:
+            values = permute(values, tuple(sorted(range(len(shape)), key=self.back.__getitem__)))
+        seen = self.table()
+        table = seen.contiguous()  # itself where it is dense
+        rows = values.reshape(self.index._shape + (numel_of(self.rest),))
+        embedding.put(table, self.index, rows, accumulate)
+        if table._storage is not self.view._storage:
+            elementwise.copy_into(self.view, table.reshape(self.view._shape))
+
+
+class _Index:
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def _is_mask(k: Any) -> bool:
+    return isinstance(k, bool) or isinstance(k, Tensor) and k._dtype is bool_
+
+
+def _index_tensors(x: Tensor, k: Any, named: list[Any]) -> list[Any]:
+    """A key as the index tensors it stands for: one, or of a mask one for each of its dimensions."""
+    if isinstance(k, bool):
+        raise IndexError("indexing with %s alone is not supported; use None and a slice" % k)
+    if not isinstance(k, Tensor):
+        empty_list = isinstance(k, list) and not numel_of(_list_shape(k))
+        k = tensor(k, dtype=int32 if empty_list else None, device=x.device)
+    elementwise.same_device(x, k)
+    if k._dtype is bool_:
+        if Ellipsis in [n for n in named if not isinstance(n, (_Index, Tensor))]:
+            first = None
+        else:
+            first = sum([n is not None for n in named])
+        if first is not None and k._shape != x._shape[first : first + k.ndim]:
             raise IndexError(
-                "index tensors must come first, one for each leading dimension, followed by full slices only"
+                "The shape of the mask %s at index 0 does not match the shape of the indexed tensor %s"
+                % (list(k._shape), list(x._shape))
             )
-        if is_advanced(k):
-            if not isinstance(k, Tensor):
-                k = tensor(
-                    k, dtype=int32 if isinstance(k, list) and not numel_of(_list_shape(k)) else None, device=x.device
-                )
-            if k._dtype is bool_:
-                raise IndexError(
-                    "indexing with a bool mask is not supported, because its result's shape depends on the data; "
-                    "use where or masked_fill"
-                )
-            if k._dtype is not int32:
-                raise IndexError("tensors used as indices must be int32, not %r" % (k._dtype,))
-            elementwise.same_device(x, k)
-        elif not isinstance(k, Tensor) or k._dtype is not int32:
-            k = _index_of(k)
-        indices.append(k)
-    if len(indices) > x.ndim:
-        raise IndexError("too many indices for tensor of dimension %d" % x.ndim)
-    rows = numel_of(x._shape[: len(indices)])
-    if rows > 1 << 31:
-        raise IndexError("an index tensor of int32 cannot name the rows of a tensor of shape %s" % list(x._shape))
+        return [_Index(t) for t in true_places(k)]
+    if k._dtype not in embedding.INDEX:
+        raise IndexError("tensors used as indices must be long, int, byte or bool tensors, not %r" % (k._dtype,))
+    return [_Index(embedding.as_index(k))]
+
+
+def true_places(mask: Tensor) -> list[Tensor]:
+    """For each dimension of a mask the int32 indices of its true elements, in their order. The mask
+    is read.
+    """
+    flat = mask.reshape(-1).tolist() if mask.ndim else [mask.item()]
+    found = [i for i, on in enumerate(flat) if on]
+    out: list[Tensor] = []
+    for n in reversed(mask._shape):
+        out.insert(0, tensor([i % n for i in found] or [], dtype=int32, device=mask.device))
+        found = [i // n for i in found]
+    return out
+
+
+def _row_numbers(sizes: Sequence[int], indices: Sequence[Tensor]) -> Tensor:
+    """One int32 index over all the indexed dimensions: -1 where one is out of its own, which the
+    kernel refuses. Negative ones count from the end.
+    """
+    if numel_of(sizes) > 1 << 31:
+        raise IndexError("an index tensor of int32 cannot name the rows of a tensor of shape %s" % list(sizes))
     flat: Any = None
     outside: Any = None
-    for d, (size, k) in enumerate(zip(x._shape, indices)):
-        if isinstance(k, int):
-            if not -size <= k < size:
-                raise IndexError("index %d is out of bounds for dimension %d with size %d" % (k, d, size))
-            k = k % size
-        elif not size and k.numel():
+    for d, (size, k) in enumerate(zip(sizes, indices)):
+        if not size and k.numel():
             raise IndexError("an index is out of bounds for dimension %d with size 0" % d)
-        elif len(indices) == 1:  # negative indices count from the end; what is still outside the kernel refuses
+        if len(indices) == 1:  # negative indices count from the end; what is still outside the kernel refuses
             negative = elementwise.promoted(elementwise.compare("lt", k, 0), int32)
-            k = elementwise.binary("add", k, elementwise.binary_scalar("mul", negative, size))
-        else:
-            turns = elementwise.floor_divide(k, max(size, 1))  # 0, or -1 where k counts from the end
-            wrong = elementwise.compare("gt", elementwise.binary("mul", turns, turns + 1), 0)
-            outside = wrong if outside is None else _joined(elementwise.logical_or, outside, wrong, indices)
-            k = elementwise.remainder(k, max(size, 1))
+            return elementwise.binary("add", k, elementwise.binary_scalar("mul", negative, size))
+        turns = elementwise.floor_divide(k, max(size, 1))  # 0, or -1 where k counts from the end
+        wrong = elementwise.compare("gt", elementwise.binary("mul", turns, turns + 1), 0)
+        outside = wrong if outside is None else _joined(elementwise.logical_or, outside, wrong, indices)
+        k = elementwise.remainder(k, max(size, 1))
         flat = k if flat is None else _joined(operator.add, flat * size, k, indices)
-    if outside is not None:
-        flat = elementwise.where(outside, -1, flat)
-    rest = x._shape[len(indices) :]
-    table = x.reshape(rows, numel_of(rest))
-    return no_view(embedding.embedding(flat, table).reshape(flat._shape + rest))
+    return elementwise.where(outside, -1, flat)._cast(int32)
 
 
 def _list_shape(k: Any) -> list[int]:
@@ -608,7 +694,7 @@ def _parts(x: Tensor, d: int, sizes: Sequence[int]) -> tuple[Tensor, ...]:
 
         def backward(*grads):
             dx = like(next(g for g in grads if g is not None), whole)
-            parts = [full(o, 0.0, device=dx.device) if g is None else g for g, o in zip(grads, shapes)]
+            parts = [full(o, 0.0, dx._dtype, dx.device) if g is None else g for g, o in zip(grads, shapes)]
             _fill_parts(dx, parts, d, sizes)
             return (dx,)
 
@@ -684,10 +770,11 @@ def arange(
         raise RuntimeError(
             "upper bound and lower bound inconsistent with step sign: arange(%r, %r, %r)" % (start, end, step)
         )
-    dtype = dtype or (int32 if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else float32)
+    whole = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
+    dtype = dtype or DTYPES[state.whole if whole else state.real]
     n = -int(-(end - start) // step)
-    if dtype is not float32:
-        if dtype is not int32 or start != int(start) or step != int(step):
+    if not dtype.is_floating_point:
+        if start != int(start) or step != int(step):
             raise RuntimeError("arange of %s needs ints, not arange(%r, %r, %r)" % (dtype.name, start, end, step))
         if n:
             for bound in (start, start + (n - 1) * step):

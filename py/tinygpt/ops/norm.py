@@ -22,8 +22,8 @@ def _check(x: Tensor, weight: Tensor | None, bias: Tensor | None, name: str) -> 
     for part, p in (("weight", weight), ("bias", bias)):
         if p is not None:
             elementwise.same_device(x, p)
-            if p._dtype is not float32:
-                raise RuntimeError("%s: %s must be float32, not %s" % (name, part, p._dtype.name))
+            if p._dtype is not (x._dtype if x._dtype.is_floating_point else float32):
+                raise RuntimeError("%s: %s must be %s, not %s" % (name, part, x._dtype.name, p._dtype.name))
             if p._shape != x._shape[-1:]:
                 raise RuntimeError(
                     "%s: %s of shape %s does not fit input of shape %s" % (name, part, list(p._shape), list(x._shape))
@@ -42,6 +42,8 @@ def layer_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
     """
     _check(x, weight, bias, "layer_norm")
     source = elementwise.as_float(x)
+    if source._dtype is not float32:
+        return _other(source, weight, bias, eps, True)
     x = source.contiguous()
     C = x._shape[-1]
     rows = x.numel() // C if C else 0
@@ -62,6 +64,20 @@ def layer_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
     return out
 
 
+def _other(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, centred: bool) -> Tensor:
+    """Either norm of a 16-bit float, computed as float32, or of float64, made of plain ops."""
+    dtype = x._dtype
+    if dtype.computed is not dtype:
+        wide = [v if v is None else v._cast(float32) for v in (x, weight, bias)]
+        made = layer_norm(*wide, eps) if centred else rms_norm(wide[0], wide[1], eps)
+        return made._cast(dtype)
+    if centred:
+        x = x - x.mean(-1, keepdim=True)
+    out = x * ((x * x).mean(-1, keepdim=True) + eps).rsqrt()
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
 def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """x / sqrt(mean(x^2) + eps) * weight over the last dimension (Zhang and Sennrich 2019).
 
@@ -70,6 +86,8 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """
     _check(x, weight, None, "rms_norm")
     source = elementwise.as_float(x)
+    if source._dtype is not float32:
+        return _other(source, weight, None, eps, False)
     x = source.contiguous()
     C = x._shape[-1]
     rows = x.numel() // C if C else 0

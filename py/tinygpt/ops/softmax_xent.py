@@ -28,6 +28,8 @@ def safe_softmax(x: Tensor) -> Tensor:
 
 def _softmax(x: Tensor, dim: int, log: bool, safe: bool = False) -> Tensor:
     x = elementwise.as_float(x)
+    if x._dtype is not float32:
+        return _other_softmax(x, dim, log, safe)
     if not x.ndim:
         return movement.no_view(_softmax(x.reshape(1), 0, log).reshape(()))
     d = movement.dim_of(x, dim)
@@ -52,6 +54,25 @@ def _softmax(x: Tensor, dim: int, log: bool, safe: bool = False) -> Tensor:
 
         attach("log_softmax" if log else "softmax", (out,), (x,), backward, (y,))
     return out
+
+
+def _other_softmax(x: Tensor, dim: int, log: bool, safe: bool) -> Tensor:
+    """The softmax of a 16-bit float, computed as float32, or of float64, made of plain ops."""
+    if x._dtype.computed is not x._dtype:
+        return _softmax(x._cast(x._dtype.computed), dim, log, safe)._cast(x._dtype)
+    if not x.ndim:
+        return movement.no_view(_other_softmax(x.reshape(1), 0, log, safe).reshape(()))
+    d = movement.dim_of(x, dim)
+    if not x._shape[d]:
+        return elementwise.mul(x, 1.0)
+    largest = reduce.max_(x.detach(), d, keepdim=True)[0]
+    shifted = elementwise.sub(x, largest)
+    powers = elementwise.unary("exp", shifted)
+    total = reduce.sum_(powers, d, keepdim=True)
+    if log:
+        return elementwise.sub(shifted, elementwise.unary("log", total))
+    out = elementwise.div(powers, total)
+    return elementwise.where(elementwise.compare("eq", largest, -math.inf), 0.0, out) if safe else out
 
 
 def _softmax_across(x: Tensor, d: int, log: bool, safe: bool) -> Tensor:
@@ -98,9 +119,15 @@ def cross_entropy(
     logits, targets = _classes_last("cross_entropy", logits, targets, size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RangeError("cross_entropy: label_smoothing must be between 0 and 1, not %r" % (label_smoothing,))
-    if targets._dtype is float32:
+    if logits._dtype.computed is not logits._dtype:  # a 16-bit float
+        dtype = logits._dtype
+        logits, weight = logits._cast(float32), weight if weight is None else weight._cast(float32)
+        targets = targets._cast(float32) if targets._dtype is dtype else targets
+        return cross_entropy(logits, targets, weight, None, ignore_index, None, reduction, label_smoothing)._cast(dtype)
+    if targets._dtype.is_floating_point:
         return _soft_cross_entropy(logits, targets, weight, ignore_index, reduction, label_smoothing)
-    if weight is not None or label_smoothing:
+    targets = embedding.as_index(targets)
+    if weight is not None or label_smoothing or logits._dtype is not float32:
         logp = log_softmax(logits)
         nll = _nll(logp, targets, weight, ignore_index, reduction)
         return _smoothed(nll, logp, targets, weight, ignore_index, reduction, label_smoothing)
@@ -141,12 +168,12 @@ def _classes_last(
     nll_loss share.
     """
     check_reduction(name, size_average, reduce, reduction)
-    if x._dtype is not float32:
-        raise RuntimeError("%s: logits must be float32, not %s" % (name, x._dtype.name))
+    if not x._dtype.is_floating_point:
+        raise RuntimeError("%s: logits must be of a float dtype, not %s" % (name, x._dtype.name))
     elementwise.same_device(x, targets)
-    soft = name == "cross_entropy" and targets._dtype is float32
-    if not soft and targets._dtype is not int32:
-        raise RuntimeError("%s: targets must be int32 class numbers, not %s" % (name, targets._dtype.name))
+    soft = name == "cross_entropy" and targets._dtype.is_floating_point
+    if not soft and targets._dtype not in embedding.INDEX:
+        raise RuntimeError("%s: targets must be integer class numbers, not %s" % (name, targets._dtype.name))
     if x.ndim > 2:  # PyTorch's layout: the classes are dimension 1
         x = movement.permute(x, (0, *range(2, x.ndim), 1))
         targets = movement.permute(targets, (0, *range(2, x.ndim), 1)) if soft and targets.ndim == x.ndim else targets
@@ -169,9 +196,9 @@ def _class_weight(x: Tensor, weight: Tensor | None) -> Tensor | None:
             "weight must be a Tensor of one number for each class, not %r; "
             "ignore_index and reduction are given by name" % (weight,)
         )
-    if weight._shape != x._shape[-1:] or weight._dtype is not float32:
+    if weight._shape != x._shape[-1:] or weight._dtype is not x._dtype:
         raise RuntimeError(
-            "weight must be float32 of shape %s, one number for each class, not %s of shape %s"
+            "weight must be of the logits' dtype and of shape %s, one number for each class, not %s of shape %s"
             % (list(x._shape[-1:]), weight._dtype.name, list(weight._shape))
         )
     elementwise.same_device(x, weight)
@@ -188,7 +215,7 @@ def _row_weights(x: Tensor, targets: Tensor, weight: Tensor | None, ignore_index
     kept = elementwise.compare("ne", targets, ignore_index)
     chosen = elementwise.where(kept, targets, 0)
     V = x._shape[-1]
-    table = full((V, 1), 1.0, device=x.device) if weight is None else weight.reshape(V, 1)
+    table = full((V, 1), 1.0, x._dtype, x.device) if weight is None else weight.reshape(V, 1)
     factors = embedding.embedding(chosen, table).reshape(targets._shape)
     return chosen, kept, elementwise.where(kept, factors, 0.0)
 
@@ -197,7 +224,7 @@ def _nll(logp: Tensor, targets: Tensor, weight: Tensor | None, ignore_index: int
     """-weight[target] * logp[target] over the last dimension, reduced."""
     chosen, kept, factors = _row_weights(logp, targets, weight, ignore_index)
     V, rows = logp._shape[-1], targets.numel()
-    place = chosen.reshape(rows) + movement.arange(rows, device=logp.device) * V
+    place = chosen.reshape(rows) + movement.arange(rows, dtype=int32, device=logp.device) * V
     picked = embedding.embedding(place, logp.reshape(rows * V, 1)).reshape(targets._shape)
     losses = elementwise.where(kept, elementwise.neg(elementwise.mul(picked, factors)), 0.0)
     if reduction == "none":
@@ -260,4 +287,5 @@ def nll_loss(
     log_probabilities: float32 [V], [N, V] or [N, V, ...]. targets: int32, without V.
     """
     logp, targets = _classes_last("nll_loss", log_probabilities, targets, size_average, reduce, reduction)
+    targets = embedding.as_index(targets)
     return _nll(logp, targets, weight, ignore_index, reduction)
