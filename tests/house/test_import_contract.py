@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The layers from the highest to the lowest, and the modules in each: a module is in the layer of
 # its longest prefix here. Modules of one layer may import each other, but in no circle.
 LAYERS = {
+    "torch": "torch",
     "train": "train",
     "package": "__init__",
     "loop": "loop",

@@ -23,6 +23,7 @@ class _State:
     # float: names in core/tensor.py. PyTorch's are int64 and float32.
     whole = "int32"
     real = "float32"
+    front = "tinygpt"  # whose names code sees: "torch" once tinygpt.torch is imported
     exposed_dicts: ClassVar[set[int]] = set()
     # Whether code of the process writes attributes past Module.__setattr__ (bypasses.py).
     bypassed = False

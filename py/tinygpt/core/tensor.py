@@ -57,7 +57,7 @@ class dtype:
         self.limits = None if is_floating_point else whole
 
     def __repr__(self) -> str:
-        return "tinygpt." + self.name
+        return state.front + "." + self.name
 
     def __reduce__(self) -> str:
         """A copy or a pickle of an element type is the one object that this module has."""

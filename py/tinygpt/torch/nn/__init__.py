@@ -1,0 +1,1 @@
+"""torch.nn: modules, and what they are made of."""
