@@ -12,22 +12,31 @@ enum { BINARY_ADD = 0, BINARY_SUB = 1, BINARY_MUL = 2, BINARY_DIV = 3, BINARY_PO
   BINARY_MINIMUM = 6, BINARY_EQ = 7, BINARY_NE = 8, BINARY_LT = 9, BINARY_LE = 10, BINARY_GT = 11, BINARY_GE = 12,
   BINARY_FLOORDIV = 13, BINARY_REMAINDER = 14, BINARY_BITAND = 15, BINARY_BITOR = 16, BINARY_BITXOR = 17,
   BINARY_LSHIFT = 18, BINARY_RSHIFT = 19 };
+enum { MATH_OF_ONE_FLOOR = 0, MATH_OF_ONE_CEIL = 1, MATH_OF_ONE_ROUND = 2, MATH_OF_ONE_TRUNC = 3, MATH_OF_ONE_SIGN = 4,
+  MATH_OF_ONE_EXP2 = 5, MATH_OF_ONE_EXPM1 = 6, MATH_OF_ONE_LOG2 = 7, MATH_OF_ONE_LOG10 = 8, MATH_OF_ONE_LOG1P = 9,
+  MATH_OF_ONE_TAN = 10, MATH_OF_ONE_ASIN = 11, MATH_OF_ONE_ACOS = 12, MATH_OF_ONE_ATAN = 13, MATH_OF_ONE_SINH = 14,
+  MATH_OF_ONE_COSH = 15, MATH_OF_ONE_ASINH = 16, MATH_OF_ONE_ACOSH = 17, MATH_OF_ONE_ATANH = 18, MATH_OF_ONE_ERF = 19,
+  MATH_OF_ONE_ERFC = 20, MATH_OF_ONE_ERFCX = 21, MATH_OF_ONE_ERFINV = 22, MATH_OF_ONE_NDTRI = 23,
+  MATH_OF_ONE_LGAMMA = 24, MATH_OF_ONE_DIGAMMA = 25, MATH_OF_ONE_I0 = 26, MATH_OF_ONE_I0E = 27, MATH_OF_ONE_I1 = 28,
+  MATH_OF_ONE_I1E = 29 };
+enum { MATH_OF_TWO_FMOD = 0, MATH_OF_TWO_GCD = 1, MATH_OF_TWO_ATAN2 = 2, MATH_OF_TWO_HYPOT = 3,
+  MATH_OF_TWO_COPYSIGN = 4, MATH_OF_TWO_NEXTAFTER = 5, MATH_OF_TWO_ZETA = 6 };
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5,
   REDUCE_PROD = 6 };
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 46, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 48, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
-  X(wide_unary) X(wide_unary_backward) X(wide_matmul) X(take) X(put) X(scan) X(sort) X(embedding) \
-  X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(adamw) X(sgd) \
-  X(sample)
+  X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
+  X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) \
+  X(adamw) X(sgd) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -225,64 +234,78 @@ enum { KERNEL_WIDE_UNARY = 29, WIDE_UNARY_out = 2, WIDE_UNARY_x = 3, WIDE_UNARY_
 enum { KERNEL_WIDE_UNARY_BACKWARD = 30, WIDE_UNARY_BACKWARD_dx = 2, WIDE_UNARY_BACKWARD_dy = 3,
   WIDE_UNARY_BACKWARD_saved = 4, WIDE_UNARY_BACKWARD_op = 5, WIDE_UNARY_BACKWARD_n = 6, WIDE_UNARY_BACKWARD_SLOTS = 7 };
 
+// out[i] = op(x[i]), op from MATH_OF_ONE, float32 or float64, computed in float64; round is to the
+// nearest, ties to even. out may be x.
+enum { KERNEL_MATH_OF_ONE = 31, MATH_OF_ONE_out = 2, MATH_OF_ONE_x = 3, MATH_OF_ONE_op = 4, MATH_OF_ONE_dtype = 5,
+  MATH_OF_ONE_n = 6, MATH_OF_ONE_SLOTS = 7 };
+
+// out = op(a, b), op from MATH_OF_TWO, placed as in binary. fmod (the sign of a) of float32,
+// float64, int32 and int64; gcd of the integers; the others of the floats: zeta is Hurwitz's. fmod
+// of an integer by 0 is 0. out may be a (or b) where it is dense.
+enum { KERNEL_MATH_OF_TWO = 32, MATH_OF_TWO_out = 2, MATH_OF_TWO_a = 3, MATH_OF_TWO_b = 4, MATH_OF_TWO_op = 5,
+  MATH_OF_TWO_dtype = 6, MATH_OF_TWO_n0 = 7, MATH_OF_TWO_n1 = 8, MATH_OF_TWO_n2 = 9, MATH_OF_TWO_n3 = 10,
+  MATH_OF_TWO_n4 = 11, MATH_OF_TWO_n5 = 12, MATH_OF_TWO_a0 = 13, MATH_OF_TWO_a1 = 14, MATH_OF_TWO_a2 = 15,
+  MATH_OF_TWO_a3 = 16, MATH_OF_TWO_a4 = 17, MATH_OF_TWO_a5 = 18, MATH_OF_TWO_b0 = 19, MATH_OF_TWO_b1 = 20,
+  MATH_OF_TWO_b2 = 21, MATH_OF_TWO_b3 = 22, MATH_OF_TWO_b4 = 23, MATH_OF_TWO_b5 = 24, MATH_OF_TWO_SLOTS = 25 };
+
 // For each batch z: out_z = op(A_z) op(B_z) of float64 or int64 (modulo 2^64), placed as in matmul.
-enum { KERNEL_WIDE_MATMUL = 31, WIDE_MATMUL_out = 2, WIDE_MATMUL_a = 3, WIDE_MATMUL_b = 4, WIDE_MATMUL_dtype = 5,
+enum { KERNEL_WIDE_MATMUL = 33, WIDE_MATMUL_out = 2, WIDE_MATMUL_a = 3, WIDE_MATMUL_b = 4, WIDE_MATMUL_dtype = 5,
   WIDE_MATMUL_batch = 6, WIDE_MATMUL_M = 7, WIDE_MATMUL_N = 8, WIDE_MATMUL_K = 9, WIDE_MATMUL_ta = 10,
   WIDE_MATMUL_tb = 11, WIDE_MATMUL_lda = 12, WIDE_MATMUL_ldb = 13, WIDE_MATMUL_ldc = 14, WIDE_MATMUL_sa = 15,
   WIDE_MATMUL_sb = 16, WIDE_MATMUL_sc = 17, WIDE_MATMUL_SLOTS = 18 };
 
 // out[i] = x[index[i]], rows of C elements. An index outside [0, V) is an error (status 2).
-enum { KERNEL_TAKE = 32, TAKE_out = 2, TAKE_x = 3, TAKE_index = 4, TAKE_dtype = 5, TAKE_n = 6, TAKE_C = 7, TAKE_V = 8,
+enum { KERNEL_TAKE = 34, TAKE_out = 2, TAKE_x = 3, TAKE_index = 4, TAKE_dtype = 5, TAKE_n = 6, TAKE_C = 7, TAKE_V = 8,
   TAKE_SLOTS = 9 };
 
 // out[index[i]] = x[i], or += x[i] when accumulate, rows of C elements in the order of i: of equal
 // indices the last one wins. An index outside [0, V) is an error (status 2).
-enum { KERNEL_PUT = 33, PUT_out = 2, PUT_x = 3, PUT_index = 4, PUT_dtype = 5, PUT_accumulate = 6, PUT_n = 7, PUT_C = 8,
+enum { KERNEL_PUT = 35, PUT_out = 2, PUT_x = 3, PUT_index = 4, PUT_dtype = 5, PUT_accumulate = 6, PUT_n = 7, PUT_C = 8,
   PUT_V = 9, PUT_SLOTS = 10 };
 
 // x seen as [outer, n, inner]: out[:, i] = op of x[:, 0..i], or of x[:, i..n-1] when reverse; op
 // from SCAN. float32, int32, float64, int64; float32 is accumulated in float64. out may be x.
-enum { KERNEL_SCAN = 34, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, SCAN_outer = 6, SCAN_n = 7,
+enum { KERNEL_SCAN = 36, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, SCAN_outer = 6, SCAN_n = 7,
   SCAN_inner = 8, SCAN_reverse = 9, SCAN_SLOTS = 10 };
 
 // Each row sorted, and where each element stood. Stable; NaN is larger than every number, as in
 // PyTorch. float32, int32, float64, int64.
-enum { KERNEL_SORT = 35, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
+enum { KERNEL_SORT = 37, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
   SORT_descending = 8, SORT_SLOTS = 9 };
 
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 36, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 38, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 37, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 39, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 38, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 40, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 39, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 41, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 40, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 42, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 41, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 43, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 42, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 44, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -290,14 +313,14 @@ enum { KERNEL_BATCH_WINDOWS = 42, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 43, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 45, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 44, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 46, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -306,5 +329,5 @@ enum { KERNEL_SGD = 44, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 45, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 47, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

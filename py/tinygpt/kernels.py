@@ -47,6 +47,14 @@ BINARY = {
         "bitand bitor bitxor lshift rshift".split()
     )
 }
+MATH_OF_ONE = {
+    name: code
+    for code, name in enumerate(
+        "floor ceil round trunc sign exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh asinh acosh atanh "
+        "erf erfc erfcx erfinv ndtri lgamma digamma i0 i0e i1 i1e".split()
+    )
+}
+MATH_OF_TWO = {name: code for code, name in enumerate("fmod gcd atan2 hypot copysign nextafter zeta".split())}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
 SCAN = {"sum": 0, "prod": 1}
@@ -502,6 +510,23 @@ _kernel(
     "unary_backward of float64. dx may be dy.",
 )
 _kernel(
+    "math_of_one",
+    "out:w* x:r*",
+    "op:i dtype:i n:i",
+    lambda p: dict(out=p.n, x=p.n),
+    """out[i] = op(x[i]), op from MATH_OF_ONE, float32 or float64, computed in float64; round is to the nearest,
+    ties to even. out may be x.""",
+)
+_kernel(
+    "math_of_two",
+    "out:w* a:r* b:r*",
+    "op:i dtype:i " + _dims("n", "a", "b"),
+    lambda p: dict(out=_count(p), a=_strided(p, "a"), b=_strided(p, "b")),
+    """out = op(a, b), op from MATH_OF_TWO, placed as in binary. fmod (the sign of a) of float32,
+    float64, int32 and int64; gcd of the integers; the others of the floats: zeta is Hurwitz's. fmod of
+    an integer by 0 is 0. out may be a (or b) where it is dense.""",
+)
+_kernel(
     "wide_matmul",
     "out:w* a:r* b:r*",
     "dtype:i batch:i M:i N:i K:i ta:i tb:i lda:i ldb:i ldc:i sa:i sb:i sc:i",
@@ -770,7 +795,16 @@ def header() -> str:
         "#pragma once",
         "",
     ]
-    codes = {"DTYPE": DTYPES, "UNARY": UNARY, "BINARY": BINARY, "REDUCE": REDUCE, "SCAN": SCAN, "REDUCTION": REDUCTION}
+    codes = {
+        "DTYPE": DTYPES,
+        "UNARY": UNARY,
+        "BINARY": BINARY,
+        "MATH_OF_ONE": MATH_OF_ONE,
+        "MATH_OF_TWO": MATH_OF_TWO,
+        "REDUCE": REDUCE,
+        "SCAN": SCAN,
+        "REDUCTION": REDUCTION,
+    }
     for title, table in codes.items():
         lines.append(_enum(("%s_%s" % (title, name.upper()), code) for name, code in table.items()))
     names = "BIAS", "GELU", "GELU_BACKWARD", "RESIDUAL", "GRADIENT"

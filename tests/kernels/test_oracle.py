@@ -32,7 +32,9 @@ class Buffers:
         return handle
 
     def launch(self, kernel, params, **given):
-        """Outputs as flat arrays by name; inputs by name, a missing optional buffer is absent."""
+        """Outputs, cut to their extents, as flat arrays by name; inputs by name, a missing optional
+        buffer is absent.
+        """
         extents = kernel.extent(params)
         handles = {
             name: self.give(x.detach().numpy() if torch.is_tensor(x) else x)
@@ -48,7 +50,7 @@ class Buffers:
             kernel, [(handles[b.name], 0) if b.name in handles else None for b in kernel.buffers], params
         )
         return {
-            b.name: next(iter(handles[b.name].arrays.values()))
+            b.name: next(iter(handles[b.name].arrays.values()))[: extents[b.name]]
             for b in kernel.buffers
             if b.access in "wu" and b.name in handles
         }

@@ -14,8 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..kernels import BIAS, BINARY, DTYPES, GELU, GELU_BACKWARD, MAX_RANK, REDUCE, REDUCTION, RESIDUAL, SCAN, UNARY
+from ..kernels import (
+    BIAS,
+    BINARY,
+    DTYPES,
+    GELU,
+    GELU_BACKWARD,
+    MATH_OF_ONE,
+    MATH_OF_TWO,
+    MAX_RANK,
+    REDUCE,
+    REDUCTION,
+    RESIDUAL,
+    SCAN,
+    UNARY,
+)
 from .base import status_error
+from .reference_functions import MATH_OF_ONE_VALUE, MATH_OF_TWO_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +41,8 @@ if TYPE_CHECKING:
 NAME_OF = {code: name for name, code in DTYPES.items()}
 UNARY_NAME = {code: name for name, code in UNARY.items()}
 BINARY_NAME = {code: name for name, code in BINARY.items()}
+MATH_OF_ONE_NAME = {code: name for name, code in MATH_OF_ONE.items()}
+MATH_OF_TWO_NAME = {code: name for name, code in MATH_OF_TWO.items()}
 REDUCE_NAME = {code: name for name, code in REDUCE.items()}
 
 
@@ -208,6 +225,18 @@ def wide_unary(p: Any, out: Array, x: Array) -> None:
 
 def wide_unary_backward(p: Any, dx: Array, dy: Array, saved: Array) -> None:
     unary_backward(p, dx, dy, saved)
+
+
+def math_of_one(p: Any, out: Array, x: Array) -> None:
+    out[:] = MATH_OF_ONE_VALUE[MATH_OF_ONE_NAME[p.op]](x)
+
+
+def math_of_two(p: Any, out: Array, a: Array, b: Array) -> None:
+    x, y = _nd(a, p, "a"), _nd(b, p, "b")
+    name = MATH_OF_TWO_NAME[p.op]
+    if name == "nextafter" and p.dtype == DTYPES["float32"]:
+        x, y = x.astype(np.float32), y.astype(np.float32)
+    out[:] = MATH_OF_TWO_VALUE[name](x, y).astype(out.dtype).ravel()
 
 
 def wide_matmul(p: Any, out: Array, a: Array, b: Array) -> None:
