@@ -257,6 +257,34 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   store_p(i, select(value, value - word(group, 1u) * d, inside));
 }
 
+//! shader adam
+//! buffers p:w:${"vec4<f32>" if V == 4 else "f32"} m:w:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers v:w:${"vec4<f32>" if V == 4 else "f32"} largest?:w:${"vec4<f32>" if V == 4 else "f32"}
+//! buffers g:r:${"vec4<f32>" if V == 4 else "f32"} hyper:r:f32
+//! params n:u32
+// hyper: decay, weight_decay, 1 - beta1, beta2, 1 - beta2, eps, step, scale.
+fn word(i: u32) -> f32 { return hyper[P.hyper + i]; }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lid: u32) {
+  let i = group_index(wid, nwg) * 256u + lid;
+  if (4u * i >= P.n) { return; }
+  let before = load_p(i) * word(0u);
+  var d = load_g(i);
+  if (word(1u) != 0.0) { d += word(1u) * before; }
+  let apart = d - load_m(i);
+  let new_m = select(d + (word(2u) - 1.0) * apart, load_m(i) + word(2u) * apart, word(2u) < 0.5);
+  var new_v = word(3u) * load_v(i) + word(4u) * d * d;
+  store_m(i, new_m);
+  store_v(i, new_v);
+#if largest
+  new_v = max(load_largest(i), new_v);
+  store_largest(i, new_v);
+#end
+  store_p(i, before + word(6u) * new_m / (sqrt(new_v) * word(7u) + word(5u)));
+}
+
 //! shader loss_scale
 //! buffers scale:w:f32 norm:r:f32
 //! params

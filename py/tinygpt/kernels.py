@@ -661,6 +661,19 @@ _kernel(
     d. A norm that is not finite: nothing is changed.""",
 )
 
+_kernel(
+    "adam",
+    "p:uf m:uf v:uf largest?:uf g:rf hyper:rf",
+    "n:i",
+    lambda p: dict(p=p.n, m=p.n, v=p.n, largest=p.n, g=p.n, hyper=8),
+    """Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in
+    float64: hyper = decay (1 - lr * weight_decay where that is decoupled, else 1), weight_decay
+    (where it is not), 1 - beta1, beta2, 1 - beta2, eps, step (-lr / bias_correction1), scale (1 /
+    sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
+    beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
+    given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).""",
+)
+
 # ---- sampling -----------------------------------------------------------------------------------
 
 _kernel(

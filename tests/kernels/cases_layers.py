@@ -231,6 +231,15 @@ for n in (0, *SIZES, 1000, 40007):
             for norm in (2.5, 0.0, float("inf"), -float("inf"), float("nan")):
                 fills = {"hyper": ["groups", hyper], "norm": ["values", [norm]]}
                 case("sgd", "norm %g" % norm, fills, absent=absent, n=n, groups=2)
+for n in (0, *SIZES, 40007):
+    for name, absent, decay, penalty, beta1 in (
+        ("", ("largest",), 0.9997, 0.0, 0.9),
+        ("penalty", ("largest",), 1.0, 0.1, 0.9),
+        ("amsgrad", (), 1.0, 0.0, 0.9),
+        ("beta1 0.3", ("largest",), 1.0, 0.0, 0.3),
+    ):
+        hyper = ["values", [decay, penalty, 1 - beta1, 0.95, 0.05, 1e-8, -3e-4, 1.2]]
+        case("adam", name, {"v": POSITIVE, "largest": POSITIVE, "hyper": hyper}, absent=absent, n=n)
 for n in (1, 65, 40007):
     for norm in (2.5, 3e38, float("inf"), -float("inf"), float("nan")):
         fills = {"v": POSITIVE, "hyper": adamw_groups(n // 2, n), "norm": ["values", [norm]]}

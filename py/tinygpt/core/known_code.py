@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PACKAGE = __name__.split(".")[0]
 TRUSTED = tuple(
     PACKAGE + "." + name
-    for name in ("core", "graph", "devices", "ops", "storage", "kernels", "functional", "optim", "nn", "data", "files")
+    for name in "core graph devices ops storage kernels functional optim nn data files torch".split()
 )
 OPAQUE = tuple(PACKAGE + "." + name for name in ("core", "graph", "devices", "ops", "storage", "kernels"))
 MACHINERY = tuple(

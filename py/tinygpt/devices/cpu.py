@@ -29,7 +29,8 @@ SMALL = 4096  # transfers up to this many bytes go through the command buffer
 # for all of it
 PART_SECONDS = 0.06
 LARGE = 1 << 24  # bytes: an allocation that may take more than the machine has
-UPDATES = ("adamw", "sgd")  # from the first of these on a replay is not interrupted: weights change in complete steps
+# From the first of these on a replay is not interrupted: weights change in complete steps.
+UPDATES = ("adamw", "sgd", "adam")
 BLOCK = 256  # allocations up to this many bytes are kept for reuse: a scalar costs no call of the extension
 # of them are taken at once: one by one they would be between a model's parameters, and hold the
 # pieces apart when those go

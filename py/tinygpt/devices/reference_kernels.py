@@ -590,3 +590,14 @@ def sgd(p: Any, p_: Array, buf: Array | None, g: Array, hyper: Array, norm: Arra
             buf[s] = d if first else momentum * buf[s] + (1 - dampening) * d
             d = d + momentum * buf[s] if nesterov else buf[s]
         p_[s] -= lr * d
+
+
+def adam(p: Any, p_: Array, m: Array, v: Array, largest: Array | None, g: Array, hyper: Array) -> None:
+    decay, weight_decay, take1, keep2, take2, eps, step, scale = hyper.tolist()
+    p_ *= decay
+    d = g + weight_decay * p_ if weight_decay else g
+    m += take1 * (d - m)
+    v[:] = keep2 * v + take2 * d**2
+    if largest is not None:
+        largest[:] = np.maximum(largest, v)
+    p_ += step * m / (np.sqrt(v if largest is None else largest) * scale + eps)

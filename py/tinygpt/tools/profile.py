@@ -218,6 +218,7 @@ FLOPS = {
     "embedding_backward": lambda p: p.n * p.C,
     "dropout": lambda p: p.n,
     "adamw": lambda p: 13 * p.n,
+    "adam": lambda p: 13 * p.n,
     "sgd": lambda p: 6 * p.n,
     "sample": lambda p: 5 * p.B * p.V,
 }

@@ -1,5 +1,5 @@
-"""The flat arenas' kernels: norm, clipping, AdamW, SGD (shaders/optimizer.wgsl); one dispatch for
-each range that fits a binding.
+"""The optimizers' kernels: norm, clipping, AdamW, SGD, Adam (shaders/optimizer.wgsl); one dispatch
+for each range that fits a binding.
 """
 
 from __future__ import annotations
@@ -84,6 +84,15 @@ def sgd(d: Planner, p: Any, b: Any) -> None:
         params = dict(n=count, first=start, groups=p.groups)
         d.run("optimizer.sgd", -(-count // 1024), buffers, params, V=V, arenas=names, written=names[:-1])
     _loss_scale(d, b.norm)
+
+
+@kernel("adam")
+def adam(d: Planner, p: Any, b: Any) -> None:
+    names = ("p", "m", "v", "g") if b.largest is None else ("p", "m", "v", "largest", "g")
+    for _, count, V, (p_, m, v, largest, g) in _ranges(d, p.n, b.p, b.m, b.v, b.largest, b.g):
+        buffers = dict(p=p_, m=m, v=v, largest=largest, g=g, hyper=b.hyper)
+        params = dict(n=count)
+        d.run("optimizer.adam", -(-count // 1024), buffers, params, V=V, arenas=names, written=names[:-1])
 
 
 def _loss_scale(d: Planner, norm: Any) -> None:

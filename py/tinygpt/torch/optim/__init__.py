@@ -1,0 +1,16 @@
+"""torch.optim: optimizers, learning rate schedules, averaged weights."""
+
+from __future__ import annotations
+
+from .. import table
+from .adam import Adam
+from .adamw import AdamW
+from .optimizer import Optimizer, on_step
+from .sgd import SGD
+
+__all__ = ["Adam", "AdamW", "Optimizer", "SGD", "on_step"]
+
+
+def __getattr__(name: str):
+    """Submodules at their first use, and the sentence on a name that is not here."""
+    return table.missing(__name__, name)
