@@ -24,19 +24,21 @@ enum { MATH_OF_TWO_FMOD = 0, MATH_OF_TWO_GCD = 1, MATH_OF_TWO_ATAN2 = 2, MATH_OF
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5,
   REDUCE_PROD = 6 };
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
+enum { DRAW_UNIFORM = 0, DRAW_NORMAL = 1, DRAW_INTEGERS = 2, DRAW_BERNOULLI = 3, DRAW_EXPONENTIAL = 4,
+  DRAW_PERMUTATION = 5 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 49, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 50, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
   X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
   X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) \
-  X(adamw) X(sgd) X(adam) X(sample)
+  X(mersenne) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 10, 9, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 9, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -309,18 +311,26 @@ enum { KERNEL_BATCH_WINDOWS = 44, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
+// n numbers of the stream `state`, which moves on; kind from DRAW. uniform: in [a, b), 24 bits of a
+// word, 53 of two for float64. normal: mean a, std b; Box-Muller in blocks of 16, fewer than 16 by
+// pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
+// permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
+// bernoulli and permutation.
+enum { KERNEL_MERSENNE = 45, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
+  MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
+
 // AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps,
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 45, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 46, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 46, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 47, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -329,7 +339,7 @@ enum { KERNEL_SGD = 46, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 47, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 48, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -338,5 +348,5 @@ enum { KERNEL_ADAM = 47, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 48, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 49, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

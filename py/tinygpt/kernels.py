@@ -58,6 +58,10 @@ MATH_OF_TWO = {name: code for code, name in enumerate("fmod gcd atan2 hypot copy
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
 SCAN = {"sum": 0, "prod": 1}
+DRAW = {
+    name: code for code, name in enumerate("uniform normal integers bernoulli exponential permutation".split())
+}
+MERSENNE_WORDS = 628  # int32 of a stream of mt19937: 624 words, the position, whether a normal number is kept, it
 REDUCTION = {"none": 0, "mean": 1, "sum": 2}
 # Bits of matmul's `epilogue`, applied in this order to v = alpha * op(A) op(B) + beta * out.
 BIAS, GELU, GELU_BACKWARD, RESIDUAL = 1, 2, 4, 8
@@ -633,6 +637,20 @@ _kernel(
     t + 1]. high - low > T.""",
 )
 
+# ---- random numbers: mt19937 (Matsumoto and Nishimura 1998), PyTorch's on a CPU -------------------
+
+_kernel(
+    "mersenne",
+    "out:w* state:ui",
+    "kind:i dtype:i n:i a:f b:f",
+    lambda p: dict(out=p.n, state=MERSENNE_WORDS),
+    """n numbers of the stream `state`, which moves on; kind from DRAW. uniform: in [a, b), 24 bits of
+    a word, 53 of two for float64. normal: mean a, std b; Box-Muller in blocks of 16, fewer than 16
+    by pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
+    permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
+    bernoulli and permutation.""",
+)
+
 # ---- optimizers ---------------------------------------------------------------------------------
 # hyper is float32[8] per group; word 0 holds the group's end (an int32, exclusive, in elements of
 # this launch) by its bits, so groups are consecutive ranges of the flat arena. Where norm is given
@@ -816,6 +834,7 @@ def header() -> str:
         "MATH_OF_TWO": MATH_OF_TWO,
         "REDUCE": REDUCE,
         "SCAN": SCAN,
+        "DRAW": DRAW,
         "REDUCTION": REDUCTION,
     }
     for title, table in codes.items():

@@ -1,5 +1,8 @@
 """Cases of the random kernels and sampling. Integer results must be exact on every device."""
 
+from tinygpt.core.mersenne import seeded
+from tinygpt.kernels import DRAW, DTYPES
+
 from .cases import SIZES, case
 
 SEEDS = (
@@ -56,3 +59,14 @@ for seed in SEEDS:
         settings = {**ties, "settings": ["values", [temperature, top_k, top_p, 0]]}
         case("sample", "ties", settings, B=40, V=5, offset=0)
         case("sample", "many ties", settings, B=3, V=2000, offset=0)
+
+_WORDS = [word - (1 << 32) if word >> 31 else word for word in seeded(1337)[:624]]
+for dtype in ("float32", "float64", "int32", "int64"):
+    for kind, a, b in (("uniform", -0.25, 3), ("uniform", 0, 1), ("normal", 2, 3), ("integers", -3, 10),
+                       ("integers", 0, 2.0**33), ("bernoulli", 0.3, 0), ("exponential", 2, 0), ("permutation", 0, 0)):  # fmt: skip
+        if dtype[0] == "i" and kind in ("uniform", "normal", "exponential") or dtype == "int32" and b == 2.0**33:
+            continue
+        for n, kept in ((0, 0), (1, 1), (15, 0), (16, 1), (17, 0), (1300, 0)):
+            state = {"state": ["values", [*_WORDS, 600, kept, 0, 1072693248]]}
+            params = dict(kind=DRAW[kind], dtype=DTYPES[dtype], n=n, a=a, b=b)
+            case("mersenne", "%s, %s" % (kind, dtype), state, **params)

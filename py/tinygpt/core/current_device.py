@@ -23,7 +23,9 @@ def get_device(name: Device | str | None = None) -> Device:
     reference.
     """
     if name is not None:
-        return name if isinstance(name, Device) else devices.get(name)
+        if isinstance(name, Device):
+            return name
+        return devices.get(name) if state.resolve is None else state.resolve(name)
     if state.device is None:
         errors: list[str] = []
         # A tab never trains on the oracle unasked.

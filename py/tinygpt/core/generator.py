@@ -190,10 +190,14 @@ def forget(device: Device) -> None:
 
 
 default_generator = Generator()
+# A Mersenne (core/mersenne.py) while code runs under PyTorch's meaning: the default stream of a CPU.
+mersenne: Any = None
 
 
 def manual_seed(seed: int) -> Generator:
     """Restarts the default generator, which initialisation, dropout and sampling draw from. Returns
     it. seed: any number, of which int() counts, as in PyTorch.
     """
+    if mersenne is not None:
+        mersenne.restart(int(seed))
     return default_generator.manual_seed(int(seed))

@@ -1,156 +1,111 @@
-"""The random numbers of PyTorch's CPU generator: a seed gives those that PyTorch 2.13 gives on a
-CPU.
+"""A stream of PyTorch's CPU generator, mt19937: a seed gives the numbers that PyTorch gives on a
+CPU. ops/random.py draws from it where code runs under PyTorch's meaning.
 
-The generator is mt19937 (Matsumoto and Nishimura 1998), which CPython has in C (random.Random): its
-words come in bulk. How a distribution is made of them, and in which order, is PyTorch's: see
-ATen/native/cpu/DistributionTemplates.h and ATen/core/DistributionsHelper.h. Words, integers, order
-and uniform numbers are the same bits. Normal and exponential numbers are rounded from double
-arithmetic, and PyTorch's vector code may differ from that by some units in the last place.
+The place in the stream is a small tensor on the device (kernels.mersenne), so a replayed step draws
+the numbers that the eager step would have drawn.
 """
 
 from __future__ import annotations
 
-import math
-import random
-from array import array
-from fractions import Fraction
+import array
+import struct
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from .. import kernels
+from ..graph.program import launch
+from .current_device import get_device
+from .factory import empty
+from .generator import checked_seed
+from .tensor import int32
 
-WORDS = 624  # of mt19937's state
-BITS32, BITS24, BITS53 = (1 << 32) - 1, (1 << 24) - 1, (1 << 53) - 1
-STEP24, STEP53 = 2.0**-24, 2.0**-53
-BLOCK = 16  # numbers that PyTorch's normal_fill makes at once; smaller tensors are made one by one
+if TYPE_CHECKING:
+    from ..devices.base import Device
+    from .tensor import Tensor
+
+WORDS = 624
+BITS32 = (1 << 32) - 1
+
+
+def seeded(seed: int) -> array.array[int]:
+    """The state of mt19937 behind `seed` (init_genrand of the reference implementation): its low 32
+    bits count.
+    """
+    words = array.array("I", [seed & BITS32])
+    last = words[0]
+    for j in range(1, WORDS):
+        last = (1812433253 * (last ^ (last >> 30)) + j) & BITS32
+        words.append(last)
+    words.extend([WORDS, 0, 0, 0])  # no word is left; no normal number is kept
+    return words
 
 
 class Mersenne:
-    """A place in the stream of mt19937. seed: its low 32 bits count."""
+    """A place in a stream of mt19937. seed: an int of 64 bits."""
 
-    def __init__(self, seed: int = 5489) -> None:
-        state = [seed & BITS32]
-        for j in range(1, WORDS):  # init_genrand of the reference implementation
-            state.append((1812433253 * (state[-1] ^ (state[-1] >> 30)) + j) & BITS32)
-        self._words = random.Random()
-        self._words.setstate((3, (*state, WORDS), None))
-        self._kept: float | None = None  # the second number of a pair of normal ones
+    def __init__(self, seed: int = 67280421310721) -> None:
+        self._places: dict[str, Tensor] = {}  # by device name; one is the newest
+        self.restart(seed)
 
-    # ---- words ----
+    def restart(self, seed: int) -> None:
+        """The stream's first number again."""
+        self.first = checked_seed(seed)
+        self.write(seeded(self.first).tobytes())
+
+    def write(self, state: bytes) -> None:
+        """Continues at a state of kernels.MERSENNE_WORDS int32."""
+        self._state = state
+        for place in self._places.values():
+            place.copy_bytes_(state)
+
+    def read(self) -> bytes:
+        """The state, as `write` takes it."""
+        for place in self._places.values():
+            return place.tobytes()
+        return self._state
+
+    def draw(self, kind: str, out: Tensor, a: float = 0.0, b: float = 0.0) -> Tensor:
+        """Fills a dense tensor on a CPU; kind, a and b: see kernels.mersenne. Returns it."""
+        n = out.numel()
+        if n:
+            place = self.place(out.device)
+            launch(kernels.mersenne, (out, place), (kernels.DRAW[kind], out._dtype.code, n, float(a), float(b)))
+        return out
+
+    def place(self, device: Device) -> Tensor:
+        """The tensor of the state on `device`."""
+        place = self._places.get(device.name)
+        if place is None:
+            state = self.read()
+            place = empty(kernels.MERSENNE_WORDS, dtype=int32, device=device)
+            place.copy_bytes_(state)
+            self._places = {device.name: place}
+        return place
 
     def word(self) -> int:
         """The next 32 bits."""
-        return self._words.getrandbits(32)
-
-    def words(self, count: int) -> array[int]:
-        """The next `count` words."""
-        return array("I", self._words.getrandbits(32 * count).to_bytes(4 * count, "little") if count else b"")
-
-    def long_word(self) -> int:
-        """64 bits: the first word is the high half."""
-        high = self.word()
-        return high << 32 | self.word()
-
-    def long_words(self, count: int) -> list[int]:
-        """The next `count` of them."""
-        words = self.words(2 * count)
-        return [high << 32 | low for high, low in zip(words[::2], words[1::2], strict=True)]
-
-    # ---- uniform ----
-
-    def uniform(self, count: int, low: float = 0.0, high: float = 1.0) -> array[float]:
-        """Float32 numbers in [low, high): 24 bits of a word each."""
-        if (low, high) == (0.0, 1.0):
-            return array("f", [(word & BITS24) * STEP24 for word in self.words(count)])
-        low, high = _float32(low), _float32(high)
-        width = _float32(high - low)  # one rounding of product and sum, as an FMA instruction has
-        return array("f", [(word & BITS24) * STEP24 * width + low for word in self.words(count)])
-
-    def double_uniform(self, count: int, low: float = 0.0, high: float = 1.0) -> array[float]:
-        """Float64 numbers in [low, high): 53 bits of two words each."""
-        numbers = array("d", [(word & BITS53) * STEP53 for word in self.long_words(count)])
-        if (low, high) == (0.0, 1.0):
-            return numbers
-        return array("d", [_fused(number, high - low, low) for number in numbers])
-
-    # ---- integers ----
-
-    def integers(self, count: int, low: int, high: int) -> list[int]:
-        """Ints in [low, high), as randint and random_ give them."""
-        width = high - low
-        words: Sequence[int] = self.long_words(count) if width >= 1 << 32 else self.words(count)
-        return [word % width + low for word in words]
-
-    def permutation(self, count: int) -> list[int]:
-        """The numbers below `count`, shuffled (Fisher and Yates), as randperm gives them."""
-        order = list(range(count))
-        for at, word in enumerate(self.words(max(0, count - 1))):
-            other = at + word % (count - at)
-            order[at], order[other] = order[other], order[at]
-        return order
-
-    # ---- other distributions ----
-
-    def normal(self, count: int, mean: float = 0.0, std: float = 1.0) -> list[float]:
-        """Normal numbers (Box and Muller 1958) of a float32 tensor with `count` elements."""
-        if count < BLOCK:
-            return [self._one_normal() * std + mean for _ in range(count)]
-        numbers = self.uniform(count).tolist()
-        for at in range(0, count - BLOCK + 1, BLOCK):
-            _fill(numbers, at, mean, std)
-        if count % BLOCK:  # the last block is drawn anew, over what the one before it wrote
-            numbers[-BLOCK:] = self.uniform(BLOCK).tolist()
-            _fill(numbers, count - BLOCK, mean, std)
-        return numbers
-
-    def double_normal(self, count: int, mean: float = 0.0, std: float = 1.0) -> list[float]:
-        """The same of a float64 tensor."""
-        if count < BLOCK:
-            return self.normal(count, mean, std)
-        numbers = self.double_uniform(count).tolist()
-        for at in range(0, count - BLOCK + 1, BLOCK):
-            _fill(numbers, at, mean, std)
-        if count % BLOCK:
-            numbers[-BLOCK:] = self.double_uniform(BLOCK).tolist()
-            _fill(numbers, count - BLOCK, mean, std)
-        return numbers
-
-    def _one_normal(self) -> float:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            return kept
-        first, second = self.double_uniform(2)
-        radius, angle = math.sqrt(-2 * math.log1p(-second)), 2 * math.pi * first
-        self._kept = radius * math.sin(angle)
-        return radius * math.cos(angle)
-
-    def bernoulli(self, count: int, p: float) -> list[bool]:
-        """Of one probability for all, as bernoulli_(p) and dropout draw."""
-        return [number < p for number in self.double_uniform(count)]
-
-    def bernoulli_each(self, probabilities: Sequence[float]) -> list[bool]:
-        """Of a float32 tensor of probabilities, as torch.bernoulli draws."""
-        return [number < p for number, p in zip(self.uniform(len(probabilities)), probabilities, strict=True)]
-
-    def exponential(self, count: int, rate: float = 1.0) -> list[float]:
-        """Exponential numbers. One sample of multinomial is argmax(p / exponential)."""
-        return [-math.log1p(-number) / rate for number in self.double_uniform(count)]
+        out = empty(1, dtype=int32, device=get_device())
+        return int(self.draw("integers", out, 0, 2.0**32).item()) & BITS32
 
 
-def _fill(numbers: list[float], at: int, mean: float, std: float) -> None:
-    half = BLOCK // 2
-    for j in range(at, at + half):
-        radius = math.sqrt(-2 * math.log(1 - numbers[j]))
-        angle = 2 * math.pi * numbers[j + half]
-        numbers[j] = radius * math.cos(angle) * std + mean
-        numbers[j + half] = radius * math.sin(angle) * std + mean
+def legacy_state(stream: Mersenne) -> bytes:
+    """The 5056 bytes of PyTorch's `Generator.get_state()`: THGeneratorState and a float's sample."""
+    *words, position, has_kept, kept_low, kept_high = struct.unpack("<628I", stream.read())
+    kept = struct.pack("<II", kept_low, kept_high) if has_kept else bytes(8)
+    head = struct.pack("<QiiQ", stream.first, WORDS - position + 1 if position < WORDS else 1, 1, position % WORDS)
+    normal = struct.pack("<d", 0.0) + kept + struct.pack("<d", 0.0) + struct.pack("<ii", has_kept, 0)
+    return head + struct.pack("<624Q", *words) + normal + bytes(8)
 
 
-def _float32(x: float) -> float:
-    return array("f", [x])[0]
-
-
-def _fused(x: float, y: float, z: float) -> float:
-    """x * y + z, rounded once. math.fma is there from Python 3.13 on."""
-    fma: Callable[[float, float, float], float] | None = getattr(math, "fma", None)
-    return fma(x, y, z) if fma else float(Fraction(x) * Fraction(y) + Fraction(z))
+def from_legacy_state(stream: Mersenne, data: bytes) -> None:
+    """Continues where `legacy_state` or PyTorch's get_state says. ValueError for other bytes."""
+    if len(data) != 5056:
+        raise ValueError("a generator's state has 5056 bytes, not %d" % len(data))
+    seed, left, _, following = struct.unpack_from("<QiiQ", data)
+    words = struct.unpack_from("<624Q", data, 24)
+    has_kept = struct.unpack_from("<i", data, 24 + 4992 + 24)[0]
+    if max(words) > BITS32 or not 1 <= left <= WORDS or following > WORDS:
+        raise ValueError("this is no state of mt19937")
+    stream.first = seed
+    position = WORDS if left == 1 else following
+    kept = data[24 + 4992 + 8 : 24 + 4992 + 16]
+    stream.write(struct.pack("<626I", *words, position, int(has_kept != 0)) + kept)

@@ -27,6 +27,8 @@ class _State:
     exposed_dicts: ClassVar[set[int]] = set()
     # Whether code of the process writes attributes past Module.__setattr__ (bypasses.py).
     bypassed = False
+    # What a name of a device stands for, where `front` has its own; else None.
+    resolve: Callable[[Any], Any] | None = None
     # For the layer below them: autograd.renew, gradients.show, gradients.keep_apart.
     renew: Callable[[Any], None]
     show: Callable[[Any], Any]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels import PHILOX_ROUNDS
+from ..kernels import DRAW, DTYPES, PHILOX_ROUNDS
 
 if TYPE_CHECKING:
     Array = Any  # a NumPy array: NumPy's own stubs know little more of these
@@ -107,3 +107,88 @@ def _draw(z: Array, top_k: int, top_p: float, u: float) -> int:
     below: Array = np.cumsum(weight)
     last = int(np.flatnonzero(weight)[-1])
     return min(int(below.searchsorted(u * below[-1], side="right")), last)
+
+
+# ---- mt19937 -------------------------------------------------------------------------------------
+
+MERSENNE_KEPT = slice(626, 628)  # the bits of the second normal number of a pair
+
+
+class _Mersenne:
+    """NumPy's mt19937 at the place of a kernel's state; `close` writes the place back."""
+
+    def __init__(self, state: Array) -> None:
+        self.state, self.bits = state, np.random.MT19937()
+        words = state.view(np.uint32)
+        self.bits.state = {"bit_generator": "MT19937", "state": {"key": words[:624].copy(), "pos": int(words[624])}}
+
+    def words(self, n: int) -> Array:
+        return np.asarray(self.bits.random_raw(n), np.uint64)
+
+    def long_words(self, n: int) -> Array:
+        pairs = self.words(2 * n).reshape(n, 2)
+        return pairs[:, 0] << WORD | pairs[:, 1]
+
+    def wide(self, n: int) -> Array:
+        return (self.long_words(n) & np.uint64((1 << 53) - 1)) * 2.0**-53
+
+    def uniform(self, n: int, double: bool) -> Array:
+        return self.wide(n) if double else (self.words(n) & np.uint64((1 << 24) - 1)) * 2.0**-24
+
+    def close(self) -> None:
+        found: Any = self.bits.state["state"]
+        self.state.view(np.uint32)[:624] = found["key"]
+        self.state[624] = found["pos"]
+
+
+def _mersenne_normal(stream: _Mersenne, n: int, double: bool) -> Array:
+    """Box-Muller: fewer than 16 by pairs, whose second number is kept; else in blocks of 16."""
+    if n >= 16:
+        u = stream.uniform(n, double)
+        last = stream.uniform(16, double) if n % 16 else None
+        blocks = [u[i : i + 16] for i in range(0, n - 15, 16)]
+        made = [_block(block) for block in blocks]
+        out = np.concatenate([*made, u[16 * len(blocks) :]])
+        if last is not None:
+            out[-16:] = _block(last)
+        return out
+    out, state = [], stream.state
+    for _ in range(n):
+        if state[625]:
+            state[625] = 0
+            out.append(float(state[MERSENNE_KEPT].copy().view(np.float64)[0]))
+            continue
+        first, second = stream.wide(2)
+        radius, angle = math.sqrt(-2 * math.log1p(-second)), 2 * math.pi * first
+        state[625] = 1
+        state[MERSENNE_KEPT] = np.array([radius * math.sin(angle)]).view(np.int32)
+        out.append(radius * math.cos(angle))
+    return np.array(out)
+
+
+def _block(u: Array) -> Array:
+    radius, angle = np.sqrt(-2 * np.log(1 - u[:8])), 2 * math.pi * u[8:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
+
+
+def mersenne(p: Any, out: Array, state: Array) -> None:
+    stream, double = _Mersenne(state), p.dtype == DTYPES["float64"]
+    if p.kind == DRAW["uniform"]:
+        low, high = (p.a, p.b) if double else (float(np.float32(p.a)), float(np.float32(p.b)))
+        out[:] = stream.uniform(p.n, double) * (high - low if double else float(np.float32(high - low))) + low
+    elif p.kind == DRAW["normal"]:
+        out[:] = _mersenne_normal(stream, p.n, double) * p.b + p.a
+    elif p.kind == DRAW["integers"]:
+        drawn = stream.long_words(p.n) if p.b >= 2.0**32 else stream.words(p.n)
+        out[:] = (drawn % np.uint64(int(p.b))).astype(np.int64) + int(p.a)
+    elif p.kind == DRAW["bernoulli"]:
+        out[:] = stream.wide(p.n) < p.a
+    elif p.kind == DRAW["exponential"]:
+        out[:] = -np.log1p(-stream.wide(p.n)) / p.a
+    else:
+        order = np.arange(p.n)
+        for i, word in enumerate(stream.words(max(p.n - 1, 0))):
+            other = i + int(word) % (p.n - i)
+            order[[i, other]] = order[[other, i]]
+        out[:] = order
+    stream.close()

@@ -5,28 +5,49 @@ themselves are in generator.py.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..core import generator as streams
 from ..core.autograd import attach, is_recorded, needs_grad, written
 from ..core.factory import empty, like, tensor
-from ..core.tensor import RangeError, Tensor, float32, int32, whole_number
+from ..core.mersenne import Mersenne
+from ..core.tensor import RangeError, Tensor, float32, float64, int32, whole_number
 from ..graph import program
 from . import elementwise, inplace, movement, reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from ..core.generator import Generator
     from ..devices.base import Device
     from ..kernels import Kernel
 
 
-def _draw(kernel: Kernel, out: Tensor, params: Sequence[float], generator: Generator | None) -> Tensor:
+# What the kernels of Philox are in a stream of mt19937, and what their params become there.
+_KINDS: dict[str, tuple[str, Callable[..., Sequence[float]]]] = {
+    "random_uniform": ("uniform", lambda low, high: (low, high)),
+    "random_normal": ("normal", lambda mean, std: (mean, std)),
+    "random_int": ("integers", lambda low, high: (low, high - low)),
+}
+
+
+def mersenne_of(generator: Any, device: Device) -> Mersenne | None:
+    """The stream of mt19937 that is meant: `generator`, or on a CPU the default one where code runs
+    under PyTorch's meaning. None: Philox.
+    """
+    if generator is None:
+        return None if device.volatile else streams.mersenne
+    return generator if isinstance(generator, Mersenne) else None
+
+
+def _draw(kernel: Kernel, out: Tensor, params: Sequence[float], generator: Any) -> Tensor:
     n = out.numel()
     if n:
+        stream = mersenne_of(generator, out.device)
+        if stream is not None:
+            kind, of = _KINDS[kernel.name]
+            return stream.draw(kind, out, *of(*params))
         rng, offset = (generator or streams.default_generator).reserve(out.device, -(-n // 4))
         launch = program.launch
         launch(kernel, (out, rng), (n, *params, offset))
@@ -115,6 +136,10 @@ def dropout(x: Tensor, p: float = 0.5, generator: Generator | None = None) -> Te
         return x
     if p == 1.0:
         return x * 0.0
+    stream = mersenne_of(generator, x.device)
+    if stream is not None:
+        kept = stream.draw("bernoulli", like(x, dtype=float64 if x._dtype is float64 else float32), 1 - p)
+        return elementwise.mul(x, elementwise.div(kept, 1 - p)._cast(x._dtype))
     x = x.contiguous()
     n = x.numel()
     rng, offset = (generator or streams.default_generator).reserve(x.device, -(-n // 4))

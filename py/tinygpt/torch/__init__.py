@@ -12,6 +12,7 @@ front.enter()  # before the modules below: what they make is PyTorch's
 
 from . import table  # noqa: E402
 from .install import install  # noqa: E402
+from .random import *  # noqa: E402, F403
 from .types import *  # noqa: E402, F403
 
 __version__ = "2.13.0+tinygpt"

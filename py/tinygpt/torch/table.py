@@ -30,5 +30,5 @@ def missing(module: str, name: str) -> Any:
 def absent(module: str, name: str) -> NoReturn:
     """AttributeError with what to use in the place of a name of PyTorch that is not here."""
     public = module.replace(PACKAGE, "torch", 1)
-    advice = getattr(sys.modules[module], "ABSENT", {}).get(name)
+    advice = vars(sys.modules[module]).get("ABSENT", {}).get(name)
     raise AttributeError("%s.%s is not in TinyGPT's subset%s" % (public, name, ": " + advice if advice else ""))
