@@ -10,8 +10,10 @@ EXACT = [
     "t.rand(n)", "t.rand(n, dtype=t.float64)", "t.rand(n, dtype=t.float16)", "t.rand(n, dtype=t.bfloat16)",
     "t.empty(n).uniform_(-2, 5)", "t.empty(n).uniform_(-0.1, 0.1)",
     "t.empty(n, dtype=t.float64).uniform_(-0.1, 3)", "t.randint(-3, 100, (n,))", "t.randint(2**40, (n,))",
-    "t.randint(5, (n, 2), dtype=t.int32)", "t.randperm(n)", "t.randperm(n, dtype=t.int32)", "t.empty(n).bernoulli_(0.3)",
-    "t.bernoulli(t.linspace(0, 1, n))", "t.empty(n, dtype=t.bool).bernoulli_(0.5)", "t.empty(n, dtype=t.int64).random_()",
+    "t.randint(5, (n, 2), dtype=t.int32)", "t.randperm(n)", "t.randperm(n, dtype=t.int32)",
+    "t.empty(n).bernoulli_(0.3)",
+    "t.bernoulli(t.linspace(0, 1, n))", "t.empty(n, dtype=t.bool).bernoulli_(0.5)",
+    "t.empty(n, dtype=t.int64).random_()",
     "t.empty(n).random_()", "t.empty(n, dtype=t.float64).random_()", "t.empty(n, dtype=t.int32).random_()",
     "t.empty(n, dtype=t.uint8).random_()", "t.empty(n, dtype=t.bool).random_()", "t.empty(n).random_(7)",
     "t.empty(n, dtype=t.int16).random_(-5, 9)", "t.empty(n, 3).t().uniform_()", "t.empty(4, n, 3)[:, ::2].uniform_()",
@@ -99,7 +101,9 @@ def test_a_replayed_step_draws_as_the_eager_one(front):
     from tinygpt import compile as compiled
     from tinygpt import functional as F
 
-    step = lambda x: F.dropout(x, 0.5) * 2
+    def step(x):
+        return F.dropout(x, 0.5) * 2
+
     x, replayed = front.ones_like(front.rand(40)), compiled(step)
     front.manual_seed(3)
     eager = [step(x).tolist() for _ in range(4)]

@@ -14,9 +14,7 @@ class Unsupported(NotImplementedError, TypeError):
 
 
 def refuse(function: str, **given: Any) -> None:
-    """Unsupported for the first argument that is neither None nor False: what is given here has that
-    default.
-    """
+    """Unsupported for the first argument that is neither None nor False, the default of those here."""
     for name, value in given.items():
         if value is not None and value is not False:
             raise Unsupported(

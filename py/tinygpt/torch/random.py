@@ -112,7 +112,7 @@ front.on_switch(_enter, _leave)
 
 
 def manual_seed(seed: Any) -> Generator:
-    """Restarts the default streams: mt19937's of the CPU and Philox's of the GPU. Returns the first."""
+    """Restarts the default streams: mt19937 of the CPU, Philox of the GPU. Returns the first."""
     seed = int(seed)
     streams.manual_seed(seed)
     return default_generator
@@ -161,7 +161,7 @@ def _stream(generator: Any, x: Tensor) -> Any:
 
 
 def _in_memory_order(x: Tensor) -> Tensor:
-    """x with its dimensions in the order of its strides: PyTorch draws in the order of the memory."""
+    """x with its dimensions in the order of its strides, in which PyTorch draws."""
     order = sorted(range(x.ndim), key=lambda d: (-x._strides[d], d))
     return movement.permute(x, order) if order != list(range(x.ndim)) else x
 
@@ -242,8 +242,8 @@ def _floats_only(x: Tensor, name: str, kernel: str) -> None:
 
 
 def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any = None, **other: Any) -> Tensor:
-    """Fills with whole numbers in [from, to), in place; without bounds with all that the dtype holds
-    from 0 on (a float's as far as each whole number is one).
+    """Fills with whole numbers in [from, to), in place. Without bounds: from 0 to the largest that
+    the dtype holds, of a float the largest below which each whole number is one.
     """
     from_ = other.pop("from", from_)
     refuse("random_", **other)
@@ -350,7 +350,7 @@ def randn(*size: Any, generator: Any = None, **keywords: Any) -> Tensor:
 
 
 def randint(*args: Any, generator: Any = None, **keywords: Any) -> Tensor:
-    """Whole numbers in [low, high), int64 unless given: randint(high, size), randint(low, high, size)."""
+    """Whole numbers in [low, high), int64 unless given: randint([low,] high, size)."""
     given = list(args)
     size = keywords.pop("size", None)
     if size is None:
@@ -528,7 +528,6 @@ METHODS = {
     "exponential_": exponential_, "geometric_": geometric_, "cauchy_": cauchy_, "log_normal_": log_normal_,
     "multinomial": multinomial,
 }  # fmt: skip
-front.extend(Tensor, METHODS)
 __all__ = [
     "Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed",
     "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed",

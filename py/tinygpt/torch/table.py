@@ -14,6 +14,14 @@ import sys
 from typing import Any, NoReturn
 
 PACKAGE = __name__.rpartition(".")[0]
+FAMILIES = [
+    name
+    for name in (
+        "types", "creation", "pointwise", "comparison", "special", "reduction", "indexing", "ordering", "shape",
+        "linalg", "random", "autograd", "host", "serialization",
+    )
+    if importlib.util.find_spec("%s.%s" % (PACKAGE, name)) is not None
+]  # fmt: skip
 
 
 def missing(module: str, name: str) -> Any:
