@@ -29,16 +29,18 @@ enum { DRAW_UNIFORM = 0, DRAW_NORMAL = 1, DRAW_INTEGERS = 2, DRAW_BERNOULLI = 3,
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 50, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 59, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
   X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
-  X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) \
-  X(mersenne) X(adamw) X(sgd) X(adam) X(sample)
+  X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
+  X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(embedding) X(embedding_backward) X(random_uniform) \
+  X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 8, 8, 8, 8, 8, 8, 12, 9, 10, 9, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 8, 8, 8, 8, 8, 8, 12, 9,
+  10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -275,39 +277,118 @@ enum { KERNEL_SCAN = 36, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, 
 enum { KERNEL_SORT = 37, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
   SORT_descending = 8, SORT_SLOTS = 9 };
 
+// out[n, o, i] = bias[o] + sum over c, t of weight[o, c, t] * x[n, c, i * s - p + t * d], channels
+// c of o's group, places i and taps t in three dimensions; x is 0 outside. An absent bias is 0.
+enum { KERNEL_CONV = 38, CONV_out = 2, CONV_x = 3, CONV_weight = 4, CONV_bias = 5, CONV_dtype = 6, CONV_N = 7,
+  CONV_C = 8, CONV_O = 9, CONV_groups = 10, CONV_i0 = 11, CONV_i1 = 12, CONV_i2 = 13, CONV_k0 = 14, CONV_k1 = 15,
+  CONV_k2 = 16, CONV_o0 = 17, CONV_o1 = 18, CONV_o2 = 19, CONV_s0 = 20, CONV_s1 = 21, CONV_s2 = 22, CONV_p0 = 23,
+  CONV_p1 = 24, CONV_p2 = 25, CONV_d0 = 26, CONV_d1 = 27, CONV_d2 = 28, CONV_SLOTS = 29 };
+
+// The transpose of conv in x: dx[n, c, j] = bias[c] + sum over o, i, t with i * s - p + t * d = j
+// of weight[o, c, t] * dy[n, o, i]. With a bias [C] it is the transposed convolution.
+enum { KERNEL_CONV_BACKWARD_X = 39, CONV_BACKWARD_X_dx = 2, CONV_BACKWARD_X_dy = 3, CONV_BACKWARD_X_weight = 4,
+  CONV_BACKWARD_X_bias = 5, CONV_BACKWARD_X_dtype = 6, CONV_BACKWARD_X_N = 7, CONV_BACKWARD_X_C = 8,
+  CONV_BACKWARD_X_O = 9, CONV_BACKWARD_X_groups = 10, CONV_BACKWARD_X_i0 = 11, CONV_BACKWARD_X_i1 = 12,
+  CONV_BACKWARD_X_i2 = 13, CONV_BACKWARD_X_k0 = 14, CONV_BACKWARD_X_k1 = 15, CONV_BACKWARD_X_k2 = 16,
+  CONV_BACKWARD_X_o0 = 17, CONV_BACKWARD_X_o1 = 18, CONV_BACKWARD_X_o2 = 19, CONV_BACKWARD_X_s0 = 20,
+  CONV_BACKWARD_X_s1 = 21, CONV_BACKWARD_X_s2 = 22, CONV_BACKWARD_X_p0 = 23, CONV_BACKWARD_X_p1 = 24,
+  CONV_BACKWARD_X_p2 = 25, CONV_BACKWARD_X_d0 = 26, CONV_BACKWARD_X_d1 = 27, CONV_BACKWARD_X_d2 = 28,
+  CONV_BACKWARD_X_SLOTS = 29 };
+
+// dweight[o, c, t] = sum over n, i of dy[n, o, i] * x[n, c, i * s - p + t * d].
+enum { KERNEL_CONV_BACKWARD_WEIGHT = 40, CONV_BACKWARD_WEIGHT_dweight = 2, CONV_BACKWARD_WEIGHT_dy = 3,
+  CONV_BACKWARD_WEIGHT_x = 4, CONV_BACKWARD_WEIGHT_dtype = 5, CONV_BACKWARD_WEIGHT_N = 6, CONV_BACKWARD_WEIGHT_C = 7,
+  CONV_BACKWARD_WEIGHT_O = 8, CONV_BACKWARD_WEIGHT_groups = 9, CONV_BACKWARD_WEIGHT_i0 = 10,
+  CONV_BACKWARD_WEIGHT_i1 = 11, CONV_BACKWARD_WEIGHT_i2 = 12, CONV_BACKWARD_WEIGHT_k0 = 13,
+  CONV_BACKWARD_WEIGHT_k1 = 14, CONV_BACKWARD_WEIGHT_k2 = 15, CONV_BACKWARD_WEIGHT_o0 = 16,
+  CONV_BACKWARD_WEIGHT_o1 = 17, CONV_BACKWARD_WEIGHT_o2 = 18, CONV_BACKWARD_WEIGHT_s0 = 19,
+  CONV_BACKWARD_WEIGHT_s1 = 20, CONV_BACKWARD_WEIGHT_s2 = 21, CONV_BACKWARD_WEIGHT_p0 = 22,
+  CONV_BACKWARD_WEIGHT_p1 = 23, CONV_BACKWARD_WEIGHT_p2 = 24, CONV_BACKWARD_WEIGHT_d0 = 25,
+  CONV_BACKWARD_WEIGHT_d1 = 26, CONV_BACKWARD_WEIGHT_d2 = 27, CONV_BACKWARD_WEIGHT_SLOTS = 28 };
+
+// The largest element of each window and its place in its plane, the first of equal ones; a NaN
+// wins, the last one. What is outside x does not count. float32, float64, int32, int64.
+enum { KERNEL_MAX_POOL = 41, MAX_POOL_out = 2, MAX_POOL_index = 3, MAX_POOL_x = 4, MAX_POOL_dtype = 5,
+  MAX_POOL_planes = 6, MAX_POOL_adaptive = 7, MAX_POOL_i0 = 8, MAX_POOL_i1 = 9, MAX_POOL_i2 = 10, MAX_POOL_k0 = 11,
+  MAX_POOL_k1 = 12, MAX_POOL_k2 = 13, MAX_POOL_o0 = 14, MAX_POOL_o1 = 15, MAX_POOL_o2 = 16, MAX_POOL_s0 = 17,
+  MAX_POOL_s1 = 18, MAX_POOL_s2 = 19, MAX_POOL_p0 = 20, MAX_POOL_p1 = 21, MAX_POOL_p2 = 22, MAX_POOL_d0 = 23,
+  MAX_POOL_d1 = 24, MAX_POOL_d2 = 25, MAX_POOL_SLOTS = 26 };
+
+// dx [planes, n] = 0, then dx[plane, index[plane, i]] += dy[plane, i] in the order of i. float32 or
+// float64. An index outside [0, n) is an error (status 2).
+enum { KERNEL_MAX_POOL_BACKWARD = 42, MAX_POOL_BACKWARD_dx = 2, MAX_POOL_BACKWARD_dy = 3, MAX_POOL_BACKWARD_index = 4,
+  MAX_POOL_BACKWARD_dtype = 5, MAX_POOL_BACKWARD_planes = 6, MAX_POOL_BACKWARD_n = 7, MAX_POOL_BACKWARD_m = 8,
+  MAX_POOL_BACKWARD_SLOTS = 9 };
+
+// The sum of each window divided by divisor, or where that is 0 by the number of its elements:
+// those inside x, with count_pad those in x and its padding (as wide behind as in front). float32
+// or float64.
+enum { KERNEL_AVG_POOL = 43, AVG_POOL_out = 2, AVG_POOL_x = 3, AVG_POOL_dtype = 4, AVG_POOL_planes = 5,
+  AVG_POOL_adaptive = 6, AVG_POOL_count_pad = 7, AVG_POOL_divisor = 8, AVG_POOL_i0 = 9, AVG_POOL_i1 = 10,
+  AVG_POOL_i2 = 11, AVG_POOL_k0 = 12, AVG_POOL_k1 = 13, AVG_POOL_k2 = 14, AVG_POOL_o0 = 15, AVG_POOL_o1 = 16,
+  AVG_POOL_o2 = 17, AVG_POOL_s0 = 18, AVG_POOL_s1 = 19, AVG_POOL_s2 = 20, AVG_POOL_p0 = 21, AVG_POOL_p1 = 22,
+  AVG_POOL_p2 = 23, AVG_POOL_d0 = 24, AVG_POOL_d1 = 25, AVG_POOL_d2 = 26, AVG_POOL_SLOTS = 27 };
+
+// The transpose of avg_pool: each dy divided as there, added to every element of its window.
+enum { KERNEL_AVG_POOL_BACKWARD = 44, AVG_POOL_BACKWARD_dx = 2, AVG_POOL_BACKWARD_dy = 3, AVG_POOL_BACKWARD_dtype = 4,
+  AVG_POOL_BACKWARD_planes = 5, AVG_POOL_BACKWARD_adaptive = 6, AVG_POOL_BACKWARD_count_pad = 7,
+  AVG_POOL_BACKWARD_divisor = 8, AVG_POOL_BACKWARD_i0 = 9, AVG_POOL_BACKWARD_i1 = 10, AVG_POOL_BACKWARD_i2 = 11,
+  AVG_POOL_BACKWARD_k0 = 12, AVG_POOL_BACKWARD_k1 = 13, AVG_POOL_BACKWARD_k2 = 14, AVG_POOL_BACKWARD_o0 = 15,
+  AVG_POOL_BACKWARD_o1 = 16, AVG_POOL_BACKWARD_o2 = 17, AVG_POOL_BACKWARD_s0 = 18, AVG_POOL_BACKWARD_s1 = 19,
+  AVG_POOL_BACKWARD_s2 = 20, AVG_POOL_BACKWARD_p0 = 21, AVG_POOL_BACKWARD_p1 = 22, AVG_POOL_BACKWARD_p2 = 23,
+  AVG_POOL_BACKWARD_d0 = 24, AVG_POOL_BACKWARD_d1 = 25, AVG_POOL_BACKWARD_d2 = 26, AVG_POOL_BACKWARD_SLOTS = 27 };
+
+// x [N, C, S]: out = (x - mean) * rstd * weight + bias for each channel (Ioffe and Szegedy 2015).
+// training: mean and biased variance over N and S, two passes; the running ones, where given, move
+// by momentum to the mean and to the unbiased variance. Else mean and variance are the running
+// ones. rstd = 1 / sqrt(variance + eps). float32 or float64; N * S > 0.
+enum { KERNEL_BATCH_NORM = 45, BATCH_NORM_out = 2, BATCH_NORM_mean = 3, BATCH_NORM_rstd = 4, BATCH_NORM_x = 5,
+  BATCH_NORM_weight = 6, BATCH_NORM_bias = 7, BATCH_NORM_running_mean = 8, BATCH_NORM_running_var = 9,
+  BATCH_NORM_dtype = 10, BATCH_NORM_N = 11, BATCH_NORM_C = 12, BATCH_NORM_S = 13, BATCH_NORM_training = 14,
+  BATCH_NORM_momentum = 15, BATCH_NORM_eps = 16, BATCH_NORM_SLOTS = 17 };
+
+// With xhat = (x - mean) * rstd: dbias = sum dy and dweight = sum dy * xhat over N and S; dx =
+// weight * rstd * (dy - dbias / (N S) - xhat * dweight / (N S)) where training, else weight * rstd
+// * dy.
+enum { KERNEL_BATCH_NORM_BACKWARD = 46, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_BACKWARD_dweight = 3,
+  BATCH_NORM_BACKWARD_dbias = 4, BATCH_NORM_BACKWARD_dy = 5, BATCH_NORM_BACKWARD_x = 6, BATCH_NORM_BACKWARD_weight = 7,
+  BATCH_NORM_BACKWARD_mean = 8, BATCH_NORM_BACKWARD_rstd = 9, BATCH_NORM_BACKWARD_dtype = 10,
+  BATCH_NORM_BACKWARD_N = 11, BATCH_NORM_BACKWARD_C = 12, BATCH_NORM_BACKWARD_S = 13, BATCH_NORM_BACKWARD_training = 14,
+  BATCH_NORM_BACKWARD_SLOTS = 15 };
+
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 38, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 47, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 39, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 48, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 40, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 49, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 41, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 50, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 42, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 51, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 43, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 52, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 44, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 53, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -316,21 +397,21 @@ enum { KERNEL_BATCH_WINDOWS = 44, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
 // permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
 // bernoulli and permutation.
-enum { KERNEL_MERSENNE = 45, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
+enum { KERNEL_MERSENNE = 54, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
 // AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps,
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 46, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 55, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 47, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 56, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -339,7 +420,7 @@ enum { KERNEL_SGD = 47, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 48, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 57, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -348,5 +429,5 @@ enum { KERNEL_ADAM = 48, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 49, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 58, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

@@ -573,6 +573,123 @@ _kernel(
     PyTorch. float32, int32, float64, int64.""",
 )
 
+# ---- convolution ---------------------------------------------------------------------------------
+# Over three spatial dimensions (fewer: size 1 in front): i the input's sizes, k the kernel's, o the
+# output's, s stride, p padding in front (behind it is what o needs), d dilation. C input channels, O
+# output channels; weight [O, C / groups, k0, k1, k2]. float32 or float64, by dtype.
+
+_SPATIAL = " ".join("%s%d:i" % (letter, d) for letter in "ikospd" for d in range(3))
+
+
+def _volume(p: Any, letter: str) -> int:
+    return getattr(p, letter + "0") * getattr(p, letter + "1") * getattr(p, letter + "2")
+
+
+def _conv_extents(names: str) -> Callable[[Any], dict[str, int]]:
+    """Extents of buffers named, in order, as x, output, weight and bias (of C or O)."""
+    x, out, weight, *bias = names.split()
+
+    def extents(p: Any) -> dict[str, int]:
+        sizes = {
+            x: p.N * p.C * _volume(p, "i"),
+            out: p.N * p.O * _volume(p, "o"),
+            weight: p.O * (p.C // p.groups) * _volume(p, "k"),
+        }
+        if bias:
+            sizes["bias"] = p.C if x == "dx" else p.O
+        return sizes
+
+    return extents
+
+
+_kernel(
+    "conv",
+    "out:w* x:r* weight:r* bias?:r*",
+    "dtype:i N:i C:i O:i groups:i " + _SPATIAL,
+    _conv_extents("x out weight bias"),
+    """out[n, o, i] = bias[o] + sum over c, t of weight[o, c, t] * x[n, c, i * s - p + t * d], channels c of
+    o's group, places i and taps t in three dimensions; x is 0 outside. An absent bias is 0.""",
+)
+_kernel(
+    "conv_backward_x",
+    "dx:w* dy:r* weight:r* bias?:r*",
+    "dtype:i N:i C:i O:i groups:i " + _SPATIAL,
+    _conv_extents("dx dy weight bias"),
+    """The transpose of conv in x: dx[n, c, j] = bias[c] + sum over o, i, t with i * s - p + t * d = j of
+    weight[o, c, t] * dy[n, o, i]. With a bias [C] it is the transposed convolution.""",
+)
+_kernel(
+    "conv_backward_weight",
+    "dweight:w* dy:r* x:r*",
+    "dtype:i N:i C:i O:i groups:i " + _SPATIAL,
+    _conv_extents("x dy dweight"),
+    "dweight[o, c, t] = sum over n, i of dy[n, o, i] * x[n, c, i * s - p + t * d].",
+)
+
+# ---- pooling -------------------------------------------------------------------------------------
+# planes of the sizes i over three dimensions; a window of k taps d apart begins at o * s - p, or where
+# adaptive it is floor(o * i / out) up to ceil((o + 1) * i / out).
+
+_kernel(
+    "max_pool",
+    "out:w* index:wi x:r*",
+    "dtype:i planes:i adaptive:i " + _SPATIAL,
+    lambda p: dict(out=p.planes * _volume(p, "o"), index=p.planes * _volume(p, "o"), x=p.planes * _volume(p, "i")),
+    """The largest element of each window and its place in its plane, the first of equal ones; a NaN
+    wins, the last one. What is outside x does not count. float32, float64, int32, int64.""",
+)
+_kernel(
+    "max_pool_backward",
+    "dx:w* dy:r* index:ri",
+    "dtype:i planes:i n:i m:i",
+    lambda p: dict(dx=p.planes * p.n, dy=p.planes * p.m, index=p.planes * p.m),
+    """dx [planes, n] = 0, then dx[plane, index[plane, i]] += dy[plane, i] in the order of i. float32 or
+    float64. An index outside [0, n) is an error (status 2).""",
+)
+_kernel(
+    "avg_pool",
+    "out:w* x:r*",
+    "dtype:i planes:i adaptive:i count_pad:i divisor:i " + _SPATIAL,
+    lambda p: dict(out=p.planes * _volume(p, "o"), x=p.planes * _volume(p, "i")),
+    """The sum of each window divided by divisor, or where that is 0 by the number of its elements: those
+    inside x, with count_pad those in x and its padding (as wide behind as in front). float32 or
+    float64.""",
+)
+_kernel(
+    "avg_pool_backward",
+    "dx:w* dy:r*",
+    "dtype:i planes:i adaptive:i count_pad:i divisor:i " + _SPATIAL,
+    lambda p: dict(dx=p.planes * _volume(p, "i"), dy=p.planes * _volume(p, "o")),
+    "The transpose of avg_pool: each dy divided as there, added to every element of its window.",
+)
+
+# ---- batch norm ----------------------------------------------------------------------------------
+
+_kernel(
+    "batch_norm",
+    "out:w* mean:w* rstd:w* x:r* weight?:r* bias?:r* running_mean?:u* running_var?:u*",
+    "dtype:i N:i C:i S:i training:i momentum:f eps:f",
+    lambda p: dict(
+        out=p.N * p.C * p.S, mean=p.C, rstd=p.C, x=p.N * p.C * p.S, weight=p.C, bias=p.C,
+        running_mean=p.C, running_var=p.C,
+    ),
+    """x [N, C, S]: out = (x - mean) * rstd * weight + bias for each channel (Ioffe and Szegedy 2015).
+    training: mean and biased variance over N and S, two passes; the running ones, where given, move by
+    momentum to the mean and to the unbiased variance. Else mean and variance are the running ones.
+    rstd = 1 / sqrt(variance + eps). float32 or float64; N * S > 0.""",
+)  # fmt: skip
+_kernel(
+    "batch_norm_backward",
+    "dx:w* dweight:w* dbias:w* dy:r* x:r* weight?:r* mean:r* rstd:r*",
+    "dtype:i N:i C:i S:i training:i",
+    lambda p: dict(
+        dx=p.N * p.C * p.S, dweight=p.C, dbias=p.C, dy=p.N * p.C * p.S, x=p.N * p.C * p.S, weight=p.C, mean=p.C,
+        rstd=p.C,
+    ),
+    """With xhat = (x - mean) * rstd: dbias = sum dy and dweight = sum dy * xhat over N and S; dx = weight
+    * rstd * (dy - dbias / (N S) - xhat * dweight / (N S)) where training, else weight * rstd * dy.""",
+)  # fmt: skip
+
 # ---- embedding ----------------------------------------------------------------------------------
 
 _kernel(

@@ -18,6 +18,7 @@ TOLERANCE = {
     "matmul": 2e-6, "int8_matmul": 2e-6, "softmax_backward": 2e-6, "attention": 2e-6, "attention_backward": 5e-6,
     "attention_decode": 2e-6, "layer_norm": 5e-6, "add_layer_norm": 5e-6, "layer_norm_backward": 5e-6,
     "rms_norm_backward": 5e-6,
+    "conv": 2e-6, "conv_backward_x": 2e-6, "conv_backward_weight": 2e-6, "batch_norm": 2e-6,
     "cross_entropy": 2e-6, "embedding_backward": 2e-6, "reduce": 2e-6,
 }  # fmt: skip
 # Operands rounded to 11 bits (5e-4 of each), products added in 32: what the device's precision
