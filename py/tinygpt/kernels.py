@@ -573,10 +573,10 @@ _kernel(
     PyTorch. float32, int32, float64, int64.""",
 )
 
-# ---- convolution ---------------------------------------------------------------------------------
+# ---- convolution --------------------------------------------------------------------------------
 # Over three spatial dimensions (fewer: size 1 in front): i the input's sizes, k the kernel's, o the
-# output's, s stride, p padding in front (behind it is what o needs), d dilation. C input channels, O
-# output channels; weight [O, C / groups, k0, k1, k2]. float32 or float64, by dtype.
+# output's, s stride, p padding in front (behind it is what o needs), d dilation. C input channels,
+# O output channels; weight [O, C / groups, k0, k1, k2]. float32 or float64, by dtype.
 
 _SPATIAL = " ".join("%s%d:i" % (letter, d) for letter in "ikospd" for d in range(3))
 
@@ -626,9 +626,9 @@ _kernel(
     "dweight[o, c, t] = sum over n, i of dy[n, o, i] * x[n, c, i * s - p + t * d].",
 )
 
-# ---- pooling -------------------------------------------------------------------------------------
-# planes of the sizes i over three dimensions; a window of k taps d apart begins at o * s - p, or where
-# adaptive it is floor(o * i / out) up to ceil((o + 1) * i / out).
+# ---- pooling ------------------------------------------------------------------------------------
+# planes of the sizes i over three dimensions; a window of k taps d apart begins at o * s - p, or
+# where adaptive it is floor(o * i / out) up to ceil((o + 1) * i / out).
 
 _kernel(
     "max_pool",
@@ -663,7 +663,7 @@ _kernel(
     "The transpose of avg_pool: each dy divided as there, added to every element of its window.",
 )
 
-# ---- batch norm ----------------------------------------------------------------------------------
+# ---- batch norm ---------------------------------------------------------------------------------
 
 _kernel(
     "batch_norm",

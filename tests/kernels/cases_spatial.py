@@ -1,4 +1,4 @@
-"""Cases of convolution, pooling and batch norm: each path of the kernels, in one to three dimensions."""
+"""Cases of convolution, pooling and batch norm: each path of the kernels, one to three dimensions."""
 
 from tinygpt.kernels import DTYPES
 
@@ -14,8 +14,8 @@ def three(sizes, fill):
 
 
 def spatial(i, k, s=1, p=0, d=1, o=None, extra=0):
-    """The parameters i0..d2 of a window of k. o: as many outputs as fit, unless given. extra: more outputs
-    in the last dimension.
+    """The parameters i0..d2 of a window of k. o: as many outputs as fit, unless given. extra: more
+    outputs in the last dimension.
     """
     n = len(i)
     given = [three(v if isinstance(v, tuple) else (v,) * n, f) for v, f in ((i, 1), (k, 1), (s, 1), (p, 0), (d, 1))]

@@ -1,5 +1,5 @@
-"""The oracle's kernels over spatial dimensions: convolution, pooling and batch norm, one function per
-kernel of `tinygpt.kernels`, in the contract's order.
+"""The oracle's kernels over spatial dimensions: convolution, pooling and batch norm, one function
+per kernel of `tinygpt.kernels`, in the contract's order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _three(p: Any, letter: str) -> tuple[int, int, int]:
 
 
 def _taps(p: Any) -> Any:
-    """(tap, slices of the padded input that it reads for all outputs) for each tap of the kernel."""
+    """(tap, slices of the padded input that it reads for all outputs) for each tap."""
     for tap in itertools.product(*(range(n) for n in _three(p, "k"))):
         begin = [t * d for t, d in zip(tap, _three(p, "d"))]
         yield tap, tuple(slice(b, b + (o - 1) * s + 1, s) for b, o, s in zip(begin, _three(p, "o"), _three(p, "s")))
@@ -86,8 +86,8 @@ def conv_backward_weight(p: Any, dweight: Array, dy: Array, x: Array) -> None:
 
 
 def _windows(p: Any) -> Any:
-    """For each output, in order: (the elements of its window inside x as three ranges, how many it has with
-    the padding).
+    """For each output, in order: (the elements of its window inside x as three ranges, how many it
+    has with the padding).
     """
     per_axis = []
     for i, k, o, s, pad, d in zip(*(_three(p, letter) for letter in "ikospd")):
