@@ -1,4 +1,4 @@
-"""Cases of convolution, pooling and batch norm: each path of the kernels, one to three dimensions."""
+"""Cases of convolution, pooling and batch norm: each path of the kernels, 1 to 3 dimensions."""
 
 from tinygpt.kernels import DTYPES
 
