@@ -7,6 +7,7 @@ placed where. What is served: app/ and public/ as they are, `/` as app/index.htm
 made at request time so that an edit shows on reload:
 
 /py/tinygpt.zip    the packages py/tinygpt and py/tinygpt_session (tools/setup/bytecode.py)
+/py/torch.zip      py/tinygpt/torch, for the first `import torch`
 /py/train.py       what the editor opens with: the training loop; so /py/model.py, /py/generate.py
 /py/defaults.json  the presets and every default, from py/tinygpt/config.py
 /LICENSES.txt      the licences of everything that is served (tools/setup/licences.py)
@@ -120,6 +121,7 @@ self.addEventListener("activate", (event) => event.waitUntil((async () => {
 """
 MADE = {
     "/py/tinygpt.zip": (bytecode.package_zip, ".zip"),
+    "/py/torch.zip": (bytecode.torch_zip, ".zip"),
     **{
         "/py/" + name: (lambda name=name: (PACKAGE / name).read_bytes(), ".py")
         for name in ("train.py", "model.py", "generate.py")

@@ -25,6 +25,7 @@ json_values.py           values as JSON
 tracebacks.py            tracebacks without our own frames, and the editor's line
 interruptible.py         `time.sleep` and `run_sync` that a Stop ends
 wheel_finder.py          NumPy and micropip, installed on first import
+torch_finder.py          `import torch`: the front of PyTorch's names
 features/memory.py       what a run will hold in memory
 features/gpu_report.py   the GPU in a text, for a bug
 training_bridge.py       the inputs of the page to `tinygpt.loop`, its messages back; the device
@@ -43,7 +44,16 @@ import json
 import pkgutil
 from typing import TYPE_CHECKING
 
-from . import dispatch, interruptible, output_channel, rich_output, step_boundary, training_bridge, wheel_finder
+from . import (
+    dispatch,
+    interruptible,
+    output_channel,
+    rich_output,
+    step_boundary,
+    torch_finder,
+    training_bridge,
+    wheel_finder,
+)
 from .dispatch import serve_idle
 from .execute import interrupt, run
 from .training_bridge import use_device
@@ -61,6 +71,7 @@ def start(settings_json: str) -> str:
     rich_output.install()
     interruptible.install()
     wheel_finder.install(settings["wheels"], settings["base"])
+    torch_finder.install(settings["base"])
     dispatch.features_from(_import_features)
     return json.dumps(training_bridge.start(settings["extension"], settings["missing"], step_boundary.install))
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from . import console, interruptible, output_channel, rich_output, step_boundary, training_bridge
+from . import console, interruptible, output_channel, rich_output, step_boundary, torch_finder, training_bridge
 from .features import hot_apply
 from .json_values import plain
 from .source_limits import limit
@@ -53,6 +53,8 @@ async def run(source: str, mode: str, options: str) -> str:
             return _text(outcome)
         if mode == "script":
             _begin(json.loads(options) or {})
+        elif mode == "console":
+            torch_finder.enter_for_console()
         value = await interruptible.as_task(_execute(source, filename, mode))
         outcome.update({"ok": True, "status": "finished"})
         if mode == "call":
@@ -96,6 +98,7 @@ def _begin(options: protocol.RunOptions) -> None:
     """Before the editor's code is executed."""
     from tinygpt import loop
 
+    torch_finder.leave()
     training_bridge.configure(options.get("settings"))
     files = options.get("files")
     if files:

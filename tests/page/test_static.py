@@ -386,6 +386,7 @@ def test_only_what_the_page_needs_gets_in(built):
         "_headers",
         "app/main.js",
         "py/tinygpt.zip",
+        "py/torch.zip",
         "py/defaults.json",
         "py/train.py",
         "public/webapp.json",

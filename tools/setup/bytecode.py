@@ -1,7 +1,8 @@
 """Python compiled for the tab, by Pyodide under Node: the standard library once, the package file
 by file as it is edited.
 
-`package_zip()` is what the tab unpacks: all sources, and beside each the bytecode of exactly that
+`package_zip()` is what the tab unpacks at its start, `torch_zip()` what it unpacks at the first
+`import torch`: sources, and beside each the bytecode of exactly that
 text where we have it (public/vendor/bytecode, named by checksum). What is missing is compiled in
 the background, so an edit costs the next start only the compilation of the edited file, in the tab.
 """
@@ -22,6 +23,7 @@ from .stage import PUBLIC, ROOT, SetupError, leads_out
 COMPILER = ROOT / "tools" / "setup" / "compile_zip.mjs"
 PLACE = PUBLIC / "vendor" / "bytecode"
 SITE = "/lib/python3.14/site-packages"
+LATER = "tinygpt/torch/"  # in the tab from the first `import torch` on
 FOLDERS = {"tinygpt": ROOT / "py" / "tinygpt", "tinygpt_session": ROOT / "py" / "tinygpt_session"}
 SHADERS = ROOT / "shaders"
 LEVEL = 3  # of deflate
@@ -62,10 +64,19 @@ def package_zip():
     their bytecode is there. Compressed it has 1.4 MB in place of 3.2, for 44 ms here and 20 ms in
     the tab.
     """
+    return _zip({name: content for name, content in sources().items() if not name.startswith(LATER)})
+
+
+def torch_zip():
+    """The zip that the tab unpacks beside it at the first `import torch`."""
+    return _zip({name: content for name, content in sources().items() if name.startswith(LATER)})
+
+
+def _zip(wanted):
     out = io.BytesIO()
     missing = False
     with zipfile.ZipFile(out, "w") as archive:
-        for name, content in sources().items():
+        for name, content in wanted.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, LEVEL)
             if not name.endswith(".py"):
                 continue
@@ -82,14 +93,14 @@ def package_zip():
 
 
 def compile_now():
-    """Compiles what package_zip() would lack, and waits for it."""
-    package_zip()
+    """Compiles what the zips would lack, and waits for it."""
+    package_zip(), torch_zip()
     with _compiling:  # held while it goes on
         pass
 
 
 def compile_in_background():
-    """Compiles what package_zip() lacked, unless that is going on already."""
+    """Compiles what a zip lacked, unless that is going on already."""
     if _compiling.acquire(blocking=False):
         threading.Thread(target=_compile_package, daemon=True).start()
 

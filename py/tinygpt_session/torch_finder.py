@@ -1,0 +1,88 @@
+"""`import torch` in the tab: the front `tinygpt.torch`, fetched from the page's own server at its
+first import.
+
+PyTorch's meaning (int64 for Python ints, mt19937) belongs to the code that imports torch. A run
+begins without it; an import of torch brings it; a console entry has it where `__main__` holds the
+module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
+
+import __main__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+FRONT = "tinygpt.torch"
+
+
+class TorchFinder:
+    """A meta path finder for `torch` and its submodules."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of the front's module. None: it is another name, or no module of the front."""
+        if name != "torch" and not name.startswith("torch."):
+            return None
+        if FRONT not in sys.modules:
+            self._fetch()
+        return _finder().find_spec(name, path, target)
+
+    def _fetch(self) -> None:
+        if importlib.util.find_spec(FRONT) is not None:
+            return
+        from js import XMLHttpRequest
+        from pyodide._package_loader import get_install_dir, unpack_buffer
+
+        request = XMLHttpRequest.new()
+        request.open("GET", self.base + "py/torch.zip", False)
+        request.responseType = "arraybuffer"
+        try:
+            request.send()
+        except Exception as error:
+            raise ImportError("import torch: py/torch.zip could not be fetched: %s" % error, name="torch") from None
+        if request.status != 200:
+            raise ImportError("import torch: py/torch.zip could not be fetched: HTTP %d" % request.status, name="torch")
+        unpack_buffer(request.response, filename="torch.zip", extract_dir=get_install_dir("site"))
+        importlib.invalidate_caches()
+
+
+def _finder() -> Any:
+    return importlib.import_module(FRONT + ".install").TorchFinder()
+
+
+def install(base: str) -> None:
+    """`import torch` works from now on. base: the address of the page's folder."""
+    sys.meta_path.insert(0, TorchFinder(base))
+
+
+def leave() -> None:
+    """Before a run: TinyGPT's own meaning, and the next `import torch` brings PyTorch's again."""
+    if front := sys.modules.get(FRONT + ".front"):
+        front.leave()
+        for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
+            del sys.modules[name]
+
+
+def enter_for_console() -> bool:
+    """Before a console entry: PyTorch's meaning where `__main__` holds the module. Returns whether
+    it was on.
+    """
+    front = sys.modules.get(FRONT + ".front")
+    if front is None:
+        return False
+    before = front.active
+    module = sys.modules[FRONT]
+    (front.enter if any(value is module for value in list(__main__.__dict__.values())) else front.leave)()
+    return before
