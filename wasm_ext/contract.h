@@ -26,21 +26,23 @@ enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_A
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
 enum { DRAW_UNIFORM = 0, DRAW_NORMAL = 1, DRAW_INTEGERS = 2, DRAW_BERNOULLI = 3, DRAW_EXPONENTIAL = 4,
   DRAW_PERMUTATION = 5 };
+enum { SCATTER_PUT = 0, SCATTER_ADD = 1, SCATTER_MUL = 2, SCATTER_MAX = 3, SCATTER_MIN = 4 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 59, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 61, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
   X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
   X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
-  X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(embedding) X(embedding_backward) X(random_uniform) \
-  X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(adamw) X(sgd) X(adam) X(sample)
+  X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(gather) X(scatter) X(embedding) X(embedding_backward) \
+  X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(adamw) X(sgd) X(adam) \
+  X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 8, 8, 8, 8, 8, 8, 12, 9,
-  10, 9, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 8, 8, 8, 8, 8, 8,
+  12, 9, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -356,39 +358,50 @@ enum { KERNEL_BATCH_NORM_BACKWARD = 46, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_B
   BATCH_NORM_BACKWARD_N = 11, BATCH_NORM_BACKWARD_C = 12, BATCH_NORM_BACKWARD_S = 13, BATCH_NORM_BACKWARD_training = 14,
   BATCH_NORM_BACKWARD_SLOTS = 15 };
 
+// out[o, i, c] = x[o, index[o, i, c], c], x seen as [outer, n, inner], out and index as [outer, k,
+// inner]. An index outside [0, n) is an error (status 2).
+enum { KERNEL_GATHER = 47, GATHER_out = 2, GATHER_x = 3, GATHER_index = 4, GATHER_dtype = 5, GATHER_outer = 6,
+  GATHER_n = 7, GATHER_inner = 8, GATHER_k = 9, GATHER_SLOTS = 10 };
+
+// out[o, index[o, i, c], c] = op(itself, x[o, i, c]) in the order of i, op from SCATTER; put: the
+// last of equal indices wins. out is seen as [outer, n, inner], x and index as [outer, k, inner].
+// Integers wrap, NaN wins in max and min. An index outside [0, n) is an error (status 2).
+enum { KERNEL_SCATTER = 48, SCATTER_out = 2, SCATTER_x = 3, SCATTER_index = 4, SCATTER_dtype = 5, SCATTER_op = 6,
+  SCATTER_outer = 7, SCATTER_n = 8, SCATTER_inner = 9, SCATTER_k = 10, SCATTER_SLOTS = 11 };
+
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 47, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 49, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 48, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 50, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 49, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 51, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 50, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 52, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 51, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 53, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 52, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 54, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 53, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 55, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -397,21 +410,21 @@ enum { KERNEL_BATCH_WINDOWS = 53, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
 // permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
 // bernoulli and permutation.
-enum { KERNEL_MERSENNE = 54, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
+enum { KERNEL_MERSENNE = 56, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
 // AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps,
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 55, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 57, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 56, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 58, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -420,7 +433,7 @@ enum { KERNEL_SGD = 56, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 57, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 59, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -429,5 +442,5 @@ enum { KERNEL_ADAM = 57, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 58, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 60, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

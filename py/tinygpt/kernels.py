@@ -62,6 +62,7 @@ DRAW = {
     name: code for code, name in enumerate("uniform normal integers bernoulli exponential permutation".split())
 }
 MERSENNE_WORDS = 628  # int32 of a stream of mt19937: 624 words, the position, whether a normal number is kept, it
+SCATTER = {name: code for code, name in enumerate("put add mul max min".split())}
 REDUCTION = {"none": 0, "mean": 1, "sum": 2}
 # Bits of matmul's `epilogue`, applied in this order to v = alpha * op(A) op(B) + beta * out.
 BIAS, GELU, GELU_BACKWARD, RESIDUAL = 1, 2, 4, 8
@@ -690,6 +691,26 @@ _kernel(
     * rstd * (dy - dbias / (N S) - xhat * dweight / (N S)) where training, else weight * rstd * dy.""",
 )  # fmt: skip
 
+# ---- one dimension by index ----------------------------------------------------------------------
+
+_kernel(
+    "gather",
+    "out:w* x:r* index:ri",
+    "dtype:i outer:i n:i inner:i k:i",
+    lambda p: dict(out=p.outer * p.k * p.inner, x=p.outer * p.n * p.inner, index=p.outer * p.k * p.inner),
+    """out[o, i, c] = x[o, index[o, i, c], c], x seen as [outer, n, inner], out and index as [outer, k,
+    inner]. An index outside [0, n) is an error (status 2).""",
+)
+_kernel(
+    "scatter",
+    "out:u* x:r* index:ri",
+    "dtype:i op:i outer:i n:i inner:i k:i",
+    lambda p: dict(out=p.outer * p.n * p.inner, x=p.outer * p.k * p.inner, index=p.outer * p.k * p.inner),
+    """out[o, index[o, i, c], c] = op(itself, x[o, i, c]) in the order of i, op from SCATTER; put: the
+    last of equal indices wins. out is seen as [outer, n, inner], x and index as [outer, k, inner].
+    Integers wrap, NaN wins in max and min. An index outside [0, n) is an error (status 2).""",
+)
+
 # ---- embedding ----------------------------------------------------------------------------------
 
 _kernel(
@@ -952,6 +973,7 @@ def header() -> str:
         "REDUCE": REDUCE,
         "SCAN": SCAN,
         "DRAW": DRAW,
+        "SCATTER": SCATTER,
         "REDUCTION": REDUCTION,
     }
     for title, table in codes.items():

@@ -2,7 +2,7 @@
 floats and short integers in copies; take, put, scan and sort.
 """
 
-from tinygpt.kernels import BINARY, DTYPES, REDUCE, SCAN, UNARY, WIDE
+from tinygpt.kernels import BINARY, DTYPES, REDUCE, SCAN, SCATTER, UNARY, WIDE
 
 from .cases import FLOAT, INT, SIZES, case, dims, row_major
 
@@ -160,3 +160,13 @@ for dtype in (FLOAT, INT, DOUBLE, LONG):
             case(
                 "sort", "special numbers", {"x": ["values", special]}, dtype=dtype, rows=3, n=21, descending=descending
             )
+for dtype in DTYPES.values():
+    whole = {"x": ["ints", 0, 4], "out": ["ints", 0, 4]}
+    for outer, n, inner, k in ((1, 1, 1, 1), (3, 5, 1, 2), (1, 7, 33, 4), (2, 9, 3, 17), (4, 3, 2, 0)):
+        index, sizes = {"index": ["ints", 0, n]}, dict(dtype=dtype, outer=outer, n=n, inner=inner, k=k)
+        case("gather", NAMES[dtype], index, **sizes)
+        case("scatter", NAMES[dtype], index, op=SCATTER["put"], **sizes)
+        for name in ("add", "mul", "max", "min"):
+            halves = {"x": ["values", HALF_BITS[5:9]], "out": ["values", HALF_BITS[12:14]]}
+            fills = halves if NAMES[dtype] in HALVES else whole
+            case("scatter", "%s, %s" % (NAMES[dtype], name), {**index, **fills}, op=SCATTER[name], **sizes)

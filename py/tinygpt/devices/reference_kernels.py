@@ -27,6 +27,7 @@ from ..kernels import (
     REDUCTION,
     RESIDUAL,
     SCAN,
+    SCATTER,
     UNARY,
 )
 from .base import status_error
@@ -263,6 +264,26 @@ def put(p: Any, out: Array, x: Array, index: Array) -> None:
             rows[at] = _half_bits(_read_half(rows[at].copy(), p.dtype) + _read_half(values[i].copy(), p.dtype), p.dtype)
         else:
             rows[at] = rows[at] + values[i] if p.accumulate else values[i]
+
+
+def gather(p: Any, out: Array, x: Array, index: Array) -> None:
+    at = _checked(index, p.n, "gather").reshape(p.outer, p.k, p.inner)
+    out[:] = np.take_along_axis(x.reshape(p.outer, p.n, p.inner), at, axis=1).ravel()
+
+
+def scatter(p: Any, out: Array, x: Array, index: Array) -> None:
+    at = _checked(index, p.n, "scatter").reshape(p.outer, p.k, p.inner)
+    whole, values = out.reshape(p.outer, p.n, p.inner), x.reshape(p.outer, p.k, p.inner)
+    halves = p.dtype in (DTYPES["float16"], DTYPES["bfloat16"]) and p.op != SCATTER["put"]
+    combine = {SCATTER[k]: v for k, v in dict(add=np.add, mul=np.multiply, max=np.maximum, min=np.minimum).items()}
+    for o, c in np.ndindex(p.outer, p.inner):
+        for i in range(p.k):
+            place, v = (o, at[o, i, c], c), values[o, i, c]
+            if halves:
+                a, b = (_read_half(np.array([bits]), p.dtype) for bits in (whole[place], v))
+                whole[place] = _half_bits(combine[p.op](a, b), p.dtype)[0]
+            else:
+                whole[place] = combine[p.op](whole[place], v) if p.op in combine else v
 
 
 def scan(p: Any, out: Array, x: Array) -> None:

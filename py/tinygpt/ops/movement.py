@@ -534,16 +534,31 @@ def _index_tensors(x: Tensor, k: Any, named: list[Any]) -> list[Any]:
 
 
 def true_places(mask: Tensor) -> list[Tensor]:
-    """For each dimension of a mask the int32 indices of its true elements, in their order. The mask
-    is read.
+    """For each dimension of a mask the int32 indices of its true elements, in their order. Their
+    number is read.
     """
-    flat = mask.reshape(-1).tolist() if mask.ndim else [mask.item()]
-    found = [i for i, on in enumerate(flat) if on]
+    shape, n = mask._shape, mask.numel()
+    if n <= FEW:
+        flat = mask.reshape(-1).tolist() if mask.ndim else [mask.item()]
+        found: Any = tensor([i for i, on in enumerate(flat) if on] or [], dtype=int32, device=mask.device)
+    else:  # each true element writes its own number at the count of those before it
+        flat = contiguous(mask.detach()).reshape(-1)
+        counts = like(flat, dtype=int32)
+        launch(kernels.scan, (counts, flat), (kernels.SCAN["sum"], int32.code, 1, n, 1, 0))
+        count = int(select(counts, 0, n - 1).item())
+        places = elementwise.where(flat, elementwise.binary_scalar("sub", counts, 1), count)._cast(int32)
+        found = full((count + 1, 1), 0, int32, mask.device)
+        embedding.put(found, places, arange(n, dtype=int32, device=mask.device))
+        found = sliced(found.reshape(count + 1), 0, 0, count)
     out: list[Tensor] = []
-    for n in reversed(mask._shape):
-        out.insert(0, tensor([i % n for i in found] or [], dtype=int32, device=mask.device))
-        found = [i // n for i in found]
+    for size in reversed(shape):
+        whole = found if len(shape) == 1 else elementwise.binary_scalar("remainder", found, max(size, 1))
+        out.insert(0, whole)
+        found = whole if len(shape) == 1 else elementwise.binary_scalar("floordiv", found, max(size, 1))
     return out
+
+
+FEW = 256  # elements of a mask that are looked at one by one
 
 
 def _row_numbers(sizes: Sequence[int], indices: Sequence[Tensor]) -> Tensor:

@@ -4,9 +4,13 @@ any other raises by name.
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..core.quoting import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Unsupported(NotImplementedError, TypeError):
@@ -20,3 +24,38 @@ def refuse(function: str, **given: Any) -> None:
             raise Unsupported(
                 "%s(%s=%s) is not in TinyGPT's subset; leave %s out" % (function, name, quoted(value), name)
             )
+
+
+def unsupported(function: str, name: str, value: Any, advice: str) -> NoReturn:
+    """Unsupported: `function` does not take this value of the argument `name` here."""
+    text = quoted(value) if isinstance(value, (bool, int, float, str, type(None))) else type(value).__name__
+    raise Unsupported("%s(%s=%s) is not in TinyGPT's subset; %s" % (function, name, text, advice))
+
+
+# torch/csrc/utils/python_arg_parser.cpp: numpy_compatibility_arg_names.
+NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+
+
+def function(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, called with PyTorch's names of arguments or NumPy's. Unsupported for `out=`."""
+    code = f.__code__
+    own = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+    @functools.wraps(f)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if keywords and not keywords.keys() <= own:
+            keywords = _renamed(f, own, keywords)
+        return f(*args, **keywords)
+
+    return call
+
+
+def _renamed(f: Callable[..., Any], own: set[str], given: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "out" and name not in own:
+            if value is not None:
+                unsupported(f.__name__, "out", value, "assign the result, or copy it with copy_()")
+            continue
+        found[name if name in own or NUMPY.get(name) not in own else NUMPY[name]] = value
+    return found
