@@ -22,7 +22,7 @@ OUTSIDE = -(1 << 30)  # a row that no table has
 
 
 class BoundsError(IndexError, RuntimeError):
-    """An index outside: PyTorch's IndexError or RuntimeError, which depends on the memory's layout."""
+    """An index outside: PyTorch's IndexError or RuntimeError, as the memory's layout has it."""
 
 
 def _narrowed(x: Tensor, shape: Shape, d: int) -> Tensor:
@@ -72,7 +72,7 @@ def _launch(kernel: kernels.Kernel, out: Tensor, x: Tensor, index: Tensor, param
 
 
 def scatter_into(op: str, out: Tensor, d: int, index: Tensor, src: Tensor) -> None:
-    """out[..., index[..., i, ...], ...] = op(itself, src[..., i, ...]) in out's memory; no gradient.
+    """out[..., index[..., i, ...], ...] = op(itself, src[..., i, ...]) in place; no gradient.
 
     op: of kernels.SCATTER. src: of out's dtype, no dimension smaller than index's.
     """

@@ -1,5 +1,6 @@
-"""Views beyond slices: diagonals, windows, any strides, one view for each index. Their gradients are
-the way back: zeros with the gradient in the view's place, added where a view shows an element
+"""Views beyond slices: diagonals, windows, any strides, one view for each index.
+
+A gradient is zeros with the view's gradient in its place, added where the view shows an element
 several times.
 """
 
@@ -57,7 +58,7 @@ def replaced(x: Tensor, src: Tensor, part: Callable[[Tensor], Tensor], name: str
 
 
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two dimensions, as the last dimension of a view; offset: above the main one."""
+    """The diagonal of two dimensions, a view's last dimension; offset: above the main one."""
     offset = whole_number(offset, "offset")
     first, second = movement.dim_of(x, dim1), movement.dim_of(x, dim2)
     if first == second:
@@ -85,8 +86,8 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
 
 
 def windows(x: Tensor, dim: int, size: int, step: int) -> Tensor:
-    """Tensor.unfold: all slices of `size` along dim, each `step` behind the one before; a view whose
-    last dimension is the slice.
+    """Tensor.unfold: all slices of `size` along dim, each `step` behind the one before, as a view's
+    last dimension.
     """
     d = movement.dim_of(x, dim)
     size, step = whole_number(size, "size"), whole_number(step, "step")
@@ -102,9 +103,7 @@ def windows(x: Tensor, dim: int, size: int, step: int) -> Tensor:
     shape = (*x._shape[:d], count, *x._shape[d + 1 :], size) if x.ndim else (size,)
     strides = (*x._strides[:d], stride * step, *x._strides[d + 1 :], stride) if x.ndim else (1,)
     whole = x._shape
-    return movement._view(
-        x, shape, strides, x._offset, "unfold", lambda dy: (_folded(dy, whole, d, size, step),)
-    )
+    return movement._view(x, shape, strides, x._offset, "unfold", lambda dy: (_folded(dy, whole, d, size, step),))
 
 
 def _folded(dy: Tensor, shape: Shape, d: int, size: int, step: int) -> Tensor:
@@ -139,9 +138,7 @@ def as_strided(x: Tensor, size: Any, stride: Any, storage_offset: int | None = N
     if offset < 0:
         raise RuntimeError("Tensor: invalid storage offset %d" % offset)
     place, whole = (shape, strides, offset), (x._shape, x._strides, x._offset)
-    return movement._view(
-        x, shape, strides, offset, "as_strided", lambda dy: (_strided_gradient(dy, place, whole),)
-    )
+    return movement._view(x, shape, strides, offset, "as_strided", lambda dy: (_strided_gradient(dy, place, whole),))
 
 
 def _elements(place: tuple[Shape, Shape, int], first: int, device: Any) -> Tensor:
@@ -183,7 +180,7 @@ def _strided_gradient(dy: Tensor, place: Any, whole: Any) -> Tensor:
 
 
 def _summed(dy: Tensor, index: Tensor, count: int) -> Tensor:
-    """[count]: the sum of the elements of dy that an int32 index of its shape sends to each place."""
+    """[count]: the sums of the elements of dy that an int32 index of its shape sends to a place."""
     out = full((count, 1), 0, dy._dtype, dy.device)
     embedding.put(out, index, dy, accumulate=True)
     out = out.reshape(-1)

@@ -1,5 +1,5 @@
-"""Reading and writing by index: gather, scatter, index_*, masked_*, take, put, nonzero, and copies with
-one part replaced.
+"""Reading and writing by index: gather, scatter, index_*, masked_*, take, put, nonzero, and copies
+with one part replaced.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from typing import Any
 
 from ..core.autograd import attach, before_write, is_recorded, needs_grad, refuse_repeated, written
 from ..core.factory import full
-from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number, numel_of, whole_number
+from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number, whole_number
 from ..ops import elementwise, embedding, inplace, movement, reduce, strided
 from ..ops import gather as along
-from .keywords import function, only
+from .keywords import function, refuse
 
 _LONG = (int64, int32)
 _REDUCE = {"sum": "add", "prod": "mul", "mean": "add", "amax": "max", "amin": "min"}
 
 
-# ---- checks ----------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 
 
 def _ranked(x: Tensor) -> int:
@@ -25,7 +25,7 @@ def _ranked(x: Tensor) -> int:
 
 
 def _check_index(name: str, x: Tensor, d: int, index: Any, src: Tensor | None = None, kinds: Any = _LONG) -> Tensor:
-    """The index of gather or scatter as int32, of x's number of dimensions; PyTorch's RuntimeErrors."""
+    """The index of gather or scatter as int32, of x's number of dimensions; RuntimeError otherwise."""
     if not isinstance(index, Tensor):
         raise TypeError("%s(): argument 'index' must be Tensor, not %s" % (name, type(index).__name__))
     if index._dtype not in kinds:
@@ -63,7 +63,7 @@ def _same_dtype(name: str, x: Tensor, src: Tensor) -> None:
 
 
 def _in_place(x: Tensor, name: str, others: Any, make: Any) -> Tensor:
-    """x = make(x) in place, a write that is recorded where x or one of the others needs a gradient."""
+    """x = make(x) in place, recorded where x or one of the others needs a gradient."""
     refuse_repeated(x)
     recorded = False
     for other in (None, *[v for v in others if isinstance(v, Tensor)]):
@@ -74,13 +74,13 @@ def _in_place(x: Tensor, name: str, others: Any, make: Any) -> Tensor:
     return written(x)
 
 
-# ---- gather, scatter -------------------------------------------------------------------------------
+# ---- gather, scatter -----------------------------------------------------------------------------
 
 
 @function
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """input[..., index[..., i, ...], ...] along dim, of index's shape."""
-    only("gather", "leave it out: gradients are dense", sparse_grad=(sparse_grad, False))
+    refuse("gather", sparse_grad=sparse_grad)
     d = movement.dim_of(input, dim)
     at = _check_index("gather", input, d, index)
     if not at.numel():
@@ -233,9 +233,7 @@ def _extreme_backward(dy, x, d, at, src, y, include_self):
 def _prod_backward(dy, x, d, at, src, y, include_self):
     whole, src = src, _part(src, at)
     nonzero_x = elementwise.masked_fill(x, elementwise.compare("eq", x, 0), 1)
-    dx = elementwise.div(
-        elementwise.mul(dy, _reduced(nonzero_x, d, at, whole, "prod", include_self)), nonzero_x
-    )
+    dx = elementwise.div(elementwise.mul(dy, _reduced(nonzero_x, d, at, whole, "prod", include_self)), nonzero_x)
     zero = elementwise.compare("eq", src, 0)
     zeros = along.gather(along.scatter("add", elementwise.zeros_of(x), d, at, zero._cast(x._dtype)), d, at)
     single = elementwise.logical_and(zero, elementwise.compare("eq", zeros, 1))
@@ -266,7 +264,7 @@ def scatter_reduce_(
     )
 
 
-# ---- index_* ---------------------------------------------------------------------------------------
+# ---- index_* -------------------------------------------------------------------------------------
 
 
 def _vector(name: str, index: Any, kinds: Any = _LONG, error: Any = RuntimeError) -> Tensor:
@@ -383,7 +381,10 @@ def index_reduce_(
 ) -> Tensor:
     """index_reduce in place. Returns input."""
     return _in_place(
-        input, "index_reduce_", (source,), lambda x: index_reduce(x, dim, index, source, reduce, include_self=include_self)
+        input,
+        "index_reduce_",
+        (source,),
+        lambda x: index_reduce(x, dim, index, source, reduce, include_self=include_self),
     )
 
 
@@ -438,7 +439,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return index_put_(input.clone(), indices, values, accumulate)
 
 
-# ---- the flattened tensor --------------------------------------------------------------------------
+# ---- the flattened tensor ------------------------------------------------------------------------
 
 
 def _flat_index(name: str, index: Any, n: int) -> Tensor:
@@ -486,9 +487,9 @@ def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
 
 @function
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather with broadcasting; of the flattened tensors without dim."""
+    """gather with broadcasting, of indices modulo the size; of the flattened tensors without dim."""
     if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1))
+        return take_along_dim(input.reshape(-1), indices.reshape(-1), 0)
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got %d "
@@ -507,10 +508,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     )
     x = input.expand(*shape[:d], input._shape[d], *shape[d + 1 :])
     at = indices.expand(*shape[:d], indices._shape[d], *shape[d + 1 :])
-    return gather(x, d, at)
+    return gather(x, d, elementwise.remainder(at, max(input._shape[d], 1)))
 
 
-# ---- masks -----------------------------------------------------------------------------------------
+# ---- masks ---------------------------------------------------------------------------------------
 
 
 @function
@@ -556,7 +557,7 @@ def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 @function
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """A copy of input with `value`, a number or a 0-d tensor, where mask is true; both broadcast."""
+    """A copy of input with `value`, a number or a 0-d tensor, where mask is true."""
     _check_mask(mask, value)
     shape = elementwise.broadcast_shapes(input._shape, mask._shape)
     return elementwise.masked_fill(input if shape == input._shape else input.expand(shape), mask, value)
@@ -610,7 +611,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     return tuple(out)
 
 
-# ---- one part replaced -----------------------------------------------------------------------------
+# ---- one part replaced ---------------------------------------------------------------------------
 
 
 @function
