@@ -510,7 +510,7 @@ def _is_mask(k: Any) -> bool:
 
 
 def _index_tensors(x: Tensor, k: Any, named: list[Any]) -> list[Any]:
-    """A key as the index tensors it stands for: one, or of a mask one for each of its dimensions."""
+    """A key as the index tensors it stands for: one, or one for each dimension of a mask."""
     if isinstance(k, bool):
         raise IndexError("indexing with %s alone is not supported; use None and a slice" % k)
     if not isinstance(k, Tensor):

@@ -143,7 +143,7 @@ def _tile(input: Tensor, *dims: Any, **keywords: Any) -> Tensor:
 
 @function
 def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Tensor:
-    """Each element, or slice along dim, repeated: a number of times, or as often as a tensor says."""
+    """Each element, or slice along dim, repeated: so often, or as a tensor says of each."""
     if repeats is None:
         counts = input
         if counts.ndim != 1 or counts._dtype not in (int64, int32):

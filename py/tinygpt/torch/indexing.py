@@ -25,7 +25,7 @@ def _ranked(x: Tensor) -> int:
 
 
 def _check_index(name: str, x: Tensor, d: int, index: Any, src: Tensor | None = None, kinds: Any = _LONG) -> Tensor:
-    """The index of gather or scatter as int32, of x's number of dimensions; RuntimeError otherwise."""
+    """The index of gather or scatter as int32, of as many dimensions as x."""
     if not isinstance(index, Tensor):
         raise TypeError("%s(): argument 'index' must be Tensor, not %s" % (name, type(index).__name__))
     if index._dtype not in kinds:
@@ -487,7 +487,7 @@ def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
 
 @function
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather with broadcasting, of indices modulo the size; of the flattened tensors without dim."""
+    """gather with broadcasting, indices modulo the size; of the flattened tensors without dim."""
     if dim is None:
         return take_along_dim(input.reshape(-1), indices.reshape(-1), 0)
     if input.ndim != indices.ndim:

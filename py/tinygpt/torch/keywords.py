@@ -18,7 +18,7 @@ class Unsupported(NotImplementedError, TypeError):
 
 
 def refuse(function: str, **given: Any) -> None:
-    """Unsupported for the first argument that is neither None nor False, the default of those here."""
+    """Unsupported for the first argument that is neither None nor False, the defaults here."""
     for name, value in given.items():
         if value is not None and value is not False:
             raise Unsupported(

@@ -330,7 +330,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
 def tensor_split(
     input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None
 ) -> tuple[Tensor, ...]:
-    """Views along dim: a number of sections as equal as possible, or cut at the indices of a list."""
+    """Views along dim: a number of sections of nearly one size, or cut at the indices of a list."""
     given = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)
     if not input._shape:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -523,16 +523,6 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return movement.clone(input)
 
 
-def size(input: Tensor, dim: int | None = None) -> Any:
-    """The shape as torch.Size, or the size of one dimension."""
-    if dim is None:
-        return size_of(input._shape)
-    if not input._shape:
-        movement.dim_of(input, dim)
-        raise IndexError("Dimension specified as %d but tensor has no dimensions" % dim)
-    return input._shape[movement.dim_of(input, dim)]
-
-
 def stride(input: Tensor, dim: int | None = None) -> Any:
     """The strides in elements, or that of one dimension."""
     strides = input._strides if 0 not in input._shape or any(input._strides) else strided.dense_strides(input._shape)
@@ -613,7 +603,7 @@ METHODS = {
     "fill_diagonal_": set_diagonal_, "flatten": flatten, "hsplit": hsplit, "is_contiguous": is_contiguous,
     "is_set_to": is_set_to, "moveaxis": moveaxis, "movedim": movedim, "ndimension": ndimension, "nelement": numel,
     "numel": numel, "permute": _permute, "ravel": ravel, "reshape": _reshape, "reshape_as": reshape_as,
-    "resize_": resize_, "resize_as_": resize_as_, "size": size, "split": _split,
+    "resize_": resize_, "resize_as_": resize_as_, "split": _split,
     "split_with_sizes": split_with_sizes, "squeeze": squeeze, "squeeze_": squeeze_,
     "storage_offset": storage_offset, "stride": stride, "swapaxes": swapaxes, "swapaxes_": transpose_,
     "swapdims": swapdims, "swapdims_": transpose_, "t": t, "t_": t_, "tensor_split": tensor_split,
