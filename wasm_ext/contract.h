@@ -28,9 +28,10 @@ enum { DRAW_UNIFORM = 0, DRAW_NORMAL = 1, DRAW_INTEGERS = 2, DRAW_BERNOULLI = 3,
   DRAW_PERMUTATION = 5 };
 enum { SCATTER_PUT = 0, SCATTER_ADD = 1, SCATTER_MUL = 2, SCATTER_MAX = 3, SCATTER_MIN = 4 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
+enum { CELL_LSTM = 0, CELL_GRU = 1, CELL_TANH = 2, CELL_RELU = 3 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 61, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 63, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
@@ -38,11 +39,11 @@ enum { MAX_RANK = 6, KERNEL_COUNT = 61, DTYPE_COUNT = 9 };
   X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
   X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
   X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(gather) X(scatter) X(embedding) X(embedding_backward) \
-  X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(adamw) X(sgd) X(adam) \
-  X(sample)
+  X(random_uniform) X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(recurrent) \
+  X(recurrent_backward) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
   8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 8, 8, 8, 8, 8, 8,
-  12, 9, 10, 9, 9, 9};
+  12, 9, 20, 26, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -413,18 +414,41 @@ enum { KERNEL_BATCH_WINDOWS = 55, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 enum { KERNEL_MERSENNE = 56, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
+// gates [rows, G, H] holds x w_ih^T + b_ih at first and the activated gates at last. With s = h w^T
+// + bias, h the state before: LSTM (Hochreiter and Schmidhuber 1997): i f o = sigmoid(gate + s), g
+// = tanh(gate + s), c = f * c + i * g, h = o * tanh(c); GRU (Cho et al. 2014, as PyTorch's): r z =
+// sigmoid(gate + s), n = tanh(gate + r * s_n), h = (h - n) * z + n; else h = tanh or relu of gate +
+// s. Row i of y is h at i * ldy. hn, cn [B, H]: each sequence's last state. kept [rows, H], for the
+// backward: c (LSTM), s_n (GRU). dtype: float32 or float64. Sizes that do not decrease, or whose
+// sum is not rows, are an error (status 2).
+enum { KERNEL_RECURRENT = 57, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
+  RECURRENT_kept = 6, RECURRENT_h0 = 7, RECURRENT_c0 = 8, RECURRENT_w = 9, RECURRENT_bias = 10, RECURRENT_sizes = 11,
+  RECURRENT_cell = 12, RECURRENT_dtype = 13, RECURRENT_B = 14, RECURRENT_T = 15, RECURRENT_H = 16, RECURRENT_rows = 17,
+  RECURRENT_ldy = 18, RECURRENT_reverse = 19, RECURRENT_SLOTS = 20 };
+
+// Backward of recurrent through all steps. dy, dhn, dcn: the gradients of y, hn, cn (absent: 0).
+// dgates: of x w_ih^T + b_ih. dhidden: of s, where it is another (GRU: n's is dgates_n * r). hprev
+// [rows, H]: the state before each row, so that w's gradient is dhidden^T hprev.
+enum { KERNEL_RECURRENT_BACKWARD = 58, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
+  RECURRENT_BACKWARD_hprev = 4, RECURRENT_BACKWARD_dh0 = 5, RECURRENT_BACKWARD_dc0 = 6, RECURRENT_BACKWARD_dy = 7,
+  RECURRENT_BACKWARD_dhn = 8, RECURRENT_BACKWARD_dcn = 9, RECURRENT_BACKWARD_gates = 10, RECURRENT_BACKWARD_kept = 11,
+  RECURRENT_BACKWARD_y = 12, RECURRENT_BACKWARD_h0 = 13, RECURRENT_BACKWARD_c0 = 14, RECURRENT_BACKWARD_w = 15,
+  RECURRENT_BACKWARD_sizes = 16, RECURRENT_BACKWARD_cell = 17, RECURRENT_BACKWARD_dtype = 18, RECURRENT_BACKWARD_B = 19,
+  RECURRENT_BACKWARD_T = 20, RECURRENT_BACKWARD_H = 21, RECURRENT_BACKWARD_rows = 22, RECURRENT_BACKWARD_ldy = 23,
+  RECURRENT_BACKWARD_lddy = 24, RECURRENT_BACKWARD_reverse = 25, RECURRENT_BACKWARD_SLOTS = 26 };
+
 // AdamW (Loshchilov and Hutter 2019) as PyTorch's: hyper = end, lr, beta1, beta2, eps,
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 57, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 59, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 58, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 60, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -433,7 +457,7 @@ enum { KERNEL_SGD = 58, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 59, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 61, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -442,5 +466,5 @@ enum { KERNEL_ADAM = 59, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 60, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 62, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

@@ -64,6 +64,8 @@ DRAW = {
 MERSENNE_WORDS = 628  # int32 of a stream of mt19937: 624 words, the position, whether a normal number is kept, it
 SCATTER = {name: code for code, name in enumerate("put add mul max min".split())}
 REDUCTION = {"none": 0, "mean": 1, "sum": 2}
+CELL = {"lstm": 0, "gru": 1, "tanh": 2, "relu": 3}
+GATES = {CELL["lstm"]: 4, CELL["gru"]: 3, CELL["tanh"]: 1, CELL["relu"]: 1}
 # Bits of matmul's `epilogue`, applied in this order to v = alpha * op(A) op(B) + beta * out.
 BIAS, GELU, GELU_BACKWARD, RESIDUAL = 1, 2, 4, 8
 # A bit that changes no result: a hint for devices with narrow operands. a holds gradients, which
@@ -789,6 +791,62 @@ _kernel(
     bernoulli and permutation.""",
 )
 
+# ---- recurrent layers ---------------------------------------------------------------------------
+# One direction of one layer. Step t has the first sizes[t] of B sequences (absent: all of them; the
+# sizes decrease, sizes[0] = B), and its rows follow those of step t - 1 in every buffer [rows, ...].
+# The state before a sequence's first step is h0[b] (and c0[b]); reverse: steps run from T - 1 to 0.
+# G gates by CELL: i f g o (LSTM), r z n (GRU), one (tanh, relu).
+
+
+def _recurrent(p: Any, **rows: int) -> dict[str, int]:
+    """Extents that both kernels have."""
+    G, lstm, gru = GATES[p.cell], p.cell == CELL["lstm"], p.cell == CELL["gru"]
+    return dict(
+        gates=p.rows * G * p.H,
+        kept=p.rows * p.H if lstm or gru else 0,
+        h0=p.B * p.H,
+        c0=p.B * p.H if lstm else 0,
+        w=G * p.H * p.H,
+        sizes=p.T,
+        y=_reach((p.rows, p.ldy), (p.H, 1)),
+        **rows,
+    )
+
+
+_kernel(
+    "recurrent",
+    "y:w* hn:w* cn?:w* gates:u* kept?:w* h0:r* c0?:r* w:r* bias?:r* sizes?:ri",
+    "cell:i dtype:i B:i T:i H:i rows:i ldy:i reverse:i",
+    lambda p: _recurrent(p, hn=p.B * p.H, cn=p.B * p.H if p.cell == CELL["lstm"] else 0, bias=GATES[p.cell] * p.H),
+    """gates [rows, G, H] holds x w_ih^T + b_ih at first and the activated gates at last. With s = h w^T
+    + bias, h the state before: LSTM (Hochreiter and Schmidhuber 1997): i f o = sigmoid(gate + s), g =
+    tanh(gate + s), c = f * c + i * g, h = o * tanh(c); GRU (Cho et al. 2014, as PyTorch's): r z =
+    sigmoid(gate + s), n = tanh(gate + r * s_n), h = (h - n) * z + n; else h = tanh or relu of gate +
+    s. Row i of y is h at i * ldy. hn, cn [B, H]: each sequence's last state. kept [rows, H], for the
+    backward: c (LSTM), s_n (GRU). dtype: float32 or float64. Sizes that do not decrease, or whose
+    sum is not rows, are an error (status 2).""",
+)
+_kernel(
+    "recurrent_backward",
+    "dgates:w* dhidden?:w* hprev:w* dh0:w* dc0?:w* dy?:r* dhn?:r* dcn?:r* gates:r* kept?:r* y:r* h0:r* c0?:r* "
+    "w:r* sizes?:ri",
+    "cell:i dtype:i B:i T:i H:i rows:i ldy:i lddy:i reverse:i",
+    lambda p: _recurrent(
+        p,
+        dgates=p.rows * GATES[p.cell] * p.H,
+        dhidden=p.rows * 3 * p.H if p.cell == CELL["gru"] else 0,
+        hprev=p.rows * p.H,
+        dh0=p.B * p.H,
+        dc0=p.B * p.H if p.cell == CELL["lstm"] else 0,
+        dy=_reach((p.rows, p.lddy), (p.H, 1)),
+        dhn=p.B * p.H,
+        dcn=p.B * p.H if p.cell == CELL["lstm"] else 0,
+    ),
+    """Backward of recurrent through all steps. dy, dhn, dcn: the gradients of y, hn, cn (absent: 0).
+    dgates: of x w_ih^T + b_ih. dhidden: of s, where it is another (GRU: n's is dgates_n * r). hprev
+    [rows, H]: the state before each row, so that w's gradient is dhidden^T hprev.""",
+)
+
 # ---- optimizers ---------------------------------------------------------------------------------
 # hyper is float32[8] per group; word 0 holds the group's end (an int32, exclusive, in elements of
 # this launch) by its bits, so groups are consecutive ranges of the flat arena. Where norm is given
@@ -975,6 +1033,7 @@ def header() -> str:
         "DRAW": DRAW,
         "SCATTER": SCATTER,
         "REDUCTION": REDUCTION,
+        "CELL": CELL,
     }
     for title, table in codes.items():
         lines.append(_enum(("%s_%s" % (title, name.upper()), code) for name, code in table.items()))

@@ -5,9 +5,9 @@ as float64, so that an error of a device shows against a result with nine more d
 int8 are held as themselves. Sizes and offsets still count the bytes of the float32 representation,
 and `upload`/`download` speak float32: above this file nothing differs.
 
-The kernels are in `reference_kernels.py`, `reference_random.py` and `reference_spatial.py`, one
-function each: `name(p, *buffers)` with p the named parameters and each buffer a flat array of
-exactly `kernel.extent` elements, or None where it is absent.
+The kernels are in `reference_kernels.py`, `reference_random.py`, `reference_recurrent.py` and
+`reference_spatial.py`, one function each: `name(p, *buffers)` with p the named parameters and each
+buffer a flat array of exactly `kernel.extent` elements, or None where it is absent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import kernels
-from . import reference_kernels, reference_random, reference_spatial
+from . import reference_kernels, reference_random, reference_recurrent, reference_spatial
 from .base import Device
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def writes_int32(kernel: Kernel, p: Any) -> bool:
     return kernel.name == "reduce" and p.op in (kernels.REDUCE["argmax"], kernels.REDUCE["argmin"])
 
 
-FAMILIES = (reference_random, reference_spatial, reference_kernels)
+FAMILIES = (reference_random, reference_recurrent, reference_spatial, reference_kernels)
 IMPLEMENTATIONS: dict[str, Callable[..., None]] = {
     kernel.name: next(getattr(family, kernel.name) for family in FAMILIES if hasattr(family, kernel.name))
     for kernel in kernels.KERNELS
