@@ -29,6 +29,8 @@ class _State:
     bypassed = False
     # What a name of a device stands for, where `front` has its own; else None.
     resolve: Callable[[Any], Any] | None = None
+    # What a Tensor is made of by PyTorch's legacy constructor, while code sees its names.
+    construct: Callable[..., Any] | None = None
     # For the layer below them: autograd.renew, gradients.show, gradients.keep_apart.
     renew: Callable[[Any], None]
     show: Callable[[Any], Any]

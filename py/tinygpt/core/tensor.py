@@ -353,38 +353,46 @@ class Tensor(AttachedMethods):
 
     def __init__(
         self,
-        storage: BorrowedStorage,
-        shape: Shape,
+        storage: BorrowedStorage = None,  # type: ignore[assignment]
+        shape: Shape = None,  # type: ignore[assignment]
         dtype: DType = float32,
         offset: int = 0,
         strides: Shape | None = None,
         requires_grad: bool = False,
     ) -> None:
-        self._storage, self._shape, self._dtype, self._offset = storage, shape, dtype, offset
-        # The one place where a view is checked. Ops check their arguments too, for PyTorch's kind
-        # of error, but a view that leaves its Storage is not made even where an op forgets to.
-        if strides is None:
-            steps: list[int] = []
-            end = 1
-            for n in reversed(shape):
-                if n < 0:
-                    break
-                steps.append(end)
-                end *= n
-            self._strides = tuple(steps[::-1])
-            if offset < 0 or len(steps) != len(shape) or (offset + end) * dtype.itemsize > storage.nbytes:
-                self._refuse_unless_empty()
-        else:
-            self._strides = strides
-            end = offset + 1
-            for n, step in zip(shape, strides):
-                if n < 1 or step < 0:
+        try:
+            self._storage, self._shape, self._dtype, self._offset = storage, shape, dtype, offset
+            # The one place where a view is checked. Ops check their arguments too, for PyTorch's
+            # kind of error, but a view that leaves its Storage is not made even where an op forgets
+            # to.
+            if strides is None:
+                steps: list[int] = []
+                end = 1
+                for n in reversed(shape):
+                    if n < 0:
+                        break
+                    steps.append(end)
+                    end *= n
+                self._strides = tuple(steps[::-1])
+                if offset < 0 or len(steps) != len(shape) or (offset + end) * dtype.itemsize > storage.nbytes:
                     self._refuse_unless_empty()
-                    break
-                end += (n - 1) * step
             else:
-                if offset < 0 or end * dtype.itemsize > storage.nbytes or end.__class__ is not int:
-                    self._refuse()
+                self._strides = strides
+                end = offset + 1
+                for n, step in zip(shape, strides):
+                    if n < 1 or step < 0:
+                        self._refuse_unless_empty()
+                        break
+                    end += (n - 1) * step
+                else:
+                    if offset < 0 or end * dtype.itemsize > storage.nbytes or end.__class__ is not int:
+                        self._refuse()
+        except (TypeError, AttributeError):
+            if state.construct is None or isinstance(storage, BorrowedStorage):
+                raise
+            made = state.construct(storage, shape, dtype, offset, strides)  # PyTorch's torch.Tensor(2, 3)
+            self._storage, self._shape, self._dtype = made._storage, made._shape, made._dtype
+            self._offset, self._strides = made._offset, made._strides
         self._requires_grad = requires_grad
         self._grad = self._slot = self._node = self._base = None
         self._index = 0
