@@ -676,35 +676,46 @@ def _binary_with_number(name: str, x: Tensor, number: float) -> Tensor:
 
 
 def floor_divide(a: Tensor, b: Operand) -> Tensor:
-    """a // b rounded down, with broadcasting; int32 for ints, else float32.
+    """a // b rounded down, with broadcasting; an integer for integers, else a float.
 
-    RuntimeError where a gradient is needed: there is none.
+    It has no gradient: the backward raises RuntimeError, as PyTorch's does.
     """
     return _integer_like("floordiv", a, b)
 
 
 def remainder(a: Tensor, b: Operand) -> Tensor:
-    """a % b with Python's sign and broadcasting; int32 for ints, else float32.
-
-    RuntimeError where a gradient is needed: it is not defined here.
-    """
+    """a % b with Python's sign and broadcasting; an integer for integers, else a float."""
     return _integer_like("remainder", a, b)
 
 
 def _integer_like(name: str, a: Tensor, b: Operand) -> Tensor:
     b = operand(b, a)
-    if needs_grad(a) or (isinstance(b, Tensor) and needs_grad(b)):
-        raise RuntimeError("%s has no gradient here; use .detach() on its operands" % name)
     if not isinstance(b, Tensor):
         kind = result_type(a, b)
         if kind.limits and kind is not bool_ and integer(b, kind) == 0 or b == 0 and kind is bool_:
             raise RuntimeError("ZeroDivisionError: %s of an integer tensor by 0" % name)
-        return binary_scalar(name, a, b)
+        out = binary_scalar(name, a.detach(), b)
+        if needs_grad(a):
+            attach(name, (out,), (a,), _no_slope if name == "floordiv" else lambda dy: (dy,), ())
+        return out
     a, b = _promote(a, b)
-    if a._dtype.is_floating_point:
-        return binary(name, a, b)
-    zero = compare("eq", arithmetic(b, name), 0)
-    return checked(binary(name, a, b), zero, "ZeroDivisionError: %s of an integer tensor by 0" % name)
+    if not a._dtype.is_floating_point:
+        zero = compare("eq", arithmetic(b, name), 0)
+        return checked(binary(name, a, b), zero, "ZeroDivisionError: %s of an integer tensor by 0" % name)
+    out = binary(name, a, b)
+    if needs_grad(a, b):
+
+        def backward(dy):
+            da = reduce_to(dy, a._shape) if a._requires_grad else None
+            return da, reduce_to(neg(mul(dy, binary("floordiv", a, b))), b._shape) if b._requires_grad else None
+
+        saved = () if not b._requires_grad else (a, b)
+        attach(name, (out,), (a, b), _no_slope if name == "floordiv" else backward, saved)
+    return out
+
+
+def _no_slope(dy: Tensor) -> tuple[Tensor]:
+    raise RuntimeError("derivative for floor_divide is not implemented; use .detach() on its operands")
 
 
 def rfloor_divide(a: Tensor, b: float) -> Tensor:

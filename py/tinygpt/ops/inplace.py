@@ -170,16 +170,21 @@ def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
     return written(a)
 
 
-def assigned(op: Callable[[Tensor, Operand], Tensor], a: Tensor, b: Operand) -> Tensor:
-    """a = op(a, b) in place, for an operator that has no kernel of its own in place. Returns a.
+def assigned(op: Callable[..., Tensor], a: Tensor, *args: Any, **named: Any) -> Tensor:
+    """a = op(a, ...) in place, for an operator that has no kernel of its own in place. Returns a.
 
     RuntimeError where the result is not of a's shape or its dtype is above a's.
     """
-    check_overlap(a, b if isinstance(b, Tensor) else None)
-    if is_recorded(a, op.__name__, b):
+    others = [b for b in (*args, *named.values()) if isinstance(b, Tensor)]
+    check_overlap(a)
+    for b in others:
+        check_overlap(a, b)
+    recorded = [is_recorded(a, op.__name__, b) for b in others or [None]]
+    if any(recorded):
         old = before_write(a)
-        return _assign(a, op(old.clone(), b))
-    out = op(a.detach(), b.detach() if isinstance(b, Tensor) else b)
+        out = op(old.clone(), *args, **named)
+    else:
+        out = op(a.detach(), *args, **named)
     if elementwise.category(out._dtype) > elementwise.category(a._dtype):
         raise RuntimeError(
             "result type %s can't be cast to the desired output type %s" % (out._dtype.name, a._dtype.name)
@@ -188,7 +193,12 @@ def assigned(op: Callable[[Tensor, Operand], Tensor], a: Tensor, b: Operand) -> 
         raise RuntimeError(
             "output with shape %s doesn't match the broadcast shape %s" % (list(a._shape), list(out._shape))
         )
-    return copy_(a, out)
+    if not any(recorded):
+        return copy_(a, out)
+    if out._requires_grad:
+        return _assign(a, out._cast(a._dtype))
+    elementwise.copy_into(a, out)
+    return overwritten(a, op.__name__) if a._requires_grad else written(a)
 
 
 def copy_(x: Tensor, source: Operand) -> Tensor:

@@ -17,9 +17,8 @@ PACKAGE = __name__.rpartition(".")[0]
 FAMILIES = [
     name
     for name in (
-        "types", "printing", "creation", "pointwise", "comparison", "special", "reduction", "indexing", "ordering", "shape",
-        "arrange",
-        "linalg", "random", "autograd", "host", "serialization",
+        "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
+        "ordering", "shape", "arrange", "linalg", "random", "autograd", "host", "serialization",
     )
     if importlib.util.find_spec("%s.%s" % (PACKAGE, name)) is not None
 ]  # fmt: skip
