@@ -214,7 +214,7 @@ class PolynomialLR(_Chainable):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From base_lr along half a cosine to eta_min at T_max, and back (Loshchilov and Hutter 2017)."""
+    """From base_lr along half a cosine to eta_min at T_max, and back (Loshchilov, Hutter 2017)."""
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min
