@@ -25,7 +25,7 @@ enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_A
   REDUCE_PROD = 6 };
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
 enum { DRAW_UNIFORM = 0, DRAW_NORMAL = 1, DRAW_INTEGERS = 2, DRAW_BERNOULLI = 3, DRAW_EXPONENTIAL = 4,
-  DRAW_PERMUTATION = 5 };
+  DRAW_PERMUTATION = 5, DRAW_WORDS = 6 };
 enum { SCATTER_PUT = 0, SCATTER_ADD = 1, SCATTER_MUL = 2, SCATTER_MAX = 3, SCATTER_MIN = 4 };
 enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { CELL_LSTM = 0, CELL_GRU = 1, CELL_TANH = 2, CELL_RELU = 3 };
@@ -408,9 +408,9 @@ enum { KERNEL_BATCH_WINDOWS = 55, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 
 // n numbers of the stream `state`, which moves on; kind from DRAW. uniform: in [a, b), 24 bits of a
 // word, 53 of two for float64. normal: mean a, std b; Box-Muller in blocks of 16, fewer than 16 by
-// pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
-// permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
-// bernoulli and permutation.
+// pairs. words: word % b. integers: a + word % b, of two words where b is 2^28 or more. bernoulli:
+// 0 or 1, 1 with probability a. exponential: rate a. permutation: 0..n-1 shuffled. float32,
+// float64, int32, int64; the integer types have words, integers, bernoulli and permutation.
 enum { KERNEL_MERSENNE = 56, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 

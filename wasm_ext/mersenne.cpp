@@ -92,9 +92,9 @@ template <class T> void uniform(T* out, int64_t n, double low, double high, Stre
   }
 }
 
-template <class T> void integers(T* out, int64_t n, double low, double width, Stream stream) {
+template <class T> void integers(T* out, int64_t n, double low, double width, bool wide, Stream stream) {
   for (int64_t i = 0; i < n; i++) {
-    uint64_t word = width >= 4294967296.0 ? stream.long_word() : stream.word();
+    uint64_t word = wide ? stream.long_word() : stream.word();
     out[i] = (T)((int64_t)(word % (uint64_t)width) + (int64_t)low);
   }
 }
@@ -121,7 +121,10 @@ template <class T> bool whole(const Slot* a, Stream stream) {  // what every typ
   T* out = buffer<T>(a, MERSENNE_out);
   int64_t n = a[MERSENNE_n].i;
   switch (a[MERSENNE_kind].i) {
-    case DRAW_INTEGERS: integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, stream); return true;
+    case DRAW_INTEGERS:
+      integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, a[MERSENNE_b].f >= 268435456.0, stream);
+      return true;
+    case DRAW_WORDS: integers(out, n, 0, a[MERSENNE_b].f, false, stream); return true;
     case DRAW_BERNOULLI: bernoulli(out, n, a[MERSENNE_a].f, stream); return true;
     case DRAW_PERMUTATION: permutation(out, n, stream); return true;
     default: return false;
@@ -155,6 +158,5 @@ static void run_mersenne(const Slot* a, Team& team) {
   if (!known) team.fail(STATUS_BAD_INDEX);
 }
 
-ENTRY(mersenne, [](const Slot* a) {
-  return 50 + a[MERSENNE_n].i * (a[MERSENNE_kind].i == DRAW_NORMAL ? 30.0 : 0.0);
-}, nullptr);
+ENTRY(mersenne, [](const Slot* a) { return 50 + a[MERSENNE_n].i * (a[MERSENNE_kind].i == DRAW_NORMAL ? 30.0 : 0.0); },
+      nullptr);

@@ -59,7 +59,7 @@ COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
 SCAN = {"sum": 0, "prod": 1}
 DRAW = {
-    name: code for code, name in enumerate("uniform normal integers bernoulli exponential permutation".split())
+    name: code for code, name in enumerate("uniform normal integers bernoulli exponential permutation words".split())
 }
 MERSENNE_WORDS = 628  # int32 of a stream of mt19937: 624 words, the position, whether a normal number is kept, it
 SCATTER = {name: code for code, name in enumerate("put add mul max min".split())}
@@ -786,9 +786,10 @@ _kernel(
     lambda p: dict(out=p.n, state=MERSENNE_WORDS),
     """n numbers of the stream `state`, which moves on; kind from DRAW. uniform: in [a, b), 24 bits of
     a word, 53 of two for float64. normal: mean a, std b; Box-Muller in blocks of 16, fewer than 16
-    by pairs. integers: a + word % b. bernoulli: 0 or 1, 1 with probability a. exponential: rate a.
-    permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have integers,
-    bernoulli and permutation.""",
+    by pairs. words: word % b. integers: a + word % b, of two words where b is 2^28 or more.
+    bernoulli: 0 or 1, 1 with probability a. exponential: rate a. permutation: 0..n-1 shuffled.
+    float32, float64, int32, int64; the integer types have words, integers, bernoulli and
+    permutation.""",
 )
 
 # ---- recurrent layers ---------------------------------------------------------------------------

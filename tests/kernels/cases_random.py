@@ -63,7 +63,8 @@ for seed in SEEDS:
 _WORDS = [word - (1 << 32) if word >> 31 else word for word in seeded(1337)[:624]]
 for dtype in ("float32", "float64", "int32", "int64"):
     for kind, a, b in (("uniform", -0.25, 3), ("uniform", 0, 1), ("normal", 2, 3), ("integers", -3, 10),
-                       ("integers", 0, 2.0**33), ("bernoulli", 0.3, 0), ("exponential", 2, 0), ("permutation", 0, 0)):  # fmt: skip
+                       ("integers", 0, 2.0**33), ("integers", 0, 2.0**28), ("words", 0, 2.0**31), ("bernoulli", 0.3, 0),
+                       ("exponential", 2, 0), ("permutation", 0, 0)):  # fmt: skip
         if dtype[0] == "i" and kind in ("uniform", "normal", "exponential") or dtype == "int32" and b == 2.0**33:
             continue
         for n, kept in ((0, 0), (1, 1), (15, 0), (16, 1), (17, 0), (1300, 0)):

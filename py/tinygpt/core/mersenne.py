@@ -84,7 +84,7 @@ class Mersenne:
     def word(self) -> int:
         """The next 32 bits."""
         out = empty(1, dtype=int32, device=get_device())
-        return int(self.draw("integers", out, 0, 2.0**32).item()) & BITS32
+        return int(self.draw("words", out, 0, 2.0**32).item()) & BITS32
 
 
 def legacy_state(stream: Mersenne) -> bytes:

@@ -178,8 +178,10 @@ def mersenne(p: Any, out: Array, state: Array) -> None:
         out[:] = stream.uniform(p.n, double) * (high - low if double else float(np.float32(high - low))) + low
     elif p.kind == DRAW["normal"]:
         out[:] = _mersenne_normal(stream, p.n, double) * p.b + p.a
+    elif p.kind == DRAW["words"]:
+        out[:] = (stream.words(p.n) % np.uint64(int(p.b))).astype(np.int64)
     elif p.kind == DRAW["integers"]:
-        drawn = stream.long_words(p.n) if p.b >= 2.0**32 else stream.words(p.n)
+        drawn = stream.long_words(p.n) if p.b >= 2.0**28 else stream.words(p.n)
         out[:] = (drawn % np.uint64(int(p.b))).astype(np.int64) + int(p.a)
     elif p.kind == DRAW["bernoulli"]:
         out[:] = stream.wide(p.n) < p.a

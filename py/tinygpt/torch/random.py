@@ -201,7 +201,7 @@ def _philox(x: Tensor, kind: str, a: float, b: float) -> None:
         philox.uniform_(dense, a, b)
     elif kind == "normal":
         philox.normal_(dense, a, b)
-    elif kind == "integers" and a >= -(2**31) and a + b <= 2**31:
+    elif kind in ("integers", "words") and a >= -(2**31) and a + b <= 2**31:
         dense = philox.randint(int(a), int(a + b), dense._shape, device=x.device)
     elif kind == "bernoulli":
         dense = (philox.rand(dense._shape, device=x.device) < a).float()
@@ -252,7 +252,7 @@ def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any =
         if kind is float64 or kind is int64:
             return _fill(self, "random_", "integers", 0, 2.0**53 + 1 if kind is float64 else 2.0**63, generator)
         width = 2 if kind is bool_ else 2 ** DIGITS[kind.name] + 1 if kind.is_floating_point else kind.limits[1] + 1
-        return _fill(self, "random_", "integers", 0, width, generator)
+        return _fill(self, "random_", "words", 0, width, generator)
     low, high = (0, from_) if to is None else (from_, to)
     low, high = int(_number(low)), int(_number(high))
     if low >= high:
