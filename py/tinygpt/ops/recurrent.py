@@ -1,0 +1,170 @@
+"""Recurrent layers: LSTM, GRU and the plain cells over all time steps, one launch for each direction
+of a layer. Value and gradient side by side.
+
+Inputs of many lengths come packed: the rows of step 0, then those of step 1, ..., `sizes` of them at
+each step, which decrease (PyTorch's PackedSequence).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import kernels
+from ..core.autograd import attach, needs_grad
+from ..core.factory import full, like, tensor
+from ..core.tensor import Tensor, float32, int32, numel_of
+from ..graph.program import launch
+from . import elementwise, movement, reduce
+from .matmul import gemm, linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+# w_ih [G * H, C], w_hh [G * H, H], b_ih and b_hh [G * H] or None
+Weights = tuple[Tensor, Tensor, "Tensor | None", "Tensor | None"]
+GATES = {name: kernels.GATES[code] for name, code in kernels.CELL.items()}
+
+
+def _part(x: Tensor, first: int, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> Tensor:
+    """Memory of x from its element `first` on, off the tape."""
+    return Tensor(x._storage, shape, x._dtype, x._offset + first, strides)
+
+
+def layer(
+    cell: str, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Weights], sizes: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """One layer over time, in one direction or in both.
+
+    cell: a name of kernels.CELL. x: [rows, C], packed. h0: [D, B, H], D the number of directions;
+    c0 too, of an LSTM. weights: of each direction. sizes: the rows of each step. Returns (y
+    [rows, D * H], hn [D, B, H], cn [D, B, H] or None), float32 or float64; 16-bit floats are computed
+    as float32. Shapes and dtypes are the caller's to check.
+    """
+    dtype = x._dtype
+    if dtype.computed is not dtype:
+        wide = [tuple(w if w is None else w._cast(float32) for w in own) for own in weights]
+        c0 = c0 if c0 is None else c0._cast(float32)
+        made = layer(cell, x._cast(float32), h0._cast(float32), c0, wide, sizes)  # pyright: ignore[reportArgumentType]
+        return tuple(v if v is None else v._cast(dtype) for v in made)  # pyright: ignore[reportReturnType]
+    given: list[Tensor] = [x, h0, *([] if c0 is None else [c0]), *(w for own in weights for w in own if w is not None)]
+    for v in given[1:]:
+        elementwise.same_device(x, v)
+    recorded = needs_grad(*given)
+    G, lstm = GATES[cell], c0 is not None
+    rows, C = x._shape
+    D, B, H = h0._shape
+    steps = None if len(set(sizes)) == 1 else tensor(list(sizes), int32, x.device)
+    flat, h0_in, c0_in = x.detach().contiguous(), h0.detach().contiguous(), None if c0 is None else c0.detach().contiguous()
+    y, hn, cn = like(x, (rows, D * H)), like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
+    shape = (kernels.CELL[cell], dtype.code, B, len(sizes), H, rows)
+    kept: list[Any] = []
+    for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(weights):
+        gates = _product(flat, w_ih.detach(), b_ih if b_ih is None else b_ih.detach())
+        more = like(x, (rows, H)) if recorded and cell in ("lstm", "gru") else None
+        w = w_hh.detach().contiguous()
+        state = [None if v is None else _part(v, d * B * H, (B, H)) for v in (hn, cn, h0_in, c0_in)]
+        out = _part(y, d * H, (rows, H), (D * H, 1))
+        bias = b_hh if b_hh is None else b_hh.contiguous()
+        launch(
+            kernels.recurrent,
+            (out, state[0], state[1], gates, more, state[2], state[3], w, bias, steps),
+            (*shape, D * H, d),
+        )
+        kept.append((gates, more, w, state[2], state[3]))
+    if recorded:
+        made = y.detach()
+
+        def backward(*incoming):
+            dy, dhn, dcn = [None if v is None else v.contiguous() for v in (*incoming, None)[:3]]
+            dx, dh0, dc0 = None, like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
+            dweights: list[Any] = []
+            for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(weights):
+                gates, more, w, first, first_c = kept[d]
+                dgates, hprev = like(gates), like(x, (rows, H))
+                dhidden = like(gates) if cell == "gru" else None
+                at = [None if v is None else _part(v, d * B * H, (B, H)) for v in (dh0, dc0, dhn, dcn)]
+                below = None if dy is None else _part(dy, d * H, (rows, H), (D * H, 1))
+                out = _part(made, d * H, (rows, H), (D * H, 1))
+                launch(
+                    kernels.recurrent_backward,
+                    (dgates, dhidden, hprev, at[0], at[1], below, at[2], at[3], gates, more, out, first, first_c, w, steps),
+                    (*shape, D * H, D * H, d),
+                )
+                dhidden = dgates if dhidden is None else dhidden
+                if x._requires_grad:
+                    part = gemm(dgates, w_ih.detach(), gradient=True)
+                    dx = part if dx is None else elementwise.add(dx, part)
+                dweights.append(gemm(dgates.transpose(0, 1), flat, gradient=True) if w_ih._requires_grad else None)
+                dweights.append(gemm(dhidden.transpose(0, 1), hprev, gradient=True) if w_hh._requires_grad else None)
+                if b_ih is not None:
+                    dweights.append(reduce.sum_(dgates, 0))
+                if b_hh is not None:
+                    dweights.append(dweights[-1] if dhidden is dgates and b_ih is not None else reduce.sum_(dhidden, 0))
+            return (dx, dh0, *([dc0] if lstm else []), *dweights)
+
+        outputs = (y, hn, cn) if cn is not None else (y, hn)
+        saved = [x, h0, *(() if c0 is None else (c0,)), *(w for own in weights for w in own[:2]), made]
+        attach(cell, outputs, given, backward, saved)
+    return y, hn, cn
+
+
+def _product(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """x w^T + bias of [rows, C] and [N, C]; no gradient here."""
+    if x._dtype is float32:
+        return gemm(x, w.transpose(0, 1), bias=bias)
+    out = gemm(x, w.transpose(0, 1))
+    return out if bias is None else elementwise.add(out, bias)
+
+
+def projected_lstm(
+    x: Tensor, h0: Tensor, c0: Tensor, weights: Weights, project: Tensor, sizes: Sequence[int], reverse: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One direction of an LSTM whose state is a projection (Sak et al. 2014), step by step.
+
+    x: [rows, C], packed. h0: [B, P]. c0: [B, H]. weights: w_hh is [4 * H, P]. project: [P, H].
+    Returns (y [rows, P], hn [B, P], cn [B, H]).
+    """
+    w_ih, w_hh, b_ih, b_hh = weights
+    gates = linear(x, w_ih, b_ih)
+    firsts = [sum(sizes[:t]) for t in range(len(sizes))]
+    h, c, known, rest = h0, c0, len(h0), []
+    outputs: list[Tensor] = []
+    order = range(len(sizes))[::-1] if reverse else range(len(sizes))
+    if reverse:
+        known = sizes[-1]
+        h, c = h0[:known], c0[:known]
+    for t in order:
+        n = sizes[t]
+        if n > known:  # in reverse: sequences that begin here
+            h, c = (movement.cat([v, first[known:n]]) for v, first in ((h, h0), (c, c0)))
+        elif n < known:  # sequences that ended
+            rest.append((h[n:], c[n:]))
+            h, c = h[:n], c[:n]
+        known = n
+        v = elementwise.add(movement.narrow(gates, 0, firsts[t], n), linear(h, w_hh, b_hh))
+        i, f, g, o = movement.chunk(v, 4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = linear(o.sigmoid() * c.tanh(), project)
+        outputs.append(h)
+    ended = [(h, c), *rest[::-1]]
+    y = movement.cat(outputs[::-1] if reverse else outputs)
+    return y, movement.cat([h for h, _ in ended]), movement.cat([c for _, c in ended])
+
+
+def cell(name: str, x: Tensor, h: Tensor, c: Tensor | None, weights: Weights) -> tuple[Tensor, Tensor | None]:
+    """One step of a cell of kernels.CELL: (h, c) behind it.
+
+    x: [B, C]. h: [B, H]; c too, of an LSTM. Returns [B, H] each.
+    """
+    H = h._shape[-1]
+    B = x._shape[0]
+    if not numel_of((B, H)):
+        return h * 1.0, None if c is None else c * 1.0
+    _, hn, cn = layer(name, x, h.unsqueeze(0), None if c is None else c.unsqueeze(0), [weights], [B])
+    return hn.squeeze(0), None if cn is None else cn.squeeze(0)
+
+
+def zeros(x: Tensor, *shape: int) -> Tensor:
+    """A state that nothing was seen before."""
+    return full(shape, 0.0, x._dtype, x.device)

@@ -1,0 +1,1 @@
+"""torch.nn.utils: what is done with parameters and with sequences."""
