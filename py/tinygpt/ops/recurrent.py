@@ -1,8 +1,8 @@
-"""Recurrent layers: LSTM, GRU and the plain cells over all time steps, one launch for each direction
-of a layer. Value and gradient side by side.
+"""Recurrent layers: LSTM, GRU and the plain cells over all time steps, one launch for each
+direction of a layer. Value and gradient side by side.
 
-Inputs of many lengths come packed: the rows of step 0, then those of step 1, ..., `sizes` of them at
-each step, which decrease (PyTorch's PackedSequence).
+Inputs of many lengths come packed: the rows of step 0, then those of step 1, ..., `sizes` of them
+at each step, which decrease (PyTorch's PackedSequence).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # w_ih [G * H, C], w_hh [G * H, H], b_ih and b_hh [G * H] or None
 Weights = tuple[Tensor, Tensor, "Tensor | None", "Tensor | None"]
-GATES = {name: kernels.GATES[code] for name, code in kernels.CELL.items()}
 
 
 def _part(x: Tensor, first: int, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> Tensor:
@@ -38,8 +37,8 @@ def layer(
 
     cell: a name of kernels.CELL. x: [rows, C], packed. h0: [D, B, H], D the number of directions;
     c0 too, of an LSTM. weights: of each direction. sizes: the rows of each step. Returns (y
-    [rows, D * H], hn [D, B, H], cn [D, B, H] or None), float32 or float64; 16-bit floats are computed
-    as float32. Shapes and dtypes are the caller's to check.
+    [rows, D * H], hn [D, B, H], cn [D, B, H] or None), float32 or float64; 16-bit floats are
+    computed as float32. Shapes and dtypes are the caller's to check.
     """
     dtype = x._dtype
     if dtype.computed is not dtype:
@@ -51,11 +50,15 @@ def layer(
     for v in given[1:]:
         elementwise.same_device(x, v)
     recorded = needs_grad(*given)
-    G, lstm = GATES[cell], c0 is not None
+    lstm = c0 is not None
     rows, C = x._shape
     D, B, H = h0._shape
     steps = None if len(set(sizes)) == 1 else tensor(list(sizes), int32, x.device)
-    flat, h0_in, c0_in = x.detach().contiguous(), h0.detach().contiguous(), None if c0 is None else c0.detach().contiguous()
+    flat, h0_in, c0_in = (
+        x.detach().contiguous(),
+        h0.detach().contiguous(),
+        None if c0 is None else c0.detach().contiguous(),
+    )
     y, hn, cn = like(x, (rows, D * H)), like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
     shape = (kernels.CELL[cell], dtype.code, B, len(sizes), H, rows)
     kept: list[Any] = []
@@ -88,7 +91,23 @@ def layer(
                 out = _part(made, d * H, (rows, H), (D * H, 1))
                 launch(
                     kernels.recurrent_backward,
-                    (dgates, dhidden, hprev, at[0], at[1], below, at[2], at[3], gates, more, out, first, first_c, w, steps),
+                    (
+                        dgates,
+                        dhidden,
+                        hprev,
+                        at[0],
+                        at[1],
+                        below,
+                        at[2],
+                        at[3],
+                        gates,
+                        more,
+                        out,
+                        first,
+                        first_c,
+                        w,
+                        steps,
+                    ),
                     (*shape, D * H, D * H, d),
                 )
                 dhidden = dgates if dhidden is None else dhidden

@@ -140,8 +140,12 @@ class RNNBase(Module):
             )
 
     def forward(self, input: Any, hx: Any = None) -> Any:
-        """input [T, B, C] ([B, T, C] with batch_first, [T, C] without a batch, or a PackedSequence), hx
-        [D * layers, B, H] -> (output [T, B, D * H], hx behind the last step). Of an LSTM hx is (h, c).
+        """(output [T, B, D * H], hx behind the last step).
+
+        input: [T, B, C]. hx: [D * layers, B, H], zeros where it is None.
+
+        [B, T, C] with batch_first, [T, C] without a batch; a PackedSequence too. Of an LSTM hx is
+        (h, c).
         """
         lstm, packed = self.mode == "LSTM", isinstance(input, PackedSequence)
         label = "RNN" if self.mode.startswith("RNN") else self.mode
@@ -178,16 +182,16 @@ class RNNBase(Module):
             for i, (v, width) in enumerate(zip(states, widths)):
                 if tuple(v.shape) != (count, B, width):
                     where = "hidden[%d]" % i if lstm else "hidden"
-                    raise RuntimeError(
-                        "Expected %s size %s, got %s" % (where, (count, B, width), list(v.shape))
-                    )
+                    raise RuntimeError("Expected %s size %s, got %s" % (where, (count, B, width), list(v.shape)))
         if not sizes:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         rows = x if packed else x.reshape(len(sizes) * B, x.size(-1))
         y, states = self._layers(rows, states, sizes)
         states = [permuted(v, unsorted_indices) for v in states]
         if packed:
-            return PackedSequence(y, batch_sizes, sorted_indices, unsorted_indices), tuple(states) if lstm else states[0]
+            return PackedSequence(y, batch_sizes, sorted_indices, unsorted_indices), tuple(states) if lstm else states[
+                0
+            ]
         y = y.reshape(len(sizes), B, y.size(-1))
         y = y.transpose(0, 1) if self.batch_first else y
         if not batched:
@@ -201,7 +205,9 @@ class RNNBase(Module):
             if len(states) == 2:
                 found = "(%d-D, %d-D) tensors" % (states[0].dim(), states[1].dim())
                 raise RuntimeError("For %s input, hx and cx should also be %d-D but got %s" % (kind, rank, found))
-            raise RuntimeError("For %s input, hx should also be %d-D but got %d-D tensor" % (kind, rank, states[0].dim()))
+            raise RuntimeError(
+                "For %s input, hx should also be %d-D but got %d-D tensor" % (kind, rank, states[0].dim())
+            )
 
     def _layers(self, x: Tensor, states: list[Tensor], sizes: list[int]) -> tuple[Tensor, list[Tensor]]:
         """All layers over packed rows: (rows of the last one, the states behind the last steps)."""
@@ -309,9 +315,7 @@ class RNNCellBase(Module):
         if not states:
             states = [recurrent.zeros(x, x.size(0), self.hidden_size)] * (2 if cell == "lstm" else 1)
         if x.size(1) != self.input_size:
-            raise RuntimeError(
-                "input has inconsistent input_size: got %d expected %d" % (x.size(1), self.input_size)
-            )
+            raise RuntimeError("input has inconsistent input_size: got %d expected %d" % (x.size(1), self.input_size))
         for i, v in enumerate(states):
             if x.size(0) != v.size(0):
                 raise RuntimeError(
@@ -324,7 +328,8 @@ class RNNCellBase(Module):
         for v in (x, *states):
             if v.dtype is not self.weight_ih.dtype:
                 raise RuntimeError(
-                    "mat1 and mat2 must have the same dtype, but got %s and %s" % (v.dtype.name, self.weight_ih.dtype.name)
+                    "mat1 and mat2 must have the same dtype, but got %s and %s"
+                    % (v.dtype.name, self.weight_ih.dtype.name)
                 )
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         made = recurrent.cell(cell, x, states[0], states[1] if len(states) == 2 else None, weights)
@@ -342,7 +347,9 @@ class RNNCellBase(Module):
         text = "%s, %s" % (self.input_size, self.hidden_size)
         if self.bias is not True:
             text += ", bias=%s" % self.bias
-        return text + (", nonlinearity=%s" % self.nonlinearity if getattr(self, "nonlinearity", "tanh") != "tanh" else "")
+        return text + (
+            ", nonlinearity=%s" % self.nonlinearity if getattr(self, "nonlinearity", "tanh") != "tanh" else ""
+        )
 
 
 class RNNCell(RNNCellBase):

@@ -167,7 +167,9 @@ def pad_sequence(
     side.
     """
     if not isinstance(sequences, Iterable):
-        raise RuntimeError("pad_sequence: Expected iterable for input sequences, but got arg of type: %s" % type(sequences))
+        raise RuntimeError(
+            "pad_sequence: Expected iterable for input sequences, but got arg of type: %s" % type(sequences)
+        )
     if padding_side not in ("left", "right"):
         raise RuntimeError("Expected padding_side to be one of left or right, but got %s." % padding_side)
     given = list(sequences)
