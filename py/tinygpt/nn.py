@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from . import functional as F
 from .core import refused_names
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Parameter(Tensor):
     """A leaf tensor that requires a gradient and that a Module lists among its parameters."""
 
-    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        data = empty(0) if data is None else data
         if not isinstance(data, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]: a list, say
             raise TypeError("a Parameter is made of a Tensor, not of %s; use tensor(...)" % type(data).__name__)
         if requires_grad and not data._dtype.is_floating_point:
@@ -45,6 +46,67 @@ class Parameter(Tensor):
 
 
 _TABLES = ("_parameters", "_modules", "_buffers")
+
+
+class _Members(Table):
+    """Parameters, modules or buffers of a Module by name. Each is an attribute of the module too, and
+    a write into the table is one of the attribute.
+    """
+
+    _owner: Callable[[], Module | None] | None = None  # weak: the module holds its tables
+
+    def of(self, owner: Module) -> _Members:
+        """These as the members of another module."""
+        other = _Members(self)
+        other._owner = ref(owner)
+        return other
+
+    def __reduce__(self) -> Any:
+        return _Members, (), None, None, iter(self.items())
+
+    def _attributes(self) -> dict[str, Any]:
+        owner = self._owner() if self._owner is not None else None
+        return attributes_of(owner) if owner is not None else {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self._attributes()[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        value, attributes = self[name], self._attributes()
+        super().__delitem__(name)
+        if attributes.get(name) is value:
+            attributes.pop(name, None)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        if name not in self:
+            return super().pop(name, *default)
+        value = self[name]
+        del self[name]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        name = next(reversed(self), "")
+        return name, self.pop(name)
+
+    def clear(self) -> None:
+        for name in list(self):
+            del self[name]
+
+    def update(self, *values: Any, **named: Any) -> None:
+        for name, value in dict(*values, **named).items():
+            self[name] = value
+
+    def __ior__(self, values: Any) -> Self:
+        self.update(values)
+        return self
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+
 # What other layers keep for a module while it lives, by name: on its device, and never copied.
 kept_for: WeakKeyDictionary[Module, dict[str, Any]] = WeakKeyDictionary()
 
@@ -66,7 +128,7 @@ class Module(Moving):
 
     def __init__(self) -> None:
         for table in _TABLES:
-            object.__setattr__(self, table, Table())
+            object.__setattr__(self, table, _Members().of(self))
         object.__setattr__(self, "_unsaved", set())  # names of buffers that no state_dict has
         object.__setattr__(self, "training", True)
 
@@ -174,11 +236,21 @@ class Module(Moving):
         """What copy and pickle take."""
         return dict(attributes_of(self))
 
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        attributes_of(self).update(values)
+        self._own_tables()
+
+    def _own_tables(self) -> None:
+        attributes = attributes_of(self)
+        attributes.update({name: attributes[name].of(self) for name in _TABLES if name in attributes})
+
     def __copy__(self) -> Self:
         """A module with the same parameters, modules and buffers, and tables of its own."""
         other = type(self).__new__(type(self))
-        tables = {name: value.copy() for name, value in attributes_of(self).items() if name in (*_TABLES, "_unsaved")}
-        attributes_of(other).update({**self.__getstate__(), **tables})
+        attributes_of(other).update(self.__getstate__())
+        if "_unsaved" in attributes_of(other):
+            other._own_tables()
+            attributes_of(other)["_unsaved"] = self._unsaved.copy()
         return other
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -231,7 +303,7 @@ class Module(Moving):
     def _named(self, table: str, prefix: str, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
         """(path, entry) pairs of the table of this module and of all below it."""
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix, remove_duplicate):
+        for path, module in self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate):
             for name, entry in getattr(module, table).items():
                 if entry is None or remove_duplicate and id(entry) in seen:
                     continue

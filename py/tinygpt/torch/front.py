@@ -26,6 +26,21 @@ def extend(owner: type, methods: Mapping[str, Any]) -> None:
         _attach(owner, methods)
 
 
+_OF_BODY = {"__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__"}
+
+
+def extends(owner: type) -> Callable[[type], Any]:
+    """A decorator: what the body of a class defines, `owner` has while PyTorch's meaning is on. The
+    name of the class is `owner` from there on.
+    """
+
+    def decorate(body: type) -> type:
+        extend(owner, {name: value for name, value in vars(body).items() if name not in _OF_BODY})
+        return owner
+
+    return decorate
+
+
 def on_switch(enter: Callable[[], None], leave: Callable[[], None]) -> None:
     """Calls enter when PyTorch's meaning begins, leave when it ends."""
     _switches.append((enter, leave))

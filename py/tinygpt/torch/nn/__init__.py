@@ -1,1 +1,5 @@
-"""torch.nn: modules, and what they are made of."""
+"""Modules with PyTorch's names."""
+
+from ...nn import Embedding, Linear
+from .module import Module
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
