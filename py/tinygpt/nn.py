@@ -49,8 +49,8 @@ _TABLES = ("_parameters", "_modules", "_buffers")
 
 
 class _Members(Table):
-    """Parameters, modules or buffers of a Module by name. Each is an attribute of the module too, and
-    a write into the table is one of the attribute.
+    """Parameters, modules or buffers of a Module by name. Each is an attribute of the module too,
+    and a write into the table is one of the attribute.
     """
 
     _owner: Callable[[], Module | None] | None = None  # weak: the module holds its tables

@@ -1,5 +1,40 @@
-"""Modules with PyTorch's names."""
+"""torch.nn: modules, the functions that they call, first values, and tools for parameters."""
 
-from ...nn import Embedding, Linear
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from .. import table
 from .module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+__all__ = ["Buffer", "Module", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
+ABSENT = {
+    "DataParallel": "leave it out: a tab has one device",
+    "SyncBatchNorm": "use BatchNorm1d, BatchNorm2d or BatchNorm3d: a tab is one process",
+    "AdaptiveLogSoftmaxWithLoss": "use Linear with cross_entropy",
+    "quantized": "train in float32; tinygpt.checkpoint writes int8 files",
+    "qat": "train in float32; tinygpt.checkpoint writes int8 files",
+    "intrinsic": "leave it out: a tab has no quantized modules",
+}
+
+# Each family names its modules in __all__.
+FAMILIES = [
+    name
+    for name in (
+        "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
+        "normalization", "padding", "vision", "recurrent", "transformer", "attention",
+    )
+    if importlib.util.find_spec("%s.%s" % (__name__, name)) is not None
+]  # fmt: skip
+for _family in FAMILIES:
+    _module = importlib.import_module("." + _family, __name__)
+    globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
+    __all__ += _module.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """Modules that start-up does not wait for, and the sentence on a name that is not here."""
+    return table.missing(__name__, name)

@@ -1,5 +1,5 @@
-"""Containers of modules and of parameters. Sequential, ModuleList and ModuleDict are TinyGPT's, with
-what PyTorch's have beyond.
+"""Containers of modules and of parameters. Sequential, ModuleList and ModuleDict are TinyGPT's,
+with what PyTorch's have beyond.
 """
 
 from __future__ import annotations

@@ -4,9 +4,7 @@ gradient arrives. A module without any is called as in TinyGPT itself.
 
 from __future__ import annotations
 
-import itertools
 import warnings
-import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -18,32 +16,13 @@ from ...graph import program
 from ...nn import Module
 from ...ops.elementwise import zeros_of
 from ..front import extend, extends
+from ..utils.hooks import RemovableHandle
 
-_ids = itertools.count()
 
-
-class RemovableHandle:
-    """Takes a hook out of its dict: `remove()`, or at the end of a `with`."""
-
-    def __init__(self, hooks: Any, *, extra_dict: Any = None) -> None:
-        self.hooks_dict_ref = weakref.ref(hooks)
-        self.id = next(_ids)
-        extra = extra_dict if isinstance(extra_dict, list) else [extra_dict] if extra_dict is not None else []
-        self.extra_dict_ref = tuple(weakref.ref(other) for other in extra)
-
+class _Handle(RemovableHandle):
     def remove(self) -> None:
-        """The hook is not called any more."""
-        state.layout += 1  # what was recorded with it records again
-        for reference in (self.hooks_dict_ref, *self.extra_dict_ref):
-            hooks = reference()
-            if hooks is not None:
-                hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
+        state.layout += 1  # what was recorded with the hook records again
+        super().remove()
 
 
 class _Hooks:
@@ -86,7 +65,7 @@ def add(hooks: Any, hook: Any, prepend: bool = False, marks: Any = ()) -> Remova
     """Enters a hook into the dict, and its id into each of `marks`. Returns its handle."""
     _look_for_hooks()
     state.layout += 1
-    handle = RemovableHandle(hooks, extra_dict=list(marks))
+    handle = _Handle(hooks, extra_dict=list(marks))
     hooks[handle.id] = hook
     for mark in marks:
         mark[handle.id] = True
@@ -320,6 +299,7 @@ class _BackwardHooks:
         given = given if isinstance(given, tuple) else (given,)
         if len(given) != len(before):
             raise RuntimeError(
-                "%s returned an invalid number of grad_output, got %d, but expected %d" % (kind, len(given), len(before))
+                "%s returned an invalid number of grad_output, got %d, but expected %d"
+                % (kind, len(given), len(before))
             )
         return given

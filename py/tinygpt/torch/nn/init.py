@@ -80,7 +80,9 @@ def _drawn_again(tensor: Tensor, mean: float, std: float, a: float, b: float, ge
 
 
 def _accepted(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any) -> Tensor:
-    """Draws uniform numbers and accepts each with its density: for limits that hold little of it."""
+    """Draws uniform numbers and accepts each with its density: for limits that hold little of
+    it.
+    """
     mode = max(a, min(mean, b))
     peak = -0.5 * ((mode - mean) / std) ** 2
 
@@ -114,7 +116,9 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Ones on the diagonal of a matrix, zeros elsewhere. Returns tensor. ValueError for no matrix."""
+    """Ones on the diagonal of a matrix, zeros elsewhere. Returns tensor. ValueError for no
+    matrix.
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
@@ -209,8 +213,8 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """A (semi-)orthogonal matrix (Saxe et al. 2013), the dimensions behind the first as one. Returns
-    tensor. ValueError for fewer than two dimensions.
+    """A (semi-)orthogonal matrix (Saxe et al. 2013), the dimensions behind the first as one.
+    Returns tensor. ValueError for fewer than two dimensions.
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -239,7 +243,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    from .. import randperm
+    from ..random import randperm  # most programs need none
 
     rows, columns = tensor._shape
     zeros = math.ceil(sparsity * rows)

@@ -1,5 +1,5 @@
-"""What a Module has under PyTorch's name beyond TinyGPT's: iterators with PyTorch's arguments, casts,
-its printed form, paths of submodules.
+"""What a Module has under PyTorch's name beyond TinyGPT's: iterators with PyTorch's arguments,
+casts, its printed form, paths of submodules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ...core.tensor import dtype as DType
 from ...core.transfer import move
 from ...nn import Module, Parameter
 from ..front import extends
-from . import hooks, state_dict  # noqa: F401: each gives Module its part
 from .hooks import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -32,7 +31,7 @@ __all__ = [
     "register_module_full_backward_pre_hook",
 ]
 
-_CUDA = "there is no CUDA here; .to(\"webgpu\") moves a module to the browser's GPU"
+_CUDA = 'there is no CUDA here; .to("webgpu") moves a module to the browser\'s GPU'
 
 
 def indented(text: str, spaces: int = 2) -> str:
@@ -128,9 +127,7 @@ class _Module:
                     seen.add(id(member))
                 yield path + ("." if path else "") + name, member
 
-    def named_modules(
-        self: Any, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Any:
+    def named_modules(self: Any, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True) -> Any:
         """(path, Module) pairs: this one under `prefix`, then all below it; those in memo are left
         out.
         """
@@ -159,7 +156,7 @@ class _Module:
         if recurse:
             for module in self.children():
                 module._apply(function)
-        for name, parameter in self._parameters.items():
+        for parameter in self._parameters.values():
             if parameter is None:
                 continue
             gradient = parameter.grad
@@ -174,8 +171,8 @@ class _Module:
         return self
 
     def to(self: Any, *args: Any, **kwargs: Any) -> Any:
-        """Moves parameters and buffers to a device, casts those of float dtypes, or both: to(device),
-        to(dtype), to(device, dtype), to(tensor). Returns self.
+        """Moves parameters and buffers to a device, casts those of float dtypes, or both:
+        to(device), to(dtype), to(device, dtype), to(tensor). Returns self.
 
         TypeError for a dtype that is no float.
         """
@@ -250,8 +247,8 @@ class _Module:
         return module
 
     def set_submodule(self: Any, target: str, module: Module, strict: bool = False) -> None:
-        """Puts a module at a path. ValueError for "" and for what is no Module; AttributeError where
-        the path holds something else, or (strict) nothing.
+        """Puts a module at a path. ValueError for "" and for what is no Module; AttributeError
+        where the path holds something else, or (strict) nothing.
         """
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")

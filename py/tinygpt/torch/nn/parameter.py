@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.factory import empty
-from ...core.tensor import DTYPES, Tensor
 from ...core.state import state
+from ...core.tensor import DTYPES, Tensor
 from ...nn import Parameter
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]

@@ -13,6 +13,7 @@ from ...ops import elementwise, movement
 from ...ops import embedding as tables
 from ..front import extends
 from . import init, parameter
+from .ranking import norm_of
 
 __all__ = ["Embedding", "EmbeddingBag"]
 FUNCTIONS = ["embedding", "embedding_bag", "one_hot"]
@@ -40,8 +41,8 @@ def embedding(
 ) -> Tensor:
     """weight[input]: integers [...], weight [V, C] -> [..., C].
 
-    padding_idx: a row that gets no gradient. max_norm: rows that are read are scaled to this norm in
-    place where theirs is larger. scale_grad_by_freq: divides a row's gradient by how often it is
+    padding_idx: a row that gets no gradient. max_norm: rows that are read are scaled to this norm
+    in place where theirs is larger. scale_grad_by_freq: divides a row's gradient by how often it is
     read. RuntimeError for other dtypes or ranks, IndexError for an index outside the table.
     """
     if sparse:
@@ -82,17 +83,6 @@ def _renorm(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) ->
         written(weight)
 
 
-def norm_of(x: Tensor, p: float, dim: int = -1) -> Tensor:
-    """The p-norm along a dimension, which stays with size 1."""
-    if p == 2:
-        return x.square().sum(dim, keepdim=True).sqrt()
-    if p == 1:
-        return x.abs().sum(dim, keepdim=True)
-    if p == float("inf"):
-        return x.abs().max(dim, keepdim=True)[0]
-    return (x.abs() ** p).sum(dim, keepdim=True) ** (1.0 / p)
-
-
 def embedding_bag(
     input: Tensor,
     weight: Tensor,
@@ -131,9 +121,7 @@ def embedding_bag(
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError("embedding_bag: per_sample_weights needs mode='sum', not mode=%r" % mode)
-    rows = embedding(
-        input.reshape(-1), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse
-    )
+    rows = embedding(input.reshape(-1), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
     belongs = _bags(input, offsets, include_last_offset)
     if padding_idx is not None:
         kept = input.reshape(-1) != _padding(padding_idx, weight._shape[0])
@@ -169,8 +157,8 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> Tensor:
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """int64 [...] -> int64 [..., num_classes]: 1 at the index, 0 elsewhere.
 
-    num_classes -1: one more than the largest index, which is read. RuntimeError for an index outside
-    and for another dtype.
+    num_classes -1: one more than the largest index, which is read. RuntimeError for an index
+    outside and for another dtype.
     """
     if tensor._dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor, not %s" % tensor._dtype.name)
@@ -258,7 +246,12 @@ class _Embedding:
 
     def extra_repr(self: Any) -> str:
         text = "%s, %s" % (self.num_embeddings, self.embedding_dim)
-        for name, default in (("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False)):
+        for name, default in (
+            ("padding_idx", None),
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+        ):
             value = getattr(self, name)
             text += "" if value == default else ", %s=%s" % (name, value)
         return text
@@ -300,9 +293,7 @@ class EmbeddingBag(Module):
         """Standard normal numbers, zeros in the row padding_idx."""
         _reset(self)
 
-    def forward(
-        self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
         """As functional.embedding_bag."""
         return embedding_bag(
             input,
@@ -320,7 +311,13 @@ class EmbeddingBag(Module):
 
     def extra_repr(self) -> str:
         text = "%s, %s" % (self.num_embeddings, self.embedding_dim)
-        for name, default in (("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False), ("mode", None), ("padding_idx", None)):
+        for name, default in (
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+            ("mode", None),
+            ("padding_idx", None),
+        ):
             value = getattr(self, name)
             text += "" if value == default else ", %s=%r" % (name, value)
         return text

@@ -13,7 +13,8 @@ from ...core.state import no_grad
 from ...core.tensor import Tensor
 from ...nn import Module, Parameter
 from ..front import extends
-from .hooks import RemovableHandle, add
+from ..utils.hooks import RemovableHandle
+from .hooks import add
 from .parameter import is_lazy
 
 _EXTRA = "_extra_state"
@@ -100,8 +101,8 @@ class _WithState:
         """Copies the values in; assign: makes them the parameters. Returns (missing_keys,
         unexpected_keys).
 
-        RuntimeError where names (strict) or shapes differ; what fits is copied before. TypeError for
-        what is no mapping.
+        RuntimeError where names (strict) or shapes differ; what fits is copied before. TypeError
+        for what is no mapping.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError("Expected state_dict to be dict-like, got %s." % type(state_dict))
@@ -206,7 +207,9 @@ class _WithState:
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self: Any, hook: Any) -> RemovableHandle:
-        """hook(module, incompatible_keys), called after load_state_dict; it may change the lists."""
+        """hook(module, incompatible_keys), called after load_state_dict; it may change the
+        lists.
+        """
         return add(self._load_state_dict_post_hooks, hook)
 
 
