@@ -13,7 +13,7 @@ from ...core.tensor import Tensor, bool_, float64
 from ...ops import elementwise, movement, reduce
 from ...ops.elementwise import compare, logical_and, logical_or, where
 from ...ops.functions import function as of_math
-from .in_place import applied
+from .in_place import applied, widened
 
 FUNCTIONS = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
@@ -179,7 +179,10 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x where beta x is above threshold."""
-    x = floats(input, "softplus_cpu")
+    return widened(lambda x: _softplus(x, beta, threshold), floats(input, "softplus_cpu"))
+
+
+def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
     scaled = x if beta == 1 else x * beta
     linear = compare("gt", scaled, threshold)
     curved = of_math("log1p", where(linear, 0.0, scaled).exp())
@@ -194,8 +197,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x))."""
-    x = floats(input, "log_sigmoid_cpu")
-    return elementwise.minimum(x, 0.0) - of_math("log1p", x.abs().neg().exp())
+    floats(input, "log_sigmoid_cpu")
+    return widened(lambda x: elementwise.minimum(x, 0.0) - of_math("log1p", x.abs().neg().exp()), input)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -247,7 +250,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if x._shape[d] % 2:
         raise RuntimeError("Halving dimension must be even, but dimension %d is size %d" % (d, x._shape[d]))
     half = x._shape[d] // 2
-    return movement.narrow(x, d, 0, half) * F.sigmoid(movement.narrow(x, d, half, half))
+    return widened(lambda x: movement.narrow(x, d, 0, half) * F.sigmoid(movement.narrow(x, d, half, half)), x)
 
 
 def _implicit_dim(name: str, x: Tensor, dim: int | None) -> int:

@@ -1,4 +1,6 @@
-"""`inplace=True`: the result of a function, written into its argument."""
+"""How the functions of a layer are applied: into their argument (`inplace=True`), and to narrow
+floats, which are rounded once.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,16 @@ if TYPE_CHECKING:
     from ...core.tensor import Tensor
 
 
-def applied(function: Callable[[Tensor], Tensor], x: Tensor, in_place: bool) -> Tensor:
-    """function(x), or x itself with that written into it, on the tape too."""
-    if not in_place:
+def widened(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """function(x), computed in float32 where x is of a 16-bit float, and rounded at the end."""
+    dtype = x._dtype
+    if not dtype.is_floating_point or dtype.computed is dtype:
         return function(x)
-    return inplace.assigned(lambda x, _: function(x), x, 0.0)
+    return function(x._cast(dtype.computed))._cast(dtype)
+
+
+def applied(function: Callable[[Tensor], Tensor], x: Tensor, in_place: bool) -> Tensor:
+    """widened(function, x), or x itself with that written into it, on the tape too."""
+    if not in_place:
+        return widened(function, x)
+    return inplace.assigned(lambda x, _: widened(function, x), x, 0.0)

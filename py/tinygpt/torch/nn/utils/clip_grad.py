@@ -61,9 +61,7 @@ def get_total_norm(
     return total
 
 
-def clip_grads_with_norm_(
-    parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
-) -> None:
+def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
     """Multiplies the gradients by max_norm / total_norm where that is below 1, in place."""
     with no_grad():
         gradients = _gradients(_listed(parameters))
@@ -79,7 +77,8 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scales the gradients in place so that their norm is at most max_norm. Returns the norm before.
+    """Scales the gradients in place so that their norm is at most max_norm. Returns the norm
+    before.
 
     RuntimeError where that is not finite and error_if_nonfinite.
     """

@@ -112,9 +112,7 @@ class ParametrizationList(ModuleList):
             new: Any = value
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
-                    raise RuntimeError(
-                        "parametrization %s does not implement right_inverse." % type(module).__name__
-                    )
+                    raise RuntimeError("parametrization %s does not implement right_inverse." % type(module).__name__)
                 new = module.right_inverse(new)
             if self.is_tensor:
                 _check_same("right_inverse", (self.original._shape, self.original._dtype), new, shape=False)
@@ -175,9 +173,7 @@ def _inject(module: Any, name: str) -> None:
     state.layout += 1
 
 
-def register_parametrization(
-    module: Any, tensor_name: str, parametrization: Any, *, unsafe: bool = False
-) -> Module:
+def register_parametrization(module: Any, tensor_name: str, parametrization: Any, *, unsafe: bool = False) -> Module:
     """Makes module.tensor_name what parametrization(original) gives; the next one is applied to its
     result. Returns module.
 
@@ -219,8 +215,8 @@ def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
 
 
 def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Module:
-    """Makes the tensor a plain one again: its value now, or (leave_parametrized=False) the original.
-    Returns module. ValueError where it has none.
+    """Makes the tensor a plain one again: its value now, or (leave_parametrized=False) the
+    original. Returns module. ValueError where it has none.
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError("Module %s does not have a parametrization on %s" % (module, tensor_name))
@@ -253,10 +249,10 @@ def type_before_parametrizations(module: Any) -> type:
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
-def transfer_parametrizations_and_params(
-    from_module: Any, to_module: Any, tensor_name: str | None = None
-) -> Module:
-    """Gives to_module the parametrizations of from_module and their originals. Returns to_module."""
+def transfer_parametrizations_and_params(from_module: Any, to_module: Any, tensor_name: str | None = None) -> Module:
+    """Gives to_module the parametrizations of from_module and their originals. Returns
+    to_module.
+    """
     if not is_parametrized(from_module):
         return to_module
     for name in from_module.parametrizations if tensor_name is None else [tensor_name]:

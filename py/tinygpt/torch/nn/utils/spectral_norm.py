@@ -89,7 +89,9 @@ def spectral_norm(
 
 
 def remove_spectral_norm(module: Any, name: str = "weight") -> Module:
-    """Makes `name` one parameter again. Returns module. ValueError where there is no spectral norm."""
+    """Makes `name` one parameter again. Returns module. ValueError where there is no spectral
+    norm.
+    """
     found = _hook(module, SpectralNorm, name)
     if found is None:
         raise ValueError("spectral_norm of '%s' not found in %s" % (name, module))

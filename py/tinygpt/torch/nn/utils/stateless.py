@@ -35,7 +35,8 @@ def functional_call(
             named.update({path + ("." if path else "") + name: x for name, x in table.items() if x is not None})
     if strict and set(given) != set(named):
         raise RuntimeError(
-            "Unexpected key(s): %s. Missing key(s): %s." % (sorted(set(given) - set(named)), sorted(set(named) - set(given)))
+            "Unexpected key(s): %s. Missing key(s): %s."
+            % (sorted(set(given) - set(named)), sorted(set(named) - set(given)))
         )
     if tie_weights:
         by_tensor = {id(named[name]): x for name, x in given.items() if name in named}

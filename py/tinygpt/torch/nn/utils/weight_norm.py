@@ -61,7 +61,9 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
 
 def remove_weight_norm(module: Any, name: str = "weight") -> Module:
-    """Makes `name` one parameter again. Returns module. ValueError where there is no weight norm."""
+    """Makes `name` one parameter again. Returns module. ValueError where there is no weight
+    norm.
+    """
     found = _hook(module, WeightNorm, name)
     if found is None:
         raise ValueError("weight_norm of '%s' not found in %s" % (name, module))
