@@ -29,6 +29,7 @@ export class Controls extends EventTarget {
     this.begun = null; // of a run that begins: its loop has, or has come to an end
     this.deciding = null; // a promise: whether the run that was asked for is refused
     this.resumable = false; // there is a run that could be resumed
+    this.bounded = false; // the code that runs has step boundaries
     this.loaded = null; // {name, step} of a model from a file that has not been trained since
     this.used = null; // the settings of the run, as they are in use: settings.values()
     settings.addEventListener("change", ({ detail: { name } }) => this.adjust(name));
@@ -91,6 +92,7 @@ export class Controls extends EventTarget {
     const { editor } = this;
     const files = editor.files;
     this.active = true;
+    this.bounded = resume;
     this.status("Starting");
     const refused = resume ? null : await (this.deciding = this.estimate.refused());
     if (refused) {
@@ -206,10 +208,10 @@ export class Controls extends EventTarget {
 
   async pause() {
     if (this.phase !== "running") return;
-    if (!this.resumable) await this.prepared; // pressed before the code was in the worker
+    if (!this.bounded) await this.prepared; // pressed before the code was in the worker
     if (this.phase !== "running") return;
     if (!this.session.hears) this.status(`${DEAF} Press Stop to end it.`, "bad");
-    else if (this.resumable) await this.session.request("pause");
+    else if (this.bounded) await this.session.request("pause");
     else if (!this.session.pauseAnywhere())
       this.status("This code has no step boundary (run.steps), so it cannot be paused. Press Stop to end it.", "bad");
   }
@@ -316,9 +318,10 @@ export class Controls extends EventTarget {
 
   // ---- what the loop says ----
 
-  on_start() {
+  on_start({ resumable = true }) {
     this.begun?.end();
-    this.resumable = true;
+    this.bounded = true;
+    this.resumable = resumable;
   }
 
   on_adjusted({ step, changes }) {

@@ -326,6 +326,7 @@
  * @property {number} step
  * @property {string | null} corpus
  * @property {boolean} goes_on  it continues the run before
+ * @property {boolean} [resumable]  false: a program of plain PyTorch code, which begins anew
  */
 
 /**

@@ -16,12 +16,21 @@ import asyncio
 import inspect
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from . import console, interruptible, output_channel, rich_output, step_boundary, torch_finder, training_bridge
+from . import (
+    console,
+    interruptible,
+    output_channel,
+    rich_output,
+    step_boundary,
+    torch_finder,
+    torch_program,
+    training_bridge,
+)
 from .features import hot_apply
 from .json_values import plain
 from .source_limits import limit
@@ -53,8 +62,7 @@ async def run(source: str, mode: str, options: str) -> str:
             return _text(outcome)
         if mode == "script":
             _begin(json.loads(options) or {})
-        elif mode == "console":
-            torch_finder.enter_for_console()
+            torch_program.begin(source)
         value = await interruptible.as_task(_execute(source, filename, mode))
         outcome.update({"ok": True, "status": "finished"})
         if mode == "call":
@@ -80,6 +88,7 @@ async def run(source: str, mode: str, options: str) -> str:
 @interruptible.unbroken
 def _ended(outcome: protocol.Outcome) -> str:
     """After any source: what was requested of it makes the next one neither wait nor resume."""
+    torch_program.end(outcome)
     step_boundary.begin()
     hot_apply.end("the run ended before the edit took effect")
     loop = sys.modules.get("tinygpt.loop")
@@ -124,7 +133,10 @@ def interrupt(entry: bool) -> bool:
 
 async def _execute(source: str, filename: str, mode: str) -> Any:
     statements, last = console.codes(source, filename, with_value=mode != "script")
-    with console.lent((statements, last)) if mode == "console" else nullcontext():
+    with ExitStack() as around:
+        if mode == "console":
+            around.enter_context(torch_finder.meaning_of_console())
+            around.enter_context(console.lent((statements, last)))
         await _evaluate(statements)
         return None if last is None else await _evaluate(last)
 

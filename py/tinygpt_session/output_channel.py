@@ -2,15 +2,22 @@
 never yields.
 """
 
+from __future__ import annotations
+
 import io
 import sys
+from typing import TYPE_CHECKING
 
 import tinygpt_host as host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STDOUT, STDERR, TRAINING, NOTICE, ANSWER, DISPLAY = 1, 2, 3, 4, 5, 7  # as in app/worker/channel.js
 PIECE = 1 << 20  # characters that go out at once: a longer text is not held twice, and a Stop ends it between two
 MOST_SHOWN = 100_000  # characters of a value or an error, as of the console (app/shell/console.js)
 _write = host.write
+listener: Callable[[str], None] | None = None  # hears what is printed
 
 
 class Stream(io.TextIOBase):
@@ -34,6 +41,8 @@ class Stream(io.TextIOBase):
             text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot leave Python
         if text:
             _write(self.kind, text)
+            if self.kind == STDOUT and listener is not None:
+                listener(text)
         return len(text)
 
     def flush(self) -> None:

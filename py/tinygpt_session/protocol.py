@@ -310,6 +310,7 @@ class TrainingStart(DeviceFacts):
     step: int
     corpus: str | None
     goes_on: bool  # it continues the run before
+    resumable: NotRequired[bool]  # false: a program of plain PyTorch code, which begins anew
 
 
 class TrainingStep(TypedDict):

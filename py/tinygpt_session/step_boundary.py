@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def signalled(number: int, frame: FrameType | None) -> None:
         host.interrupt(number)  # it is for the run that waits for what is being served: it comes again there
         return
     _steps_left = 0
-    if training_bridge.running() or dispatch.serving():
+    if training_bridge.running() or dispatch.serving() or bounded():
         return  # the next boundary waits
     host.write(TRAINING, json.dumps({"type": "paused", "step": None}))
     while _steps_left == 0:
@@ -70,6 +71,12 @@ def signalled(number: int, frame: FrameType | None) -> None:
         dispatch.serve()
     _steps_left = None
     host.write(TRAINING, json.dumps({"type": "resumed", "step": None}))
+
+
+def bounded() -> bool:
+    """Whether a program of plain PyTorch code runs, whose boundaries are its optimizer's steps."""
+    program = sys.modules.get(__package__ + ".torch_program")
+    return program is not None and program.current is not None
 
 
 def _pause(run: Run) -> None:

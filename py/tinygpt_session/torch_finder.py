@@ -11,14 +11,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import __main__
 
+from . import torch_program, training_bridge
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 FRONT = "tinygpt.torch"
 
@@ -37,6 +40,8 @@ class TorchFinder:
             return None
         if FRONT not in sys.modules:
             self._fetch()
+            importlib.import_module(FRONT)
+            torch_program.attach()
         return _finder().find_spec(name, path, target)
 
     def _fetch(self) -> None:
@@ -75,14 +80,28 @@ def leave() -> None:
             del sys.modules[name]
 
 
-def enter_for_console() -> bool:
-    """Before a console entry: PyTorch's meaning where `__main__` holds the module. Returns whether
-    it was on.
+@contextmanager
+def meaning_of_console() -> Iterator[None]:
+    """Inside, a console entry has PyTorch's meaning where `__main__` holds something of the front,
+    and draws from a stream of its own while a program trains.
     """
     front = sys.modules.get(FRONT + ".front")
     if front is None:
-        return False
+        yield
+        return
+    if torch_program.current is not None:
+        with sys.modules[FRONT].random.fork_rng():
+            yield
+        return
     before = front.active
-    module = sys.modules[FRONT]
-    (front.enter if any(value is module for value in list(__main__.__dict__.values())) else front.leave)()
-    return before
+    (front.enter if any(map(_of_front, list(__main__.__dict__.values()))) else front.leave)()
+    try:
+        yield
+    finally:
+        if training_bridge.running():  # the run's own meaning
+            (front.enter if before else front.leave)()
+
+
+def _of_front(value: Any) -> bool:
+    name = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
+    return isinstance(name, str) and (name + ".").startswith((FRONT + ".", "torch."))

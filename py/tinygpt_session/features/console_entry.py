@@ -17,7 +17,7 @@ import pyodide.ffi
 
 import __main__
 
-from .. import console, dispatch, interruptible, output_channel, rich_output, training_bridge
+from .. import console, dispatch, interruptible, output_channel, rich_output, torch_finder, training_bridge
 from ..source_limits import limit
 from ..tracebacks import describe
 
@@ -68,6 +68,7 @@ def _execute(source: str, answer: protocol.EntryAnswer) -> None:
     statements, last = console.codes(source, filename)
     with ExitStack() as around:
         _leave_run_alone(around)
+        around.enter_context(torch_finder.meaning_of_console())
         around.enter_context(console.lent((statements, last)))
         _evaluate(statements)
         value = None if last is None else _evaluate(last)

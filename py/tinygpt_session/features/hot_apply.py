@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from .. import dispatch, step_boundary, training_bridge
+from .. import dispatch, step_boundary, torch_program, training_bridge
 from ..source_limits import compiled
 from ..tracebacks import describe, remember_source
 
@@ -157,7 +157,8 @@ def apply(args: protocol.ApplyArgs, answer: dispatch.Answer) -> object:
     """The files take over at the next step boundary; where no loop runs, they are only compiled."""
     from tinygpt import loop
 
-    if not training_bridge.running():
+    program = torch_program.current
+    if not training_bridge.running() and program is None:
         for name, text in args["files"].items():
             compiled(text, name)
         answer.result({"applied": False, "notes": [], "step": None})
@@ -170,12 +171,14 @@ def apply(args: protocol.ApplyArgs, answer: dispatch.Answer) -> object:
             return
         _unanswered.remove(answer)
         if error is None:
-            step = loop.current.step if loop.current is not None else None
+            run = torch_program.current or loop.current
+            step = run.step if run is not None else None
             answer.result({"applied": True, "notes": notes, "step": step})
         else:
             answer.error(error)
 
-    step_boundary.replace(version(args["files"], report))
+    files = args["files"]
+    step_boundary.replace(version(files, report) if program is None else torch_program.Edit(files, report))
     _unanswered.append(answer)
     return dispatch.LATER
 

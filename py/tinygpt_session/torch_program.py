@@ -1,0 +1,251 @@
+"""A program of plain PyTorch code in the editor: each `optimizer.step()` is a step boundary, at which
+requests are served, the program pauses, and edited functions and classes take over.
+
+The chart's rule: a step is a step() of the optimizer that stepped first. Its loss is the value of
+the tensor on which backward() was called last. A printed line that names a validation loss ("val
+loss 1.23") is an evaluation.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import tinygpt_host as host
+
+import __main__
+
+from . import output_channel, step_boundary, torch_total, training_bridge
+from .output_channel import TRAINING
+from .source_limits import compiled
+from .tracebacks import EDITOR, remember_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from . import protocol
+
+EVERY_GPU = 10  # steps between two reads of a loss on a GPU, each of which waits for its queue
+LEAST = 1e-3  # seconds between two messages of steps: a chart needs no more
+VALIDATION = re.compile(
+    r"\b(?:val|valid|validation|test|eval|dev)(?:[_ ]?loss)?\b\W{0,3}(?:loss\W{0,3})?"
+    r"([-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)",
+    re.IGNORECASE,
+)
+RULE = "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called."
+
+current: Program | None = None  # the program that has made a step in this run
+_enabled = False  # the editor's code runs
+_root: Any = None  # on what backward() was called last
+
+
+class Edit:
+    """Edited files that take over at the next step boundary."""
+
+    def __init__(self, files: dict[str, str], report: Callable[[BaseException | None, list[str]], None]) -> None:
+        self.source, self.report = files[EDITOR], report
+        compiled(self.source, EDITOR)  # a wrong syntax is said at once
+
+
+class Program:
+    """The program that runs: what step_boundary.visit works with."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer, self.step, self.last, self.sent = optimizer, 0, time.perf_counter(), 0.0
+        self.losses: dict[str, float] = {}  # of other optimizers
+        total = torch_total.of_stack(sys._getframe(2))
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        device: Any = training_bridge.device() or {"device": "wasm", "build": None, "threads": 0}
+        self.send(
+            type="start",
+            name="run",
+            preset="PyTorch",
+            parameters=sum([p.numel() for p in parameters]),
+            steps=total or 0,
+            eval_interval=0,
+            sample_interval=0,
+            batch_tokens=0,
+            train={},
+            vocab_size=0,
+            step=0,
+            corpus="",
+            goes_on=False,
+            resumable=False,
+            **device,
+        )
+        self.send(type="note", text=RULE)
+
+    def made_step(self, optimizer: Any) -> None:
+        """After a step() of an optimizer."""
+        global _root
+        root, _root = _root, None
+        if optimizer is not self.optimizer:
+            return
+        now = time.perf_counter()
+        ms, self.last = (now - self.last) * 1e3, now
+        if root is not None and (self.step < 100 or now - self.sent >= LEAST):
+            if not root.device.volatile or self.step % EVERY_GPU == 0:
+                self._log(root, ms)
+                self.sent = now
+        self.step += 1
+        step_boundary.visit(self)  # pyright: ignore[reportArgumentType]: it is a Run in what visit uses
+
+    def _log(self, root: Any, ms: float) -> None:
+        loss = float(root.item()) if root.numel() == 1 else None
+        if loss is None or loss != loss or loss in (float("inf"), -float("inf")):
+            return
+        rate = self.optimizer.param_groups[0].get("lr")
+        rate = float(rate) if rate is not None else None
+        self.send(type="step", step=self.step, loss=loss, lr=rate, ms=ms)
+
+    def printed(self, text: str) -> None:
+        """A printed line may name a validation loss."""
+        found = VALIDATION.search(text)
+        if found and self.step:
+            self.send(type="eval", step=self.step, val_loss=float(found[1]), ms=0.0)
+
+    # ---- as a Run ----
+
+    def send(self, **message: Any) -> None:
+        """A training message to the page."""
+        host.write(TRAINING, json.dumps(message))
+
+    def drain(self) -> None:
+        """Nothing is pending: each loss is read at its step."""
+
+    def exclude_time(self, started: float) -> None:
+        """What happened since `started` is no part of a step."""
+        self.last += time.perf_counter() - started
+
+    def replace(self, edit: Any) -> None:
+        """Functions and classes of the edited source take the place of the old ones, which keep
+        their identity: what holds them follows.
+        """
+        started = time.perf_counter()
+        try:
+            notes = _patched(edit.source)
+        except BaseException as error:
+            edit.report(error, [])
+        else:
+            self.send(type="applied", step=self.step, notes=notes)
+            edit.report(None, notes)
+        self.exclude_time(started)
+
+
+def _patched(source: str) -> list[str]:
+    """Executes the functions and classes of `source` and brings the running ones up to date. Returns
+    what does not apply before the next run.
+    """
+    remember_source(EDITOR, source)
+    tree = ast.parse(source, EDITOR)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    definitions = ast.Module([node for node in tree.body if isinstance(node, kinds)], [])
+    space = __main__.__dict__
+    made: dict[str, Any] = dict(space)
+    exec(compile(definitions, EDITOR, "exec", dont_inherit=True), made)
+    for name, new in made.items():
+        old = space.get(name)
+        if old is new or name.startswith("__"):
+            continue
+        if isinstance(old, type) and isinstance(new, type):
+            _patch_class(old, new)
+        elif not _patch_function(old, new):
+            space[name] = new
+    rest = [node for node in tree.body if not isinstance(node, kinds)]
+    before = [node for node in (_running or ast.Module([], [])).body if not isinstance(node, kinds)]
+    if [ast.dump(node) for node in rest] != [ast.dump(node) for node in before]:
+        return ["lines outside of functions and classes apply at the next run"]
+    return []
+
+
+_running: ast.Module | None = None  # the source that the run began with
+
+
+def _patch_function(old: Any, new: Any) -> bool:
+    """Gives the old function the new one's code. False where it cannot take it."""
+    if not (hasattr(old, "__code__") and hasattr(new, "__code__")):
+        return False
+    if old.__code__.co_freevars != new.__code__.co_freevars:
+        return False
+    old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+    return True
+
+
+def _patch_class(old: type, new: type) -> None:
+    for name, value in list(vars(new).items()):
+        if name in ("__dict__", "__weakref__", "__module__", "__doc__", "__classcell__"):
+            continue
+        held = vars(old).get(name)
+        if not _patch_function(held, value) or "__class__" in value.__code__.co_freevars:
+            setattr(old, name, _rebound(value, old))
+
+
+def _rebound(value: Any, owner: type) -> Any:
+    """A method whose `super()` means `owner`."""
+    code = getattr(value, "__code__", None)
+    if code is None or "__class__" not in code.co_freevars:
+        return value
+    for cell, name in zip(value.__closure__, code.co_freevars):
+        if name == "__class__":
+            cell.cell_contents = owner
+    return value
+
+
+# ---- for the session ----
+
+
+def attach() -> None:
+    """The front has been imported: its optimizers and its backward() report."""
+    from tinygpt.core.tensor import Tensor
+    from tinygpt.torch import front, optim
+
+    optim.on_step.append(_on_step)
+    backward = Tensor.backward
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        global _root
+        if _enabled:
+            _root = self.detach()
+        return backward(self, *args, **kwargs)
+
+    noted.__doc__ = backward.__doc__
+    front.extend(Tensor, {"backward": noted})
+
+
+def _on_step(optimizer: Any) -> None:
+    global current
+    if not _enabled or training_bridge.running():
+        return
+    if current is None:
+        current = Program(optimizer)
+        output_channel.listener = printed
+    current.made_step(optimizer)
+
+
+def begin(source: str) -> None:
+    """The editor's code begins."""
+    global _enabled, current, _root, _running
+    _enabled, current, _root = True, None, None
+    try:
+        _running = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        _running = None
+
+
+def end(outcome: protocol.Outcome) -> None:
+    """The editor's code has ended."""
+    global _enabled, current, _root
+    if current is not None:
+        reason = {"finished": "done", "stopped": "stopped"}.get(outcome["status"], "error")
+        current.send(type="finish", step=current.step, reason=reason)
+    _enabled, current, _root, output_channel.listener = False, None, None, None
+
+
+def printed(text: str) -> None:
+    """What the program prints, for the chart."""
+    if current is not None and len(text) < 1000:
+        current.printed(text)
