@@ -1,5 +1,5 @@
-"""A program of plain PyTorch code in the editor: each `optimizer.step()` is a step boundary, at which
-requests are served, the program pauses, and edited functions and classes take over.
+"""A program of plain PyTorch code in the editor: each `optimizer.step()` is a step boundary, at
+which requests are served, the program pauses, and edited functions and classes take over.
 
 The chart's rule: a step is a step() of the optimizer that stepped first. Its loss is the value of
 the tensor on which backward() was called last. A printed line that names a validation loss ("val
@@ -137,8 +137,8 @@ class Program:
 
 
 def _patched(source: str) -> list[str]:
-    """Executes the functions and classes of `source` and brings the running ones up to date. Returns
-    what does not apply before the next run.
+    """Executes the functions and classes of `source` and brings the running ones up to date.
+    Returns what does not apply before the next run.
     """
     remember_source(EDITOR, source)
     tree = ast.parse(source, EDITOR)
