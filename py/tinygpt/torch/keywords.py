@@ -8,6 +8,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..core.quoting import quoted
+from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,14 +38,21 @@ NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1":
 
 
 def function(f: Callable[..., Any]) -> Callable[..., Any]:
-    """f, called with PyTorch's names of arguments or NumPy's. Unsupported for `out=`."""
+    """f, called with PyTorch's names of arguments or NumPy's. Unsupported for `out=`, TypeError for
+    an `input` that is no Tensor.
+    """
     code = f.__code__
-    own = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    own, needs_tensor = set(names), names[:1] == ("input",) and f.__annotations__.get("input") == "Tensor"
 
     @functools.wraps(f)
     def call(*args: Any, **keywords: Any) -> Any:
         if keywords and not keywords.keys() <= own:
             keywords = _renamed(f, own, keywords)
+        if needs_tensor and args and not isinstance(args[0], Tensor):
+            raise TypeError(
+                "%s(): argument 'input' (position 1) must be Tensor, not %s" % (f.__name__, type(args[0]).__name__)
+            )
         return f(*args, **keywords)
 
     return call
