@@ -120,7 +120,7 @@ class Harm:
         (Harm(), "__builtin__.print"),
         ({"a": [Harm()]}, "__builtin__.print"),
         (torch.nn.Linear(2, 2), "torch.nn.modules.linear.Linear"),
-        (torch.float32, "torch.float32"),
+        (torch.complex64, "torch.complex64"),
         (1 << 70, "more than 64 bits"),
     ],
 )

@@ -6,7 +6,7 @@ plain values (numbers, text, lists, tuples, dicts, sets) and tensors. It refuses
 that a pickle can call. The format is PyTorch's torch/serialization.py and torch/_utils.py of 2.13.
 
     read(data)                -> the value; each tensor in it is a StoredTensor
-    write(value, tensor_of)   -> bytes; tensor_of(x) is the StoredTensor of x, or None
+    write(value, stored_of)   -> bytes; stored_of(x) is the StoredTensor or StoredName of x, or None
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
 from .safetensors_file import ITEM_BYTES, MAX_RANK, CheckpointError
@@ -33,6 +33,7 @@ STORAGES = {
     "BoolStorage": "BOOL",
 }  # fmt: skip
 CLASSES = {dtype: name for name, dtype in STORAGES.items()}
+DTYPES = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split()  # torch's names
 MOST_INSTRUCTIONS = 5_000_000  # of a pickle; a model of 1,000 layers with its moments has 900,000
 MOST_PICKLE = 100_000_000  # bytes
 DEEPEST = 100  # containers inside each other
@@ -43,10 +44,11 @@ ADVICE = "only tensors, numbers, text and plain containers are read, since a pic
 
 class StoredTensor:
     """A tensor of such a file. dtype: safetensors' name; shape, stride, offset: in elements; data:
-    the bytes of its whole storage; key: which storage it is (tensors may share one).
+    the bytes of its whole storage; key: which storage it is (tensors may share one); location: the
+    device that it was on.
     """
 
-    __slots__ = ("dtype", "shape", "stride", "offset", "key", "data", "requires_grad", "is_parameter")
+    __slots__ = ("dtype", "shape", "stride", "offset", "key", "data", "requires_grad", "is_parameter", "location")
 
     def __init__(
         self,
@@ -58,7 +60,9 @@ class StoredTensor:
         data: Any,
         requires_grad: bool = False,
         is_parameter: bool = False,
+        location: str = "cpu",
     ) -> None:
+        self.location = location
         self.dtype, self.shape, self.stride, self.offset = dtype, shape, stride, offset
         self.key, self.data = key, memoryview(data).cast("B")
         self.requires_grad, self.is_parameter = requires_grad, is_parameter
@@ -80,6 +84,27 @@ class StoredTensor:
 
     def __repr__(self) -> str:
         return "StoredTensor(%s %s)" % (self.dtype, list(self.shape))
+
+
+class StoredName:
+    """What PyTorch names: kind "dtype" (value: its name), "device" (its type and index) or "Size"
+    (a tuple of ints).
+    """
+
+    __slots__ = ("kind", "value")
+
+    def __init__(self, kind: str, value: Any) -> None:
+        self.kind, self.value = kind, value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredName) and (self.kind, self.value) == (other.kind, other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.value))
+
+
+class Sizes(tuple[int, ...]):
+    """A torch.Size that was read."""
 
 
 def is_torch_file(data: Any) -> bool:
@@ -153,8 +178,8 @@ class _Name:
 
 
 class _Storage:
-    def __init__(self, dtype: str, key: str, data: memoryview) -> None:
-        self.dtype, self.key, self.data = dtype, key, data
+    def __init__(self, dtype: str, key: str, data: memoryview, location: str) -> None:
+        self.dtype, self.key, self.data, self.location = dtype, key, data, location
 
 
 _MARK = object()
@@ -166,6 +191,9 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _IGNORED = ("PROTO", "FRAME")
 _CALLED = (
     "collections.OrderedDict",
+    "collections.Counter",
+    "_codecs.encode",
+    "torch.device",
     "builtins.set",
     "__builtin__.set",
     "torch.Size",
@@ -272,7 +300,9 @@ class _Machine:
             raise TypeError("a %s is no %s" % (type(value).__name__, kind.__name__))
         return value
 
-    def named(self, module: str, name: str) -> _Name:
+    def named(self, module: str, name: str) -> _Name | StoredName:
+        if module == "torch" and name in DTYPES:
+            return StoredName("dtype", name)
         found = _Name(module, name)
         if found.full not in _CALLED and not (module == "torch" and name in STORAGES):
             raise CheckpointError("the file holds a %.100s; %s" % (found.full, ADVICE))
@@ -285,7 +315,16 @@ class _Machine:
         if name.endswith(".set"):
             return cast("set[Any]", set(*arguments))
         if name == "torch.Size":
-            return tuple(*arguments)
+            return Sizes(*arguments)
+        if name == "torch.device":
+            return StoredName("device", tuple(arguments))
+        if name == "collections.Counter":
+            return cast("Counter[Any]", Counter(*arguments))
+        if name == "_codecs.encode":  # bytes, before pickle had an instruction for them
+            text, encoding = arguments
+            if encoding != "latin1":
+                raise CheckpointError("the file holds bytes encoded as %.20s; %s" % (encoding, ADVICE))
+            return str(text).encode("latin1")
         if name == "torch._utils._rebuild_tensor_v2":
             return self.tensor(*arguments[:5])
         if name == "torch._utils._rebuild_parameter":
@@ -297,7 +336,7 @@ class _Machine:
         raise CheckpointError("the file's pickle calls a %.60s; %s" % (name, ADVICE))
 
     def storage(self, identity: Any) -> _Storage:
-        kind, class_, key, _place, count = identity
+        kind, class_, key, location, count = identity
         if kind != "storage" or not isinstance(class_, _Name) or not isinstance(key, str):
             raise TypeError("no storage")
         if key not in self.storages:
@@ -310,7 +349,7 @@ class _Machine:
                     "the storage %.40s has %d bytes, not %s elements of %s; the file is damaged"
                     % (key, len(data), count, dtype)
                 )
-            self.storages[key] = _Storage(dtype, key, data)
+            self.storages[key] = _Storage(dtype, key, data, str(location))
         return self.storages[key]
 
     def tensor(self, storage: Any, offset: Any, shape: Any, stride: Any, requires_grad: Any) -> StoredTensor:
@@ -327,7 +366,9 @@ class _Machine:
             raise CheckpointError("a tensor of the file ends outside its storage; the file is damaged")
         if math.prod(shape) > 64 * max(1, len(storage.data)):  # expanded: its elements would fill the memory
             raise CheckpointError("a tensor of the file repeats its storage more than 64 times; save a copy of it")
-        return StoredTensor(storage.dtype, shape, stride, offset, storage.key, storage.data, bool(requires_grad))
+        out = StoredTensor(storage.dtype, shape, stride, offset, storage.key, storage.data, bool(requires_grad))
+        out.location = storage.location
+        return out
 
 
 def _check_depth(value: Any) -> None:
@@ -351,9 +392,9 @@ def _check_depth(value: Any) -> None:
 # ---- writing ----
 
 
-def write(value: Any, tensor_of: Callable[[Any], StoredTensor | None]) -> bytes:
+def write(value: Any, stored_of: Callable[[Any], StoredTensor | StoredName | None]) -> bytes:
     """The file of a value. TypeError for what is neither a tensor nor plain."""
-    pickler = _Pickler(tensor_of)
+    pickler = _Pickler(stored_of)
     pickler.add(value, 0)
     content = b"\x80\x02" + bytes(pickler.out) + b"."
     out = io.BytesIO()
@@ -372,8 +413,8 @@ def write(value: Any, tensor_of: Callable[[Any], StoredTensor | None]) -> bytes:
 class _Pickler:
     """Pickle instructions of protocol 2, as torch.save writes them."""
 
-    def __init__(self, tensor_of: Callable[[Any], StoredTensor | None]) -> None:
-        self.tensor_of = tensor_of
+    def __init__(self, stored_of: Callable[[Any], StoredTensor | StoredName | None]) -> None:
+        self.stored_of = stored_of
         self.out = bytearray()
         self.storages: list[Any] = []
         self.numbers: dict[Any, int] = {}  # of storages, by key
@@ -381,10 +422,12 @@ class _Pickler:
     def add(self, value: Any, depth: int) -> None:
         if depth > DEEPEST:
             raise TypeError("containers more than %d deep, or in a circle, cannot be saved" % DEEPEST)
-        stored = self.tensor_of(value)
+        stored = self.stored_of(value)
         out = self.out
-        if stored is not None:
+        if isinstance(stored, StoredTensor):
             self.tensor(stored)
+        elif stored is not None:
+            self.name(stored, depth)
         elif value is None or isinstance(value, bool):
             out += {None: b"N", True: b"\x88", False: b"\x89"}[value]
         elif type(value) is int:
@@ -393,13 +436,22 @@ class _Pickler:
             out += b"G" + struct.pack(">d", value)
         elif type(value) is str:
             self.text(value)
-        elif type(value) in (dict, OrderedDict):
-            out += b"}" if type(value) is dict else b"ccollections\nOrderedDict\n)R"
+        elif type(value) is bytes:
+            out += b"c_codecs\nencode\n("
+            self.text(value.decode("latin1"))
+            self.text("latin1")
+            out += b"tR"
+        elif type(value) in (dict, OrderedDict, Counter):
+            out += b"}" if type(value) is dict else b"ccollections\n%s\n)R" % type(value).__name__.encode()
             out += b"("
             for key, item in cast("dict[Any, Any]", value).items():
                 self.add(key, depth + 1)
                 self.add(item, depth + 1)
             out += b"u"
+        elif type(value) is set:
+            out += b"cbuiltins\nset\n("
+            self.add(list(cast("set[Any]", value)), depth + 1)
+            out += b"tR"
         elif type(value) in (list, tuple):
             begin, end = (b"](", b"e") if type(value) is list else (b"(", b"t")
             out += begin
@@ -408,8 +460,21 @@ class _Pickler:
             out += end
         else:
             raise TypeError(
-                "a %s cannot be saved: save tensors, numbers, text, lists, tuples and dicts" % type(value).__name__
+                "a %s cannot be saved: save tensors, numbers, text, lists, tuples, sets and dicts (of a module its "
+                "state_dict())" % type(value).__name__
             )
+
+    def name(self, stored: StoredName, depth: int) -> None:
+        if stored.kind == "dtype":
+            self.out += b"ctorch\n%s\n" % str(stored.value).encode()
+            return
+        self.out += b"ctorch\n%s\n(" % stored.kind.encode()
+        if stored.kind == "Size":
+            self.add(stored.value, depth + 1)
+        else:
+            for part in stored.value:
+                self.add(part, depth + 1)
+        self.out += b"tR"
 
     def integer(self, value: int) -> None:
         if -(1 << 31) <= value < 1 << 31:

@@ -1,4 +1,4 @@
-"""DataLoader: batches of a dataset, in the order and with the draws of PyTorch for the same seed."""
+"""DataLoader: batches of a dataset, in the order and with the draws of PyTorch for a seed."""
 
 from __future__ import annotations
 
