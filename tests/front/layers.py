@@ -24,7 +24,12 @@ def near(theirs, ours, what, rtol=2e-5, atol=2e-6):
     assert str(ours.dtype) == str(theirs.dtype), (what, ours.dtype, theirs.dtype)
     assert tuple(ours.shape) == tuple(theirs.shape), (what, ours.shape, theirs.shape)
     a, b = (numpy.array(x.detach().tolist(), dtype="float64") for x in (theirs, ours))
-    assert numpy.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True), (what, numpy.abs(a - b).max(), a, b)
+    assert numpy.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True), (
+        what,
+        numpy.abs(a - b).max(),
+        a.flat[:9],
+        b.flat[:9],
+    )
 
 
 def flat(value):

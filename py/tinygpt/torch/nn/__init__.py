@@ -24,7 +24,7 @@ ABSENT = {
 FAMILIES = [
     name
     for name in (
-        "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
+        "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
         "normalization", "padding", "vision", "recurrent", "transformer", "attention",
     )
     if importlib.util.find_spec("%s.%s" % (__name__, name)) is not None

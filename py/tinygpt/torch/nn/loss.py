@@ -129,10 +129,12 @@ def _check_classes(input: Tensor, target: Tensor, soft: bool) -> None:
     """PyTorch's kind of error where shapes and dtypes do not fit."""
     if not isinstance(input, Tensor) or not isinstance(target, Tensor):  # pyright: ignore
         raise TypeError("a loss is of two Tensors, not of %s and %s" % (type(input).__name__, type(target).__name__))
-    if not input.ndim:
-        raise ValueError("Expected 1 or more dimensions (got 0)")
     if soft:
         return
+    if input._shape == target._shape:
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities, got %s" % target._dtype.name
+        )
     if target._dtype is not int64 and target._dtype is not uint8:
         name = {"int32": "Int", "int16": "Short", "int8": "Char", "bool": "Bool"}.get(target._dtype.name, "Float")
         raise RuntimeError("expected scalar type Long but found %s" % name)

@@ -17,6 +17,7 @@ from ..utils.hooks import RemovableHandle
 from .hooks import add
 from .parameter import is_lazy
 
+__all__: list[str] = []  # it gives Module its part
 _EXTRA = "_extra_state"
 
 

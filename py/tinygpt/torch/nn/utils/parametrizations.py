@@ -1,4 +1,4 @@
-"""Parametrizations that PyTorch has ready: weight norm, spectral norm, orthogonal weights."""
+"""Parametrizations that PyTorch has ready: weight norm, spectral norm, orthogonal"""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from ....core.tensor import Tensor
 from ....nn import Module
 from ..ranking import normalize
-from . import spectral_norm as spectral
-from . import weight_norm as weights
 from .parametrize import register_parametrization
+from .spectral_norm import default_dim, iterate, matrix_of, start
+from .weight_norm import norm_except_dim, weight_of
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -20,10 +20,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weights.weight_of(weight_g, weight_v, self.dim)
+        return weight_of(weight_g, weight_v, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return weights.norm_except_dim(weight, self.dim), weight
+        return norm_except_dim(weight, self.dim), weight
 
 
 def weight_norm(module: Any, name: str = "weight", dim: int = 0) -> Module:
@@ -60,18 +60,18 @@ class _SpectralNorm(Module):
         self.dim, self.eps = dim % weight.ndim, eps
         if weight.ndim > 1:
             self.n_power_iterations = n_power_iterations
-            matrix = spectral.matrix_of(weight.detach(), self.dim)
-            u, v = (spectral.start(size, weight, eps) for size in matrix._shape)
+            matrix = matrix_of(weight.detach(), self.dim)
+            u, v = (start(size, weight, eps) for size in matrix._shape)
             self.register_buffer("_u", u)
             self.register_buffer("_v", v)
-            spectral.iterate(matrix, u, v, 15, eps, v_first=False)
+            iterate(matrix, u, v, 15, eps, v_first=False)
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return normalize(weight, dim=0, eps=self.eps)
-        matrix = spectral.matrix_of(weight, self.dim)
+        matrix = matrix_of(weight, self.dim)
         if self.training:
-            spectral.iterate(matrix, self._u, self._v, self.n_power_iterations, self.eps, v_first=False)
+            iterate(matrix, self._u, self._v, self.n_power_iterations, self.eps, v_first=False)
         return weight / (self._u.clone() * (matrix @ self._v.clone())).sum()
 
     def right_inverse(self, value: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def spectral_norm(
     module.
     """
     weight = _tensor_of(module, name)
-    dim = spectral.default_dim(module) if dim is None else dim
+    dim = default_dim(module) if dim is None else dim
     register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
     return module
 
