@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.current_device import get_device
-from ...core.factory import like
+from ...core.factory import empty, like
 from ...core.moving import attributes_of
 from ...core.state import no_grad, state
 from ...core.tensor import DTYPES, Tensor
@@ -21,7 +21,7 @@ from .hooks import (
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
 )
-from .parameter import Buffer
+from .parameter import Buffer, is_lazy
 
 __all__ = [
     "Module",
@@ -158,6 +158,9 @@ class _Module:
                 module._apply(function)
         for parameter in self._parameters.values():
             if parameter is None:
+                continue
+            if is_lazy(parameter):
+                parameter._dtype = function(empty(0, dtype=parameter._dtype, device=parameter.device))._dtype
                 continue
             gradient = parameter.grad
             with no_grad():

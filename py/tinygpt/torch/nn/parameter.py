@@ -31,8 +31,22 @@ class Buffer(Tensor):
         self.persistent = persistent
 
 
+_shape: Any = Tensor.__dict__["_shape"]
+
+
 class _Uninitialized:
     """What both kinds without a shape share."""
+
+    def _no_shape(self) -> Any:
+        raise ValueError(
+            "Attempted to use an uninitialized parameter. When using a LazyModule call `forward` with a dummy batch to "
+            "initialize the parameters before calling torch functions"
+        )
+
+    _shape = property(_no_shape, lambda self, value: _shape.__set__(self, value))
+
+    def _refuse_unless_empty(self) -> None:
+        """It is empty."""
 
     cls_to_become: type = Tensor
 
@@ -47,13 +61,16 @@ class _Uninitialized:
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Gives it memory of this shape, with any values."""
         made = empty(shape, dtype=dtype or self._dtype, device=device or self.device)
+        self.__class__ = self.cls_to_become
         self._storage, self._shape, self._dtype = made._storage, made._shape, made._dtype
         self._offset, self._strides = 0, made._strides
-        self.__class__ = self.cls_to_become
         state.layout += 1
 
     def __repr__(self) -> str:
         return "<%s>" % type(self).__name__
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        return type(self), (self.requires_grad, None, self._dtype)
 
 
 class UninitializedParameter(_Uninitialized, Parameter):
@@ -75,7 +92,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):
         self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
     ) -> None:
         data = empty(0, dtype=dtype or DTYPES[state.real], device=device)
-        Tensor.__init__(self, data._storage, data._shape, data._dtype, 0, None, requires_grad)
+        Tensor.__init__(self, data._storage, (0,), data._dtype, 0, None, requires_grad)
         self.persistent = persistent
 
 
