@@ -19,7 +19,7 @@ from .state import no_grad, state
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from .tensor import BorrowedStorage
@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
 
 _new: Any = object.__new__
-_numbers = itertools.count(1)
+_numbers: Iterator[int] = itertools.count(1)
+# The walk that replaces `walk` while there are hooks, or gradients of gradients
+# (tinygpt.torch.autograd.engine).
+complete_walk: Callable[..., dict[tuple[int, int], Tensor]] | None = None
+# How the gradient of an op is differentiated again, by the op's name, for create_graph=True. None:
+# its backward is composed of recorded ops of the output gradients and the op's own inputs, so it is
+# called as it is. A formula (Node, values that the backward keeps, *output gradients) is composed
+# so, where the backward launches kernels. An op that is not in here is refused there.
+TWICE: dict[str, Callable[..., Sequence[Tensor | None]] | None] = {}
 
 
 class Node:
@@ -41,18 +49,18 @@ class Node:
     order. `frees`: it keeps values, which go at its first backward unless the graph is retained.
     """
 
-    __slots__ = ("seq", "edges", "backward", "outputs", "name", "saved", "frees")
-    _seq = _numbers
+    __slots__ = ("seq", "edges", "backward", "outputs", "name", "saved", "frees", "hooks")
 
     edges: Sequence[Edge]
     backward: Backward | None  # None: this part of the tape is freed
     saved: Sequence[Saved]
     frees: bool
+    hooks: Any  # of the front `tinygpt.torch`; not there on a Node without
 
     def __init__(
         self, name: str, edges: Sequence[Edge], backward: Backward, outputs: int, saved: Sequence[Saved], frees: bool
     ) -> None:
-        self.seq, self.name, self.edges, self.backward, self.outputs = next(Node._seq), name, edges, backward, outputs
+        self.seq, self.name, self.edges, self.backward, self.outputs = next(_numbers), name, edges, backward, outputs
         self.saved, self.frees = saved, frees
 
 
@@ -116,6 +124,8 @@ def walk(
     Nodes that are not newer than `since` (a sequence number) are not visited. Returns what reaches
     them, {(sequence number of the node, index of its output): gradient}.
     """
+    if complete_walk is not None:
+        return complete_walk(seeds, retain_graph, since)
     nodes: dict[int, Node] = {}
     grads: dict[int, list[Tensor | None]] = {}  # by number: one gradient for each output of a node
     stack: list[Node] = []
@@ -176,7 +186,7 @@ def _check_saved(node: Node) -> None:
 
 def sequence_number() -> int:
     """The next number: larger than those of all Nodes so far, smaller than those of later ones."""
-    return next(Node._seq)
+    return next(_numbers)
 
 
 def external_inputs(outputs: Iterable[Tensor], since: int) -> list[tuple[Node, int]]:

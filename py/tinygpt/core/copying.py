@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .tensor import Shape
     from .tensor import dtype as DType
 
-_OWNED = ("owner",)  # attributes that belong to a place in an optimizer's arena (optim.Flat)
+# Attributes that stay behind: a place in an optimizer's arena (optim.Flat), hooks of the gradient.
+_OWNED = ("owner", "_hooks", "_accumulated_hooks")
 
 
 def _leaf(x: Tensor, storage: BorrowedStorage, offset: int, strides: Shape) -> Any:

@@ -52,6 +52,7 @@ def layer_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
     if needs_grad(x, weight, bias):
 
         def backward(dy):
+            nonlocal eps  # kept for the gradient's own gradient (TWICE in core/autograd.py)
             dy = dy.contiguous()
             dx = like(x)
             dw = like(x, (C,)) if weight is not None else None
@@ -96,6 +97,7 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     if needs_grad(x, weight):
 
         def backward(dy):
+            nonlocal eps  # kept for the gradient's own gradient (TWICE in core/autograd.py)
             dy = dy.contiguous()
             dx = like(x)
             dw = like(x, (C,)) if weight is not None else None

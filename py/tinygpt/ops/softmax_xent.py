@@ -145,6 +145,7 @@ def cross_entropy(
     if dlogits is not None:
 
         def backward(dy):
+            nonlocal targets, ignore_index  # kept for the gradient's own gradient (TWICE in core/autograd.py)
             if dy._unit:
                 return (dlogits,)
             return (elementwise.binary("mul", dlogits, dy if reduction != "none" else dy.unsqueeze(-1)),)

@@ -1,0 +1,214 @@
+"""`grad_fn`: what a tensor shows of the op that made it. A wrapper over a Node of the tape, with
+PyTorch's name for the op.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from ...core import autograd
+from ...core.tensor import Tensor
+from ..utils.hooks import RemovableHandle
+from . import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Node"]
+
+# PyTorch's names of ops, where they are not our name in capitals with Backward0.
+NAMES = {
+    "square": "PowBackward0",
+    "clamp": "ClampBackward1",
+    "gelu_tanh": "GeluBackward0",
+    "layer_norm": "NativeLayerNormBackward0",
+    "rms_norm": "MulBackward0",
+    "cross_entropy": "NllLossBackward0",
+    "dropout": "MulBackward0",
+    "attention": "ScaledDotProductFlashAttentionForCpuBackward0",
+    "copy_": "CopyBackwards",
+    "copy_slices": "CopySlices",
+    "fill_": "FillBackward2",
+    "rotary": "RotaryBackward",
+    "checkpoint": "CheckpointBackward",
+}
+# Ops with one name for all elements, another along dimensions: (the first, the second).
+_REDUCTIONS = {"sum": (0, 1), "mean": (0, 1), "prod": (0, 1), "max": (1, 0), "min": (1, 0)}
+
+
+def name_of(node: Any) -> str:
+    """PyTorch's name of the op that a Node records, as far as the Node tells it."""
+    name: str = node.name
+    if name in NAMES:
+        return NAMES[name]
+    function: Any = node.backward
+    if getattr(function, "__self__", None) is not None:
+        return name  # of an autograd.Function
+    code = getattr(function, "__code__", None)
+    cells = [c.cell_contents for c in getattr(function, "__closure__", None) or ()]
+    kept: dict[str, Any] = dict(zip(code.co_freevars, cells)) if code is not None else {}
+    if name in _REDUCTIONS and ("dims" in kept or "where_" in kept):
+        whole = kept.get("where_") is None if name in ("max", "min") else len(kept["dims"]) == len(kept["shape"])
+        return "%sBackward%d" % (_camel(name), _REDUCTIONS[name][not whole])
+    if name == "sub" and getattr(kept.get("gradient"), "__name__", "") == "neg":
+        return "RsubBackward1"
+    if name == "pow":
+        return "PowBackward%d" % isinstance(kept.get("b"), Tensor)
+    if name == "matmul" and "a" in kept:
+        return "MmBackward0" if kept["a"].ndim == 2 else "UnsafeViewBackward0"
+    if name == "linear":
+        bias = len(node.edges) == 3
+        inner = kept.get("backward")
+        x = kept["x"] if "x" in kept else dict(zip(inner.__code__.co_freevars, inner.__closure__))["x"].cell_contents
+        if x.ndim == 2:
+            return "AddmmBackward0" if bias else "MmBackward0"
+        return "ViewBackward0" if bias else "UnsafeViewBackward0"
+    if name == "permute" and sum([i != d for i, d in enumerate(kept.get("back", ()))]) == 2:
+        return "TransposeBackward0"
+    return name if name.endswith("Backward") else _camel(name) + "Backward0"
+
+
+def _camel(name: str) -> str:
+    return "".join([part[:1].upper() + part[1:] for part in name.replace(" ", "_").split("_")])
+
+
+class Node:
+    """The op that made a tensor: `name()`, `next_functions`, hooks. Its class has the op's name."""
+
+    __slots__ = ("_node", "_metadata", "__weakref__")
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+
+    def name(self) -> str:
+        """PyTorch's name of the op."""
+        name = type(self).__name__
+        return "torch::autograd::" + name if name in ("CopySlices", "CopyBackwards", "AccumulateGrad") else name
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """What made the op's inputs, and which output of it each is; () once the Node is freed."""
+        return tuple([_next(edge) for edge in self._node.edges])
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict of the caller's own, as long as this object lives."""
+        try:
+            return self._metadata
+        except AttributeError:
+            self._metadata: dict[Any, Any] = {}
+            return self._metadata
+
+    def _sequence_nr(self) -> int:
+        return self._node.seq
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls fn(grad_inputs, grad_outputs) behind the op's backward. What it returns replaces
+        the input gradients.
+        """
+        return registered(engine.hooks_of(self._node).post, fn)
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls fn(grad_outputs) before the op's backward; what it returns replaces them."""
+        return registered(engine.hooks_of(self._node).pre, fn)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the ctx of an autograd.Function has."""
+        if not name.startswith("_"):
+            ctx = getattr(self._node.backward, "__self__", None)
+            if ctx is not None:
+                return getattr(ctx, name)
+        raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
+
+
+class AccumulateGrad(Node):
+    """Where the gradient of a leaf goes: `variable`."""
+
+    __slots__ = ()
+
+    @property
+    def variable(self) -> Tensor:
+        """The leaf."""
+        return self._node
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """Nothing: it is the end."""
+        return ()
+
+    def _sequence_nr(self) -> int:
+        return (1 << 64) - 1
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls fn((), (the accumulated gradient,)) once it is accumulated."""
+        engine.keep_complete()
+        hooks = self._node.__dict__.setdefault("_accumulated_hooks", OrderedDict())
+        return registered(hooks, lambda leaf: fn((), (leaf.grad,)) and None)
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls fn((gradient,)) before it is accumulated; what it returns replaces it."""
+
+        def hook(gradient: Any) -> Any:
+            out = fn((gradient,))
+            return out[0] if isinstance(out, tuple) else out
+
+        engine.keep_complete()
+        return registered(self._node.__dict__.setdefault("_hooks", OrderedDict()), hook)
+
+
+def registered(hooks: Any, fn: Callable[..., Any]) -> RemovableHandle:
+    """The handle of a hook, which is added to `hooks`."""
+    if not callable(fn):
+        raise TypeError("a hook must be callable, not %s" % type(fn).__name__)
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = fn
+    return handle
+
+
+_classes: dict[str, type[Node]] = {}
+_shown: weakref.WeakValueDictionary[int, Node] = weakref.WeakValueDictionary()  # by the id of what each wraps
+
+
+def _wrapped(thing: Any, kind: type[Node]) -> Node:
+    """The one wrapper of a Node or leaf, as long as somebody holds it."""
+    found = _shown.get(id(thing))
+    if found is None:
+        found = _shown[id(thing)] = kind(thing)
+    return found
+
+
+def shown(node: autograd.Node) -> Node:
+    """A Node as `grad_fn`."""
+    found = _shown.get(id(node))
+    if found is not None:
+        return found
+    name = name_of(node)
+    kind = _classes.get(name)
+    if kind is None:
+        kind = _classes[name] = type(name, (Node,), {"__slots__": (), "__module__": "torch.autograd.graph"})
+    kind.__repr__ = _text
+    return _wrapped(node, kind)
+
+
+def _text(self: Node) -> str:
+    return "<%s object at %#x>" % (type(self).__name__, id(self))
+
+
+AccumulateGrad.__repr__ = _text
+
+
+def _next(edge: Any) -> tuple[Node | None, int]:
+    if edge is None:
+        return None, 0
+    if type(edge) is tuple:
+        return shown(edge[0]), edge[1]
+    return _wrapped(edge, AccumulateGrad), 0
+
+
+def get_gradient_edge(x: Tensor) -> tuple[Node | None, int]:
+    """(node, index of its output) of the gradient of a tensor."""
+    if not x.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients.")
+    return _next(autograd.edge_of(x))
