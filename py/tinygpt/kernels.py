@@ -713,6 +713,58 @@ _kernel(
     Integers wrap, NaN wins in max and min. An index outside [0, n) is an error (status 2).""",
 )
 
+# ---- linear algebra ------------------------------------------------------------------------------
+# Small matrices of float64, a batch at a time; info: 0 for each that succeeded. The CPU alone.
+
+_kernel(
+    "lu",
+    "a:ud order:wi pivots:wi info:wi",
+    "batch:i m:i n:i",
+    lambda p: dict(a=p.batch * p.m * p.n, order=p.batch * p.m, pivots=p.batch * min(p.m, p.n), info=p.batch),
+    """Each a [m, n] becomes L below and U from the diagonal on, with a[order] = L U. pivots: LAPACK's,
+    counted from 1. info: the first pivot that is 0, counted from 1.""",
+)
+_kernel(
+    "cholesky",
+    "a:ud info:wi",
+    "batch:i n:i",
+    lambda p: dict(a=p.batch * p.n * p.n, info=p.batch),
+    """Each a [n, n], of which the lower triangle is read, becomes L with L L' = a. info: the first
+    leading minor that is not positive, counted from 1.""",
+)
+_kernel(
+    "triangular_solve",
+    "x:ud a:rd",
+    "batch:i n:i k:i upper:i transposed:i unit:i",
+    lambda p: dict(x=p.batch * p.n * p.k, a=p.batch * p.n * p.n),
+    """Each x [n, k] becomes inverse(T) x, T the lower or upper triangle of a, or its transpose; unit: its
+    diagonal is 1.""",
+)
+_kernel(
+    "qr",
+    "q:wd a:ud tau:wd",
+    "batch:i m:i n:i columns:i",
+    lambda p: dict(q=p.batch * p.m * p.columns, a=p.batch * p.m * p.n, tau=p.batch * min(p.m, p.n)),
+    """Each a [m, n] becomes R on and above the diagonal, LAPACK's reflections below it and in tau; q: the
+    first `columns` columns of Q.""",
+)
+_kernel(
+    "eigh",
+    "values:wd a:ud info:wi",
+    "batch:i n:i",
+    lambda p: dict(values=p.batch * p.n, a=p.batch * p.n * p.n, info=p.batch),
+    """Each symmetric a [n, n], of which the lower triangle is read, becomes its eigenvectors, as columns;
+    values ascend.""",
+)
+_kernel(
+    "svd",
+    "u:ud values:wd v:wd info:wi",
+    "batch:i m:i n:i",
+    lambda p: dict(u=p.batch * p.m * p.n, values=p.batch * p.n, v=p.batch * p.n * p.n, info=p.batch),
+    """Each u [n, m] holds the columns of a matrix A [m, n], m >= n, as rows; they become those of U
+    (zeros where the value is 0), v the rows of V': A = U diag(values) V', values descend.""",
+)
+
 # ---- embedding ----------------------------------------------------------------------------------
 
 _kernel(
