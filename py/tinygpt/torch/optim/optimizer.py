@@ -37,6 +37,12 @@ _HOOKS = tuple(
 )
 
 
+_CLASSES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+    "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+}  # fmt: skip
+
+
 class _RequiredParameter:
     """The default of a setting that has to be given."""
 
@@ -50,8 +56,8 @@ required: Any = _RequiredParameter()
 def typename(value: Any) -> str:
     """The type's name with its module, as PyTorch's messages have it."""
     kind = type(value)
-    if isinstance(value, Tensor):
-        return "torch.%s" % kind.__name__
+    if kind is Tensor:
+        return "torch.%sTensor" % _CLASSES.get(value.dtype.name, value.dtype.name.capitalize())
     return kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__name__)
 
 
