@@ -134,8 +134,9 @@ def interrupt(entry: bool) -> bool:
 async def _execute(source: str, filename: str, mode: str) -> Any:
     statements, last = console.codes(source, filename, with_value=mode != "script")
     with ExitStack() as around:
-        if mode == "console":
+        if mode != "script":
             around.enter_context(torch_finder.meaning_of_console())
+        if mode == "console":
             around.enter_context(console.lent((statements, last)))
         await _evaluate(statements)
         return None if last is None else await _evaluate(last)
