@@ -161,6 +161,25 @@ template <class T, class F> INLINE void each_piece(const Unit<T>& u, Index at, I
 
 // ---- plain loops --------------------------------------------------------------------------------
 
+// sum[l] = first + sum_k row[k] * from[offsets[k] + l] for l < LANES.
+INLINE void sums_of(float* sum, float first, const float* row, const int32_t* offsets, Index K, const float* from) {
+  vf c[LANES / VW];
+  UNROLL_FOR (int l = 0; l < LANES / VW; l++) c[l] = vsplat(first);
+  ROLLED_FOR (Index k = 0; k < K; k++) {
+    const vf w = vbroadcast(row + k);
+    const float* x = from + offsets[k];
+    UNROLL_FOR (int l = 0; l < LANES / VW; l++) c[l] = vfma(w, vload(x + l * VW), c[l]);
+  }
+  UNROLL_FOR (int l = 0; l < LANES / VW; l++) vstore(sum + l * VW, c[l]);
+}
+INLINE void sums_of(double* sum, double first, const double* row, const int32_t* offsets, Index K, const double* from) {
+  for (int l = 0; l < LANES; l++) sum[l] = first;
+  for (Index k = 0; k < K; k++) {
+    const double w = row[k], *x = from + offsets[k];
+    for (int l = 0; l < LANES; l++) sum[l] += w * x[l];
+  }
+}
+
 template <class T>
 void plain_unit(const Correlation<T>& c, const Unit<T>& u, const T* a, const int32_t* offsets, const T* source) {
   const Plan& p = u.p;
@@ -171,12 +190,7 @@ void plain_unit(const Correlation<T>& c, const Unit<T>& u, const T* a, const int
       T* out = u.out + b * u.image + m * u.plane;
       for (Index at = 0; at < span; at += LANES) {
         T sum[LANES];
-        for (int l = 0; l < LANES; l++) sum[l] = first;
-        const T* from = source + b * p.layout.size + at;
-        for (Index k = 0; k < p.K; k++) {
-          const T w = row[k], *x = from + offsets[k];
-          for (int l = 0; l < LANES; l++) sum[l] += w * x[l];
-        }
+        sums_of(sum, first, row, offsets, p.K, source + b * p.layout.size + at);
         const Index end = span - at < LANES ? span - at : (Index)LANES;
         for (Index l = 0; l < end;) {
           const Index j = (at + l) / pitch, i = (at + l) % pitch, length = pitch - i < end - l ? pitch - i : end - l;
