@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import kernels
-from ..core.autograd import attach, needs_grad
+from ..core.autograd import attach, has_edge, needs_grad
 from ..core.factory import like
 from ..core.tensor import Tensor, float32, numel_of
 from ..graph.program import launch
-from . import elementwise, movement, reduce
+from . import movement, reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..core.tensor import Shape
+    from ..kernels import Kernel
 
 
 class Geometry(NamedTuple):
@@ -59,16 +60,7 @@ def _dense(x: Tensor) -> Tensor:
     return x if x.is_contiguous() else movement.contiguous(x.detach())
 
 
-def _computed(*tensors: Tensor | None) -> list[Tensor | None] | None:
-    """16-bit floats as float32, or None where they are computed as they are."""
-    first = tensors[0]
-    assert first is not None
-    if first._dtype.computed is first._dtype:
-        return None
-    return [t if t is None else t._cast(float32) for t in tensors]
-
-
-def _launch(kernel, out_shape: Shape, inputs: Sequence[Tensor | None], g: Geometry) -> Tensor:
+def _launch(kernel: Kernel, out_shape: Shape, inputs: Sequence[Tensor | None], g: Geometry) -> Tensor:
     first = inputs[0]
     assert first is not None
     out = like(first, out_shape)
@@ -85,58 +77,58 @@ def channel_sums(y: Tensor) -> Tensor:
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
-    """y [N, O, *out] of x [N, C, *in] and weight; bias: [O] or None. float32 or float64, or 16 bits."""
-    wide = _computed(x, weight, bias)
-    if wide is not None:
-        return conv(wide[0], wide[1], wide[2], g)._cast(x._dtype)  # pyright: ignore[reportArgumentType]
-    out = _launch(kernels.conv, g.y, (x, weight, bias), g)
-    if needs_grad(x, weight, bias):
-
-        def backward(dy):
-            dx = conv_transposed(dy, weight, None, g) if elementwise.has_edge(x) else None
-            dw = conv_weight(dy, x, g) if elementwise.has_edge(weight) else None
-            db = channel_sums(dy) if bias is not None and elementwise.has_edge(bias) else None
-            return dx, dw, db
-
-        _attach("convolution", out, x, weight, bias, backward)
-    return out
+    """y [N, O, *out] of x [N, C, *in] and weight; bias: [O] or None."""
+    return _recorded(x, weight, bias, g, kernels.conv, g.y, conv_transposed, lambda v, dy: conv_weight(dy, v, g))
 
 
 def conv_transposed(y: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
     """The transpose of conv in x: [N, C, *in] of y [N, O, *out]; bias: [C] or None."""
-    wide = _computed(y, weight, bias)
-    if wide is not None:
-        return conv_transposed(wide[0], wide[1], wide[2], g)._cast(y._dtype)  # pyright: ignore[reportArgumentType]
-    out = _launch(kernels.conv_backward_x, g.x, (y, weight, bias), g)
-    if needs_grad(y, weight, bias):
+    return _recorded(y, weight, bias, g, kernels.conv_backward_x, g.x, conv, lambda v, dx: conv_weight(v, dx, g))
 
-        def backward(dx):
-            dy = conv(dx, weight, None, g) if elementwise.has_edge(y) else None
-            dw = conv_weight(y, dx, g) if elementwise.has_edge(weight) else None
-            db = channel_sums(dx) if bias is not None and elementwise.has_edge(bias) else None
-            return dy, dw, db
 
-        _attach("convolution", out, y, weight, bias, backward)
+def _recorded(
+    v: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    g: Geometry,
+    kernel: Kernel,
+    shape: Shape,
+    transpose: Callable[..., Tensor],
+    of_weight: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Either of the two above: the kernel's result, and its gradients by the other two ops."""
+    dtype = v._dtype
+    if dtype.computed is not dtype:
+        wide = [t if t is None else t._cast(float32) for t in (v, weight, bias)]
+        return _recorded(*wide, g, kernel, shape, transpose, of_weight)._cast(dtype)
+    out = _launch(kernel, shape, (v, weight, bias), g)
+    if needs_grad(v, weight, bias):
+        to_v, to_weight, to_bias = has_edge(v), has_edge(weight), bias is not None and has_edge(bias)
+        kept_v, kept_weight = v if to_weight else None, weight if to_v else None
+
+        def backward(d):
+            return (
+                transpose(d, kept_weight, None, g) if to_v else None,
+                of_weight(kept_v, d) if to_weight else None,
+                channel_sums(d) if to_bias else None,
+            )
+
+        inputs = (v, weight) if bias is None else (v, weight, bias)
+        attach("convolution", (out,), inputs, backward, [t for t in (kept_v, kept_weight) if t is not None])
     return out
 
 
 def conv_weight(y: Tensor, x: Tensor, g: Geometry) -> Tensor:
     """The transpose of conv in the weight: [O, C / groups, *kernel] of y and x."""
-    wide = _computed(y, x)
-    if wide is not None:
-        return conv_weight(wide[0], wide[1], g)._cast(y._dtype)  # pyright: ignore[reportArgumentType]
     out = _launch(kernels.conv_backward_weight, g.weight, (y, x), g)
     if needs_grad(y, x):
+        to_y, to_x = has_edge(y), has_edge(x)
+        kept_y, kept_x = y if to_x else None, x if to_y else None
 
         def backward(dw):
-            dy = conv(x, dw, None, g) if elementwise.has_edge(y) else None
-            dx = conv_transposed(y, dw, None, g) if elementwise.has_edge(x) else None
+            dy = conv(kept_x, dw, None, g) if to_y else None  # pyright: ignore[reportArgumentType]
+            dx = conv_transposed(kept_y, dw, None, g) if to_x else None  # pyright: ignore[reportArgumentType]
             return dy, dx
 
-        attach("convolution_backward", (out,), (y, x), backward, (y, x))
+        attach("convolution_backward", (out,), (y, x), backward, [t for t in (kept_y, kept_x) if t is not None])
     return out
-
-
-def _attach(name: str, out: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, backward) -> None:
-    inputs = (x, weight) if bias is None else (x, weight, bias)
-    attach(name, (out,), inputs, backward, elementwise.partners(x, weight))

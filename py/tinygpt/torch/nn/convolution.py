@@ -1,0 +1,377 @@
+"""Convolutions: torch.nn's modules and torch.nn.functional's functions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ...core.factory import empty
+from ...core.tensor import Tensor, float32
+from ...nn import Module, Parameter
+from ...ops import convolution as ops
+from ...ops import elementwise, random
+from .padding import pad
+from .spatial import batched, repeated, sizes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+FUNCTIONS = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+TORCH = FUNCTIONS  # names of `torch` too
+
+
+# ---- functions ----------------------------------------------------------------------------------
+
+
+def _check(name: str, n: int, x: Any, weight: Any, bias: Any) -> None:
+    """PyTorch's errors for what is no tensor, or of another device, dtype or number of dimensions."""
+    for argument, t in (("input", x), ("weight", weight)):
+        if not isinstance(t, Tensor):
+            raise TypeError("%s(): argument '%s' must be Tensor, not %s" % (name, argument, type(t).__name__))
+    if bias is not None and not isinstance(bias, Tensor):
+        raise TypeError("%s(): argument 'bias' must be Tensor, not %s" % (name, type(bias).__name__))
+    if weight.ndim != n + 2:
+        raise RuntimeError(
+            "expected a %d-dimensional weight in %s, but got weight of size %s" % (n + 2, name, list(weight._shape))
+        )
+    for t in (weight,) if bias is None else (weight, bias):
+        elementwise.same_device(x, t)
+        if t._dtype is not x._dtype:
+            raise RuntimeError(
+                "Input type (%s) and %s type (%s) should be the same"
+                % (x._dtype.name, "weight" if t is weight else "bias", t._dtype.name)
+            )
+    if not x._dtype.is_floating_point:
+        raise RuntimeError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
+
+
+def _check_sizes(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int) -> None:
+    if min(stride) <= 0:
+        raise RuntimeError("non-positive stride is not supported: %s" % list(stride))
+    if min(padding) < 0:
+        raise RuntimeError("negative padding is not supported: %s" % list(padding))
+    if min(dilation) <= 0:
+        raise RuntimeError("dilation should be greater than zero: %s" % list(dilation))
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported: %d" % groups)
+
+
+def _check_bias(bias: Tensor | None, channels: int, weight: Tensor) -> None:
+    if bias is not None and bias._shape != (channels,):
+        raise RuntimeError(
+            "Given weight of size %s, expected bias to be 1-dimensional with %d elements, "
+            "but got bias of size %s instead" % (list(weight._shape), channels, list(bias._shape))
+        )
+
+
+def _conv(n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    name = "conv%dd" % n
+    _check(name, n, x, weight, bias)
+    stride, dilation = sizes_of(name, n, stride, "stride"), sizes_of(name, n, dilation, "dilation")
+    kernel = weight._shape[2:]
+    out = None
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise RuntimeError("Invalid padding string: %r; use 'same', 'valid' or numbers" % padding)
+        before = (0,) * n
+        if padding == "same":
+            if any(s != 1 for s in stride):
+                raise RuntimeError("padding='same' is not supported for strided convolutions")
+            before, out = tuple([d * (k - 1) // 2 for d, k in zip(dilation, kernel)]), "as the input"
+    else:
+        before = sizes_of(name, n, padding, "padding")
+    _check_sizes(stride, before, dilation, groups)
+    v, single = batched(name, n, x)
+    O, C = weight._shape[0], weight._shape[1] * groups
+    if O < groups or O % groups:
+        raise RuntimeError(
+            "Given groups=%d, expected weight to be at least %d at dimension 0 and divisible by it, but got weight of "
+            "size %s instead" % (groups, groups, list(weight._shape))
+        )
+    if v._shape[1] != C:
+        raise RuntimeError(
+            "Given groups=%d, weight of size %s, expected input%s to have %d channels, but got %d channels instead"
+            % (groups, list(weight._shape), list(x._shape), C, v._shape[1])
+        )
+    _check_bias(bias, O, weight)
+    spatial = v._shape[2:]
+    if out is None:
+        padded = [i + 2 * p for i, p in zip(spatial, before)]
+        reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
+        if any(k > i for k, i in zip(reach, padded)):
+            raise RuntimeError(
+                "Calculated padded input size per channel: %s. Kernel size: %s. "
+                "Kernel size can't be greater than actual input size" % (padded, reach)
+            )
+        out = [(i - k) // s + 1 for i, k, s in zip(padded, reach, stride)]
+    else:
+        out = spatial
+    y = ops.conv(v, weight, bias, ops.geometry(v._shape, weight._shape, out, stride, before, dilation, groups))
+    return y.squeeze(0) if single else y
+
+
+def _conv_transpose(
+    n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
+) -> Tensor:
+    name = "conv_transpose%dd" % n
+    _check(name, n, x, weight, bias)
+    stride, dilation = sizes_of(name, n, stride, "stride"), sizes_of(name, n, dilation, "dilation")
+    padding, extra = sizes_of(name, n, padding, "padding"), sizes_of(name, n, output_padding, "output_padding")
+    _check_sizes(stride, padding, dilation, groups)
+    if min(extra) < 0:
+        raise RuntimeError("negative output_padding is not supported: %s" % list(extra))
+    v, single = batched(name, n, x)
+    if v._shape[1] != weight._shape[0] or weight._shape[0] % groups:
+        raise RuntimeError(
+            "Given transposed=1, weight of size %s, expected input%s to have %d channels, but got %d channels instead"
+            % (list(weight._shape), list(x._shape), weight._shape[0], v._shape[1])
+        )
+    channels = weight._shape[1] * groups
+    _check_bias(bias, channels, weight)
+    for e, s, d in zip(extra, stride, dilation):
+        if e >= s and e >= d:
+            raise RuntimeError("output padding must be smaller than either stride or dilation, but got %s" % list(extra))
+    every = zip(v._shape[2:], stride, padding, dilation, weight._shape[2:], extra)
+    out = [(i - 1) * s - 2 * p + d * (k - 1) + e + 1 for i, s, p, d, k, e in every]
+    if min(out) <= 0:
+        raise RuntimeError(
+            "Given input size per channel: %s. Calculated output size per channel: %s. Output size is too small"
+            % (list(v._shape[2:]), out)
+        )
+    g = ops.geometry(
+        (v._shape[0], channels, *out), weight._shape, v._shape[2:], stride, padding, dilation, groups
+    )
+    y = ops.conv_transposed(v, weight, bias, g)
+    return y.squeeze(0) if single else y
+
+
+def conv1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """y [N, O, L'] of input [N, C, L] and weight [O, C / groups, k], as torch's; also without N."""
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """y [N, O, H', W'] of input [N, C, H, W] and weight [O, C / groups, kh, kw], as torch's."""
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """y [N, O, D', H', W'] of input [N, C, D, H, W] and weight [O, C / groups, kd, kh, kw]."""
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The transpose of conv1d in its input: weight [C, O / groups, k]."""
+    return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The transpose of conv2d in its input: weight [C, O / groups, kh, kw]."""
+    return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The transpose of conv3d in its input: weight [C, O / groups, kd, kh, kw]."""
+    return _conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+# ---- modules ------------------------------------------------------------------------------------
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class _ConvNd(Module):
+    """What all convolutions share: their sizes, weight and bias."""
+
+    bias: Parameter | None
+    n = 0
+    transposed = False
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+        output_padding: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if groups <= 0:
+            raise ValueError("groups must be a positive integer")
+        if in_channels % groups:
+            raise ValueError("in_channels must be divisible by groups")
+        if out_channels % groups:
+            raise ValueError("out_channels must be divisible by groups")
+        each = tuple(
+            repeated(v, self.n) if not isinstance(v, str) else v
+            for v in (kernel_size, stride, padding, dilation, output_padding)
+        )
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError("Invalid padding string %r, should be one of {'valid', 'same'}" % padding)
+            if padding == "same" and any(s != 1 for s in each[1]):
+                raise ValueError("padding='same' is not supported for strided convolutions")
+        if padding_mode not in MODES:
+            raise ValueError("padding_mode must be one of %s, but got padding_mode=%r" % (set(MODES), padding_mode))
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels, out_channels, groups, padding_mode,
+        )  # fmt: skip
+        self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding = each
+        if isinstance(padding, str):
+            reach = [d * (k - 1) if padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size)]
+            pairs = [(r // 2, r - r // 2) for r in reach]
+        else:
+            pairs = [(p, p) for p in self.padding]
+        self._reversed_padding_repeated_twice = [p for pair in reversed(pairs) for p in pair]
+        ends = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        dtype = dtype or float32
+        self.weight = Parameter(empty(ends[0], ends[1] // groups, *self.kernel_size, dtype=dtype, device=device))
+        self.register_parameter("bias", Parameter(empty(out_channels, dtype=dtype, device=device)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The weight anew, uniform as kaiming_uniform_ with a = sqrt(5), then the bias."""
+        fan_in = self.weight.numel() // self.weight._shape[0] if self.weight._shape[0] else 0
+        if fan_in:
+            bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(fan_in))
+            random.uniform_(self.weight.data, -bound, bound)
+            if self.bias is not None:
+                bound = 1 / math.sqrt(fan_in)
+                random.uniform_(self.bias.data, -bound, bound)
+
+    def extra_repr(self) -> str:
+        text = "%d, %d, kernel_size=%s, stride=%s" % (
+            self.in_channels, self.out_channels, self.kernel_size, self.stride,
+        )  # fmt: skip
+        if self.padding != (0,) * self.n:
+            text += ", padding=%s" % (self.padding,)
+        if self.dilation != (1,) * self.n:
+            text += ", dilation=%s" % (self.dilation,)
+        if self.output_padding != (0,) * self.n:
+            text += ", output_padding=%s" % (self.output_padding,)
+        if self.groups != 1:
+            text += ", groups=%d" % self.groups
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += ", padding_mode=%s" % self.padding_mode
+        return text
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # pyright: ignore
+        if not hasattr(self, "padding_mode"):
+            self.padding_mode = "zeros"
+
+
+class _Conv(_ConvNd):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device,
+            dtype,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input = pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            padding = 0
+        return _conv(self.n, input, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+
+class Conv1d(_Conv):
+    """conv1d with a weight [out_channels, in_channels / groups, k] and a bias, as torch.nn.Conv1d."""
+
+    n = 1
+
+
+class Conv2d(_Conv):
+    """conv2d with a weight [out_channels, in_channels / groups, kh, kw] and a bias."""
+
+    n = 2
+
+
+class Conv3d(_Conv):
+    """conv3d with a weight [out_channels, in_channels / groups, kd, kh, kw] and a bias."""
+
+    n = 3
+
+
+class _ConvTranspose(_ConvNd):
+    transposed = True
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        if padding_mode != "zeros":
+            raise ValueError('Only "zeros" padding mode is supported for %s' % type(self).__name__)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, output_padding, groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        extra = self.output_padding if output_size is None else self._output_padding(input, output_size)
+        return _conv_transpose(
+            self.n, input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        )
+
+    def _output_padding(self, x: Tensor, output_size: Sequence[int]) -> list[int]:
+        """The output padding that gives `output_size`, ValueError where none does."""
+        size, lead = list(output_size), x.ndim - self.n
+        if len(size) == lead + self.n:
+            size = size[lead:]
+        if len(size) != self.n:
+            raise ValueError(
+                "%s: for %dD input, output_size must have %d or %d elements (got %d)"
+                % (type(self).__name__, x.ndim, self.n, lead + self.n, len(size))
+            )
+        every = zip(x._shape[lead:], self.stride, self.padding, self.dilation, self.kernel_size)
+        least = [(i - 1) * s - 2 * p + d * (k - 1) + 1 for i, s, p, d, k in every]
+        if any(not low <= n <= low + s - 1 for n, low, s in zip(size, least, self.stride)):
+            raise ValueError(
+                "requested an output size of %s, but valid sizes range from %s to %s (for an input of %s)"
+                % (size, least, [low + s - 1 for low, s in zip(least, self.stride)], list(x._shape[lead:]))
+            )
+        return [n - low for n, low in zip(size, least)]
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """conv_transpose1d with a weight [in_channels, out_channels / groups, k] and a bias."""
+
+    n = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """conv_transpose2d with a weight [in_channels, out_channels / groups, kh, kw] and a bias."""
+
+    n = 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """conv_transpose3d with a weight [in_channels, out_channels / groups, kd, kh, kw] and a bias."""
+
+    n = 3
