@@ -1,5 +1,5 @@
-"""Batch norm over [N, C, ...]: each channel less its mean, divided by its deviation (Ioffe and Szegedy
-2015); one launch forward and one backward.
+"""Batch norm over [N, C, ...]: each channel less its mean, divided by its deviation (Ioffe and
+Szegedy 2015); one launch forward and one backward.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Pooling over one to three spatial dimensions: the largest element of each window with its place, and
-the mean, values and gradients. The gradients are ops with gradients of their own.
+"""Pooling over one to three spatial dimensions: the largest element of each window with its place,
+and the mean, values and gradients. The gradients are ops with gradients of their own.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Windows(NamedTuple):
-    """The windows of one pooling. x: [..., *in] and out: [..., *out], shapes; params: of the kernels, planes
-    and sizes; adaptive: the windows divide the input.
+    """The windows of one pooling. x: [..., *in] and out: [..., *out], shapes; params: of the
+    kernels, planes and sizes; adaptive: the windows divide the input.
     """
 
     x: Shape
@@ -69,8 +69,8 @@ def max_pool(x: Tensor, w: Windows) -> tuple[Tensor, Tensor]:
 
 
 def scatter(y: Tensor, index: Tensor, shape: Shape, planes: int) -> Tensor:
-    """Zeros of `shape`, seen as [planes, n], to which y's elements are added at `index` (int32, of y's
-    shape).
+    """Zeros of `shape`, seen as [planes, n], to which y's elements are added at `index` (int32, of
+    y's shape).
     """
     dtype = y._dtype
     if dtype.computed is not dtype:
@@ -122,8 +122,8 @@ def unpool(y: Tensor, index: Tensor, shape: Shape, planes: int) -> Tensor:
 
 
 def avg_pool(x: Tensor, w: Windows, count_pad: bool = False, divisor: int = 0) -> Tensor:
-    """The mean of each window: its sum divided by `divisor`, where that is 0 by the number of elements,
-    with count_pad those in the padding too. x: a float type.
+    """The mean of each window: its sum divided by `divisor`, where that is 0 by the number of
+    elements, with count_pad those in the padding too. x: a float type.
     """
     return _averaged(x, w, (int(count_pad), divisor), False)
 

@@ -18,7 +18,7 @@ FAMILIES = [
     name
     for name in (
         "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
-        "ordering", "shape", "arrange", "linalg", "random", "autograd", "host", "serialization",
+        "ordering", "shape", "arrange", "linalg", "random", "autograd", "spatial", "host", "serialization",
     )
     if importlib.util.find_spec("%s.%s" % (PACKAGE, name)) is not None
 ]  # fmt: skip

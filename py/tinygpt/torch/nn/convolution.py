@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
-from ...core.factory import empty
-from ...core.tensor import Tensor, float32
+from ...core.tensor import Tensor, numel_of
 from ...nn import Module, Parameter
 from ...ops import convolution as ops
-from ...ops import elementwise, random
+from ...ops import elementwise
+from . import init, parameter
+from .lazy import LazyModuleMixin
 from .padding import pad
+from .parameter import UninitializedParameter
 from .spatial import batched, repeated, sizes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+__all__ = [
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "LazyConv1d", "LazyConv2d",
+    "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d",
+]  # fmt: skip
 FUNCTIONS = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
-TORCH = FUNCTIONS  # names of `torch` too
 
 
 # ---- functions ----------------------------------------------------------------------------------
@@ -131,7 +136,9 @@ def _conv_transpose(
     _check_bias(bias, channels, weight)
     for e, s, d in zip(extra, stride, dilation):
         if e >= s and e >= d:
-            raise RuntimeError("output padding must be smaller than either stride or dilation, but got %s" % list(extra))
+            raise RuntimeError(
+                "output padding must be smaller than either stride or dilation, but got %s" % list(extra)
+            )
     every = zip(v._shape[2:], stride, padding, dilation, weight._shape[2:], extra)
     out = [(i - 1) * s - 2 * p + d * (k - 1) + e + 1 for i, s, p, d, k, e in every]
     if min(out) <= 0:
@@ -139,9 +146,7 @@ def _conv_transpose(
             "Given input size per channel: %s. Calculated output size per channel: %s. Output size is too small"
             % (list(v._shape[2:]), out)
         )
-    g = ops.geometry(
-        (v._shape[0], channels, *out), weight._shape, v._shape[2:], stride, padding, dilation, groups
-    )
+    g = ops.geometry((v._shape[0], channels, *out), weight._shape, v._shape[2:], stride, padding, dilation, groups)
     y = ops.conv_transposed(v, weight, bias, g)
     return y.squeeze(0) if single else y
 
@@ -238,21 +243,24 @@ class _ConvNd(Module):
         else:
             pairs = [(p, p) for p in self.padding]
         self._reversed_padding_repeated_twice = [p for pair in reversed(pairs) for p in pair]
-        ends = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        dtype = dtype or float32
-        self.weight = Parameter(empty(ends[0], ends[1] // groups, *self.kernel_size, dtype=dtype, device=device))
-        self.register_parameter("bias", Parameter(empty(out_channels, dtype=dtype, device=device)) if bias else None)
+        self.weight = parameter.new(*self._weight_shape(), device=device, dtype=dtype)
+        made = parameter.new(out_channels, device=device, dtype=dtype) if bias else None
+        self.register_parameter("bias", made)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        first, second = self.out_channels, self.in_channels
+        if self.transposed:
+            first, second = second, first
+        return first, second // self.groups, *self.kernel_size
 
     def reset_parameters(self) -> None:
         """The weight anew, uniform as kaiming_uniform_ with a = sqrt(5), then the bias."""
-        fan_in = self.weight.numel() // self.weight._shape[0] if self.weight._shape[0] else 0
-        if fan_in:
-            bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(fan_in))
-            random.uniform_(self.weight.data, -bound, bound)
-            if self.bias is not None:
-                bound = 1 / math.sqrt(fan_in)
-                random.uniform_(self.bias.data, -bound, bound)
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            fan_in = numel_of(self.weight._shape[1:])
+            if fan_in:
+                init.uniform_(self.bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
 
     def extra_repr(self) -> str:
         text = "%d, %d, kernel_size=%s, stride=%s" % (
@@ -272,13 +280,8 @@ class _ConvNd(Module):
             text += ", padding_mode=%s" % self.padding_mode
         return text
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # pyright: ignore
-        if not hasattr(self, "padding_mode"):
-            self.padding_mode = "zeros"
 
-
-class _Conv(_ConvNd):
+class _ForwardConvNd(_ConvNd):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
         dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
@@ -300,25 +303,25 @@ class _Conv(_ConvNd):
         return _conv(self.n, input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
 
-class Conv1d(_Conv):
+class Conv1d(_ForwardConvNd):
     """conv1d with a weight [out_channels, in_channels / groups, k] and a bias, as torch.nn.Conv1d."""
 
     n = 1
 
 
-class Conv2d(_Conv):
+class Conv2d(_ForwardConvNd):
     """conv2d with a weight [out_channels, in_channels / groups, kh, kw] and a bias."""
 
     n = 2
 
 
-class Conv3d(_Conv):
+class Conv3d(_ForwardConvNd):
     """conv3d with a weight [out_channels, in_channels / groups, kd, kh, kw] and a bias."""
 
     n = 3
 
 
-class _ConvTranspose(_ConvNd):
+class _ConvTransposeNd(_ConvNd):
     transposed = True
 
     def __init__(
@@ -359,19 +362,69 @@ class _ConvTranspose(_ConvNd):
         return [n - low for n, low in zip(size, least)]
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """conv_transpose1d with a weight [in_channels, out_channels / groups, k] and a bias."""
 
     n = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """conv_transpose2d with a weight [in_channels, out_channels / groups, kh, kw] and a bias."""
 
     n = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """conv_transpose3d with a weight [in_channels, out_channels / groups, kd, kh, kw] and a bias."""
 
     n = 3
+
+
+# ---- modules that take in_channels from the first input -----------------------------------------
+
+
+class _LazyConv(LazyModuleMixin):
+    """A convolution of no channels: its first call makes weight and bias."""
+
+    def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **named: Any) -> None:
+        given = inspect.signature(self.cls_to_become.__init__).bind(self, 0, out_channels, kernel_size, *args, **named)
+        options = {name: given.arguments.get(name) for name in ("device", "dtype")}
+        biased, given.arguments["bias"], given.arguments["out_channels"] = given.arguments.get("bias", True), False, 0
+        super().__init__(*given.args[1:], **given.kwargs)
+        self.weight, self.out_channels = UninitializedParameter(**options), out_channels
+        if biased:
+            self.bias = UninitializedParameter(**options)
+
+    def reset_parameters(self: Any) -> None:
+        if self.in_channels and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self: Any, input: Tensor, *args: Any, **named: Any) -> None:
+        """Takes in_channels from `input`."""
+        if not self.has_uninitialized_params():
+            return
+        if input.ndim not in (self.n + 1, self.n + 2):
+            raise RuntimeError(
+                "Expected %dD (unbatched) or %dD (batched) input to %s, but got input of size: %s"
+                % (self.n + 1, self.n + 2, type(self).__name__, list(input._shape))
+            )
+        self.in_channels = input._shape[-self.n - 1]
+        if self.in_channels % self.groups:
+            raise ValueError("in_channels must be divisible by groups")
+        self.weight.materialize(self._weight_shape())
+        if self.bias is not None:
+            self.bias.materialize((self.out_channels,))
+        self.reset_parameters()
+
+
+def _lazy(kind: type[Module]) -> Any:
+    name = "Lazy" + kind.__name__
+    doc = "A %s whose in_channels the first call decides." % kind.__name__
+    values = dict(cls_to_become=kind, __doc__=doc, __module__=__name__, __qualname__=name)
+    return type(name, (_LazyConv, kind), values)
+
+
+LazyConv1d, LazyConv2d, LazyConv3d = map(_lazy, (Conv1d, Conv2d, Conv3d))
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = map(
+    _lazy, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
+)

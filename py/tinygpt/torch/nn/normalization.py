@@ -8,11 +8,15 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from ...core.factory import full
-from ...core.tensor import Tensor, float32, int64, numel_of
+from ...core.state import state
+from ...core.tensor import DTYPES, Tensor, float32, int64, numel_of
 from ...nn import Module, Parameter
 from ...ops import batch_norm as ops
 from ...ops import elementwise, movement
+from . import parameter
+from .lazy import LazyModuleMixin
 from .padding import pad
+from .parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from .pooling import avg_pool2d, avg_pool3d
 
 if TYPE_CHECKING:
@@ -20,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
-    "LocalResponseNorm",
+    "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d", "LocalResponseNorm",
 ]  # fmt: skip
 FUNCTIONS = ["batch_norm", "group_norm", "instance_norm", "local_response_norm"]
-ABSENT = {"SyncBatchNorm": "there is one process; use BatchNorm2d"}
 
 
 # ---- functions ----------------------------------------------------------------------------------
@@ -41,7 +45,8 @@ def _check(name: str, x: Any, channels: int, parts: Sequence[tuple[str, Any]]) -
         elementwise.same_device(x, t)
         if t._shape != (channels,):
             raise RuntimeError(
-                "%s: %s should contain %d elements not %d (shape %s)" % (name, part, channels, t.numel(), list(t._shape))
+                "%s: %s should contain %d elements not %d (shape %s)"
+                % (name, part, channels, t.numel(), list(t._shape))
             )
         if t._dtype is not x._dtype and not (t._dtype is float32 and x._dtype.computed is float32):
             raise RuntimeError("%s: expected %s of %s, but got %s" % (name, part, x._dtype.name, t._dtype.name))
@@ -56,8 +61,8 @@ def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Each channel of input [N, C, ...] less its mean and divided by its deviation, times weight, plus
-    bias, as torch.nn.functional.batch_norm.
+    """Each channel of input [N, C, ...] less its mean and divided by its deviation, times weight,
+    plus bias, as torch.nn.functional.batch_norm.
 
     training: of input's own statistics, to which the running ones move by momentum, in place.
     """
@@ -131,9 +136,7 @@ def group_norm(
     return movement.no_view(out) if out._dtype is input._dtype else out._cast(input._dtype)
 
 
-def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """input [N, C, ...] / (k + alpha * mean of the squares of `size` neighbouring channels)^beta."""
     if input.ndim < 3:
         raise ValueError("Expected 3D or higher dimensionality input (got %d dimensions)" % input.ndim)
@@ -152,7 +155,7 @@ def local_response_norm(
 # ---- modules ------------------------------------------------------------------------------------
 
 
-class _Norm(Module):
+class _NormBase(Module):
     """What batch and instance norm share: weight and bias, the running statistics."""
 
     weight: Parameter | None
@@ -164,17 +167,19 @@ class _Norm(Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        shape, dtype = (num_features,), dtype or float32
-        for name, value in (("weight", 1.0), ("bias", 0.0)):
-            self.register_parameter(name, Parameter(full(shape, value, dtype, device)) if affine else None)
+        shape, options = (num_features,), dict(device=device, dtype=dtype)
+        self.register_parameter("weight", parameter.new(*shape, **options) if affine else None)
+        self.register_parameter("bias", parameter.new(*shape, **options) if affine and bias else None)
         for name, value in (("running_mean", 0.0), ("running_var", 1.0)):
-            self.register_buffer(name, full(shape, value, dtype, device) if track_running_stats else None)
+            made = full(shape, value, dtype or DTYPES[state.real], device) if track_running_stats else None
+            self.register_buffer(name, made)
         self.register_buffer("num_batches_tracked", full((), 0, int64, device) if track_running_stats else None)
+        self.reset_parameters()
 
     def reset_running_stats(self) -> None:
         """Mean 0, variance 1, no batch seen."""
@@ -195,12 +200,12 @@ class _Norm(Module):
             raise ValueError("expected %s input (got %dD input)" % (expected, input.ndim))
 
     def extra_repr(self) -> str:
-        return "%s, eps=%s, momentum=%s, affine=%s, track_running_stats=%s" % (
-            self.num_features, self.eps, self.momentum, self.affine, self.track_running_stats,
+        return "%s, eps=%s, momentum=%s, affine=%s, bias=%s, track_running_stats=%s" % (
+            self.num_features, self.eps, self.momentum, self.affine, self.bias is not None, self.track_running_stats,
         )  # fmt: skip
 
 
-class _BatchNorm(_Norm):
+class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         factor = 0.0 if self.momentum is None else self.momentum
@@ -234,12 +239,12 @@ class BatchNorm3d(_BatchNorm):
     ndims = (5,)
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
-        track_running_stats: bool = False, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
@@ -284,15 +289,16 @@ class GroupNorm(Module):
 
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
-        dtype: Any = None,
+        dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         if num_channels % num_groups:
             raise ValueError("num_channels (%d) must be divisible by num_groups (%d)" % (num_channels, num_groups))
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name, value in (("weight", 1.0), ("bias", 0.0)):
-            made = full((num_channels,), value, dtype or float32, device) if affine else None
-            self.register_parameter(name, None if made is None else Parameter(made))
+        for name, there in (("weight", affine), ("bias", affine and bias)):
+            made = parameter.new(num_channels, device=device, dtype=dtype) if there else None
+            self.register_parameter(name, made)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
@@ -304,7 +310,9 @@ class GroupNorm(Module):
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return "%s, %s, eps=%s, affine=%s" % (self.num_groups, self.num_channels, self.eps, self.affine)
+        return "%s, %s, eps=%s, affine=%s, bias=%s" % (
+            self.num_groups, self.num_channels, self.eps, self.affine, self.bias is not None,
+        )  # fmt: skip
 
 
 class LocalResponseNorm(Module):
@@ -319,3 +327,51 @@ class LocalResponseNorm(Module):
 
     def extra_repr(self) -> str:
         return "%s, alpha=%s, beta=%s, k=%s" % (self.size, self.alpha, self.beta, self.k)
+
+
+# ---- modules that take num_features from the first input ----------------------------------------
+
+
+class _LazyNorm(LazyModuleMixin):
+    """A norm of no features: its first call makes all that there is."""
+
+    def __init__(
+        self: Any, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(0, eps, momentum, False, False)
+        self.affine, self.track_running_stats = affine, track_running_stats
+        options = dict(device=device, dtype=dtype)
+        if affine:
+            self.weight = UninitializedParameter(**options)
+            if bias:
+                self.bias = UninitializedParameter(**options)
+        if track_running_stats:
+            self.running_mean, self.running_var = UninitializedBuffer(**options), UninitializedBuffer(**options)
+            self.num_batches_tracked = full((), 0, int64, device)
+
+    def reset_parameters(self: Any) -> None:
+        if self.num_features and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self: Any, input: Tensor) -> None:
+        """Takes num_features from `input`."""
+        if self.has_uninitialized_params():
+            self.num_features = input._shape[1]
+            for t in (self.weight, self.bias, self.running_mean, self.running_var):
+                if is_lazy(t):
+                    t.materialize((self.num_features,))
+            self.reset_parameters()
+
+
+def _lazy(kind: type[Module]) -> Any:
+    name = "Lazy" + kind.__name__
+    doc = "A %s whose num_features the first call decides." % kind.__name__
+    values = dict(cls_to_become=kind, __doc__=doc, __module__=__name__, __qualname__=name)
+    return type(name, (_LazyNorm, kind), values)
+
+
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = map(_lazy, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = map(
+    _lazy, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
+)

@@ -25,7 +25,6 @@ __all__ = [
     "ReplicationPad3d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d",
 ]  # fmt: skip
 FUNCTIONS = ["pad"]
-TORCH = ["constant_pad_nd"]
 Widths = list[tuple[int, int]]  # in front of and behind each dimension
 
 
@@ -87,8 +86,8 @@ def _constant(x: Tensor, widths: Widths, value: float) -> Tensor:
 
 
 def _strips(mode: str, d: int, a: int, b: int, n: int) -> Iterator[tuple[int, int, int, int]]:
-    """What the border of dimension d consists of, in a tensor of n + a + b there: (start, length) of each
-    strip and of what it repeats.
+    """What the border of dimension d consists of, in a tensor of n + a + b there: (start, length)
+    of each strip and of what it repeats.
     """
     if mode == "circular":
         if a:

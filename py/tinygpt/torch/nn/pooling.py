@@ -27,10 +27,10 @@ FUNCTIONS = [
     "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices",
     "max_pool3d", "max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip
-ABSENT = {
-    name: "its windows are drawn at random; use max_pool2d or adaptive_max_pool2d"
-    for name in ("fractional_max_pool2d", "fractional_max_pool3d", "FractionalMaxPool2d", "FractionalMaxPool3d")
-}
+ABSENT = dict.fromkeys(
+    ("fractional_max_pool2d", "fractional_max_pool3d", "FractionalMaxPool2d", "FractionalMaxPool3d"),
+    "its windows are drawn at random; use max_pool2d or adaptive_max_pool2d",
+)
 
 
 def _check(name: str, n: int, x: Any) -> None:
@@ -64,8 +64,8 @@ def _windows(
     for i, k, s, p, d in zip(x._shape[-n:], kernel, stride, padding, dilation):
         if 2 * p > d * (k - 1) + 1:
             raise RuntimeError(
-                "%s: pad should be at most half of effective kernel size, but got pad=%d, kernel_size=%d and dilation=%d"
-                % (name, p, k, d)
+                "%s: pad should be at most half of effective kernel size, but got pad=%d, kernel_size=%d and "
+                "dilation=%d" % (name, p, k, d)
             )
         size = (i + 2 * p - d * (k - 1) - 1 + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (size - 1) * s >= i + p:  # the last window begins inside the input or its padding
@@ -106,8 +106,8 @@ def max_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """The largest element of each window of [N, C, H, W] or [C, H, W], with return_indices its place in
-    the plane too.
+    """The largest element of each window of [N, C, H, W] or [C, H, W], with return_indices its
+    place in the plane too.
     """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -153,8 +153,8 @@ def _unpool(
         raise RuntimeError("elements in indices should be type int64 but got: %s" % indices._dtype.name)
     if indices._shape != x._shape:
         raise RuntimeError(
-            "Expected shape of indices to be same as that of the input tensor (%s) but got indices tensor with shape: %s"
-            % (list(x._shape), list(indices._shape))
+            "Expected shape of indices to be same as that of the input tensor (%s) but got indices tensor with "
+            "shape: %s" % (list(x._shape), list(indices._shape))
         )
     kernel, padding = sizes_of(name, n, kernel, "kernel_size"), sizes_of(name, n, padding, "padding")
     stride = kernel if stride is None else sizes_of(name, n, stride, "stride")
@@ -218,7 +218,9 @@ def avg_pool1d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:  # fmt: skip
-    """The mean of each window of [N, C, L] or [C, L]; count_include_pad: zeros of the padding count."""
+    """The mean of each window of [N, C, L] or [C, L]; count_include_pad: zeros of the padding
+    count.
+    """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
@@ -244,23 +246,17 @@ def _lp_pool(n: int, x: Any, norm_type: float, kernel: Any, stride: Any, ceil_mo
     return elementwise.pow_(elementwise.mul(mean, float(math.prod(kernel))), 1.0 / norm_type)
 
 
-def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """(sum of x^norm_type)^(1 / norm_type) of each window of [N, C, L] or [C, L]."""
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """(sum of x^norm_type)^(1 / norm_type) of each window of [N, C, H, W] or [C, H, W]."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool3d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """(sum of x^norm_type)^(1 / norm_type) of each window of [N, C, D, H, W] or [C, D, H, W]."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
@@ -343,7 +339,7 @@ def adaptive_max_pool3d_with_indices(input: Tensor, output_size: Any, return_ind
 # ---- modules ------------------------------------------------------------------------------------
 
 
-class _MaxPool(Module):
+class _MaxPoolNd(Module):
     n = 0
 
     def __init__(
@@ -367,7 +363,7 @@ class _MaxPool(Module):
         )  # fmt: skip
 
 
-class _MaxUnpool(Module):
+class _MaxUnpoolNd(Module):
     n = 0
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
@@ -384,7 +380,7 @@ class _MaxUnpool(Module):
         return "kernel_size=%s, stride=%s, padding=%s" % (self.kernel_size, self.stride, self.padding)
 
 
-class _AvgPool(Module):
+class _AvgPoolNd(Module):
     n = 0
 
     def __init__(
@@ -406,7 +402,7 @@ class _AvgPool(Module):
         return "kernel_size=%s, stride=%s, padding=%s" % (self.kernel_size, self.stride, self.padding)
 
 
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_AvgPoolNd):
     """avg_pool1d as a module."""
 
     n = 1
@@ -422,7 +418,7 @@ class AvgPool1d(_AvgPool):
         super().__init__(*each, ceil_mode, count_include_pad)
 
 
-class _LPPool(Module):
+class _LPPoolNd(Module):
     n = 0
 
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
@@ -438,7 +434,7 @@ class _LPPool(Module):
         )  # fmt: skip
 
 
-class _AdaptiveAvgPool(Module):
+class _AdaptiveAvgPoolNd(Module):
     n = 0
 
     def __init__(self, output_size: Any) -> None:
@@ -452,7 +448,7 @@ class _AdaptiveAvgPool(Module):
         return "output_size=%s" % (self.output_size,)
 
 
-class _AdaptiveMaxPool(Module):
+class _AdaptiveMaxPoolNd(Module):
     n = 0
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
@@ -476,9 +472,9 @@ def _kinds(base: type[Module], name: str) -> list[Any]:
     return made
 
 
-MaxPool1d, MaxPool2d, MaxPool3d = _kinds(_MaxPool, "MaxPool")
-MaxUnpool1d, MaxUnpool2d, MaxUnpool3d = _kinds(_MaxUnpool, "MaxUnpool")
-_, AvgPool2d, AvgPool3d = _kinds(_AvgPool, "AvgPool")
-LPPool1d, LPPool2d, LPPool3d = _kinds(_LPPool, "LPPool")
-AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = _kinds(_AdaptiveAvgPool, "AdaptiveAvgPool")
-AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = _kinds(_AdaptiveMaxPool, "AdaptiveMaxPool")
+MaxPool1d, MaxPool2d, MaxPool3d = _kinds(_MaxPoolNd, "MaxPool")
+MaxUnpool1d, MaxUnpool2d, MaxUnpool3d = _kinds(_MaxUnpoolNd, "MaxUnpool")
+_, AvgPool2d, AvgPool3d = _kinds(_AvgPoolNd, "AvgPool")
+LPPool1d, LPPool2d, LPPool3d = _kinds(_LPPoolNd, "LPPool")
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = _kinds(_AdaptiveAvgPoolNd, "AdaptiveAvgPool")
+AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = _kinds(_AdaptiveMaxPoolNd, "AdaptiveMaxPool")

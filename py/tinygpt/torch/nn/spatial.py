@@ -1,5 +1,5 @@
-"""What the functions and modules over spatial dimensions share: one size or one for each dimension, and
-inputs without a batch.
+"""What the functions and modules over spatial dimensions share: one size or one for each dimension,
+and inputs without a batch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def repeated(value: Any, n: int) -> tuple[int, ...]:
 
 
 def sizes_of(function: str, n: int, value: Any, name: str) -> tuple[int, ...]:
-    """One int, or one for each of n dimensions, as a tuple. TypeError for what is no int, RuntimeError
-    for another number of them.
+    """One int, or one for each of n dimensions, as a tuple. TypeError for what is no int,
+    RuntimeError for another number of them.
     """
     given = value if isinstance(value, (tuple, list)) else (value,)
     try:
