@@ -39,7 +39,7 @@ def windows(
     padding: Sequence[int] = (),
     dilation: Sequence[int] = (),
 ) -> Windows:
-    """Windows of `kernel` over the last dimensions of x, one for each output; None: adaptive ones."""
+    """Windows of `kernel` over the last dimensions of x, one for each output; None: adaptive."""
     n = len(out)
     lead, spatial = x[:-n], x[-n:]
     one = (1,) * n

@@ -30,7 +30,7 @@ FUNCTIONS = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d
 
 
 def _check(name: str, n: int, x: Any, weight: Any, bias: Any) -> None:
-    """PyTorch's errors for what is no tensor, or of another device, dtype or number of dimensions."""
+    """PyTorch's errors for no tensor, another device, dtype or number of dimensions."""
     for argument, t in (("input", x), ("weight", weight)):
         if not isinstance(t, Tensor):
             raise TypeError("%s(): argument '%s' must be Tensor, not %s" % (name, argument, type(t).__name__))
@@ -304,7 +304,7 @@ class _ForwardConvNd(_ConvNd):
 
 
 class Conv1d(_ForwardConvNd):
-    """conv1d with a weight [out_channels, in_channels / groups, k] and a bias, as torch.nn.Conv1d."""
+    """conv1d with a weight [out_channels, in_channels / groups, k] and a bias."""
 
     n = 1
 
@@ -375,7 +375,7 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """conv_transpose3d with a weight [in_channels, out_channels / groups, kd, kh, kw] and a bias."""
+    """conv_transpose3d, weight [in_channels, out_channels / groups, kd, kh, kw] and a bias."""
 
     n = 3
 

@@ -34,7 +34,7 @@ FUNCTIONS = ["batch_norm", "group_norm", "instance_norm", "local_response_norm"]
 
 
 def _check(name: str, x: Any, channels: int, parts: Sequence[tuple[str, Any]]) -> None:
-    """RuntimeError where x is no float tensor, or a part is not [channels] of its dtype and device."""
+    """RuntimeError where x is no float tensor, or a part not [channels] of its dtype."""
     if not isinstance(x, Tensor):
         raise TypeError("%s(): argument 'input' must be Tensor, not %s" % (name, type(x).__name__))
     if not x._dtype.is_floating_point:
@@ -88,7 +88,7 @@ def instance_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """batch_norm of each image alone: statistics over the spatial dimensions of input [N, C, ...]."""
+    """batch_norm of each image alone: statistics over the spatial sizes of [N, C, ...]."""
     N, C, *spatial = input._shape
     if use_input_stats and numel_of(spatial) == 1:
         raise ValueError("Expected more than 1 spatial element when training, got input size %s" % list(input._shape))
@@ -137,7 +137,7 @@ def group_norm(
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """input [N, C, ...] / (k + alpha * mean of the squares of `size` neighbouring channels)^beta."""
+    """input / (k + alpha * mean of the squares of `size` neighbouring channels)^beta."""
     if input.ndim < 3:
         raise ValueError("Expected 3D or higher dimensionality input (got %d dimensions)" % input.ndim)
     if not input.numel():

@@ -135,7 +135,7 @@ def _without_border(y: Tensor, widths: Widths, mode: str) -> Tensor:
 
 
 def _dimensions(x: Tensor, widths: Widths) -> Iterator[tuple[int, Tensor, tuple[int, int]]]:
-    """(d, x without the border of the dimensions behind d, its widths), the last dimension first."""
+    """(d, x without the border of the dimensions behind d, its widths), the last d first."""
     for d in range(x.ndim - 1, -1, -1):
         if any(widths[d]):
             yield d, _inner(x, [pair if e < d else (0, 0) for e, pair in enumerate(widths)]), widths[d]
