@@ -251,37 +251,38 @@ def test_names_groups_and_defaults():
     assert found[1] == found[0]
 
 
+def hooked(side):
+    p = side.Parameter(side.tensor([1.0]))
+    optimizer, said = side.optim.SGD([p], lr=0.1), []
+    module = __import__(side.optim.__name__ + ".optimizer", fromlist=["x"])
+    handles = [
+        module.register_optimizer_step_pre_hook(lambda o, a, k: said.append("all before")),
+        module.register_optimizer_step_post_hook(lambda o, a, k: said.append("all after")),
+        optimizer.register_step_pre_hook(lambda o, a, k: said.append(("before", len(a), list(k)))),
+        optimizer.register_step_post_hook(lambda o, a, k: said.append(("after", len(a), list(k)))),
+        optimizer.register_state_dict_pre_hook(lambda o: said.append("saving")),
+        optimizer.register_state_dict_post_hook(lambda o, d: {**d, "more": 1}),
+        optimizer.register_load_state_dict_pre_hook(lambda o, d: said.append(sorted(d))),
+        optimizer.register_load_state_dict_post_hook(lambda o: said.append("loaded")),
+    ]
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * 3).sum()
+        loss.backward()
+        return loss
+
+    said.append(optimizer.step(closure).item())
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    for handle in handles:
+        handle.remove()
+    optimizer.step()
+    return said, p.tolist()
+
+
 def test_hooks_and_closures():
-    found = []
-    for side in (Theirs, Mine):
-        p = side.Parameter(side.tensor([1.0]))
-        optimizer, said = side.optim.SGD([p], lr=0.1), []
-        module = __import__(side.optim.__name__ + ".optimizer", fromlist=["x"])
-        handles = [
-            module.register_optimizer_step_pre_hook(lambda o, a, k: said.append("all before")),
-            module.register_optimizer_step_post_hook(lambda o, a, k: said.append("all after")),
-            optimizer.register_step_pre_hook(lambda o, a, k: said.append(("before", len(a), k))),
-            optimizer.register_step_post_hook(lambda o, a, k: said.append(("after", len(a), k))),
-            optimizer.register_state_dict_pre_hook(lambda o: said.append("saving")),
-            optimizer.register_state_dict_post_hook(lambda o, d: {**d, "more": 1}),
-            optimizer.register_load_state_dict_pre_hook(lambda o, d: said.append(sorted(d))),
-            optimizer.register_load_state_dict_post_hook(lambda o: said.append("loaded")),
-        ]
-
-        def closure():
-            optimizer.zero_grad()  # noqa: B023
-            loss = (p * 3).sum()  # noqa: B023
-            loss.backward()
-            return loss
-
-        said.append(optimizer.step(closure).item())
-        optimizer.step()
-        optimizer.load_state_dict(optimizer.state_dict())
-        for handle in handles:
-            handle.remove()
-        optimizer.step()
-        found.append((said, p.tolist()))
-    assert found[1] == found[0]
+    assert hooked(Mine) == hooked(Theirs)
 
 
 def test_each_step_is_announced():

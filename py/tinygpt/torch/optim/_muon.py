@@ -13,7 +13,7 @@ __all__ = ["Muon"]
 
 
 def orthogonalized(grad: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
-    """An approximation of U V^T of a matrix U S V^T: `steps` Newton-Schulz iterations in bfloat16."""
+    """About U V^T of a matrix U S V^T, by `steps` Newton-Schulz iterations in bfloat16."""
     if steps >= 100:
         raise ValueError("Number of steps must be less than 100 for computational efficiency")
     if len(coefficients) != 3:

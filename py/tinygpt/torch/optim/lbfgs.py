@@ -1,5 +1,5 @@
-"""L-BFGS (Nocedal 1980), with a line search by the strong Wolfe conditions (Nocedal and Wright 2006,
-algorithms 3.5 and 3.6).
+"""L-BFGS (Nocedal 1980), with a line search by the strong Wolfe conditions (Nocedal and Wright
+2006, algorithms 3.5 and 3.6).
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class LBFGS(Optimizer):
     def _move(
         self, closure: Any, group: dict[str, Any], t: Any, d: Tensor, start: _Point, calls: int, last: bool
     ) -> tuple[int, Any, float, Tensor]:
-        """Moves the parameters along d: (calls of the closure, the step, the loss, the gradient)."""
+        """Moves the parameters along d: (calls of the closure, step, loss, gradient)."""
         if group["line_search_fn"] is not None:
             if group["line_search_fn"] != "strong_wolfe":
                 raise RuntimeError("only 'strong_wolfe' is supported")
