@@ -19,6 +19,8 @@ FAMILIES = [
     for name in (
         "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
         "ordering", "shape", "arrange", "linalg", "random", "autograd", "spatial", "host", "serialization",
+        "ordering", "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd", "host",
+        "serialization",
     )
     if importlib.util.find_spec("%s.%s" % (PACKAGE, name)) is not None
 ]  # fmt: skip
