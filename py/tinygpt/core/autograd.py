@@ -49,7 +49,7 @@ class Node:
     order. `frees`: it keeps values, which go at its first backward unless the graph is retained.
     """
 
-    __slots__ = ("seq", "edges", "backward", "outputs", "name", "saved", "frees", "hooks")
+    __slots__ = ("seq", "edges", "backward", "outputs", "name", "saved", "frees", "hooks", "__weakref__")
 
     edges: Sequence[Edge]
     backward: Backward | None  # None: this part of the tape is freed
@@ -162,7 +162,7 @@ def walk(
                     accumulate(edge, g)
             del incoming, outgoing
         if node.frees and not retain_graph:
-            node.backward, node.edges, node.saved = None, (), ()
+            node.backward, node.saved = None, ()
     return {(seq, i): g for seq, slots in grads.items() for i, g in enumerate(slots) if g is not None}
 
 

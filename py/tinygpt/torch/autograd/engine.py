@@ -78,10 +78,13 @@ class Run:
     """Where the gradients of one call go.
 
     targets: the edges that are asked for, a position each. only: nothing else gets a gradient.
+    accumulates: what is found goes to `.grad`.
     """
 
-    def __init__(self, targets: Sequence[Any] = (), only: bool = False, create_graph: bool = False) -> None:
-        self.only, self.create_graph = only, create_graph
+    def __init__(
+        self, targets: Sequence[Any] = (), only: bool = False, create_graph: bool = False, accumulates: bool = False
+    ) -> None:
+        self.only, self.create_graph, self.accumulates = only, create_graph, accumulates
         self.found: list[Tensor | None] = [None] * len(targets)
         self.nodes: dict[tuple[int, int], list[int]] = {}
         self.leaves: dict[int, list[int]] = {}
@@ -200,7 +203,7 @@ def walk(
         incoming = grads.pop(seq, None)
         outgoing: Sequence[Tensor | None] = ()
         if incoming is not None:
-            _arrived(run, node, incoming)
+            _arrived(run, node, incoming, seq in needed)
             if seq in needed:
                 outgoing = _called(run, node, incoming)
         if seq in needed:
@@ -218,7 +221,7 @@ def walk(
                     if not waiting[key] and key in sums:
                         run.leaf(edge, sums.pop(key))
             if node.frees and not retain_graph:
-                node.backward, node.edges, node.saved = None, (), ()
+                node.backward, node.saved = None, ()
         del incoming, outgoing
     return {(seq, i): g for seq, slots in grads.items() for i, g in enumerate(slots) if g is not None}
 
@@ -229,8 +232,15 @@ def _add(grads: dict[int, list[Tensor | None]], node: Node, index: int, g: Tenso
     slots[index] = g if before is None else before + g
 
 
-def _arrived(run: Run, node: Node, incoming: list[Tensor | None]) -> None:
-    """The complete gradients of a Node's outputs: their hooks, then who asked for them."""
+def _arrived(run: Run, node: Node, incoming: list[Tensor | None], continues: bool) -> None:
+    """The complete gradients of a Node's outputs: their hooks, and who asked for them.
+
+    As in PyTorch, `grad` gets one that continues from here before the hooks change it.
+    """
+    asked = [(places, i) for i in range(node.outputs) if (places := run.nodes.get((node.seq, i)))] if run.nodes else []
+    if continues and not run.accumulates:
+        _catch(run, asked, incoming)
+        asked = []
     hooks = getattr(node, "hooks", None)
     if hooks is not None:
         for i, found in hooks.tensor.items():
@@ -240,11 +250,14 @@ def _arrived(run: Run, node: Node, incoming: list[Tensor | None]) -> None:
             x, g = tensor(), incoming[i]
             if x is not None and x._node is node and g is not None:
                 _retain(x, g, run.create_graph)
-    if run.nodes:
-        for i, g in enumerate(incoming):
-            places = run.nodes.get((node.seq, i))
-            if places is not None and g is not None:
-                run.catch(places, g)
+    _catch(run, asked, incoming)
+
+
+def _catch(run: Run, asked: Sequence[tuple[Sequence[int], int]], incoming: Sequence[Tensor | None]) -> None:
+    for places, i in asked:
+        g = incoming[i]
+        if g is not None:
+            run.catch(places, g)
 
 
 def _retain(x: Tensor, gradient: Tensor, create_graph: bool) -> None:
@@ -379,7 +392,7 @@ def into(
     for x in inputs:
         if not x.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    run = Run([edge_of(x) for x in inputs], True, create_graph)
+    run = Run([edge_of(x) for x in inputs], True, create_graph, True)
     execute(roots, run, retain_graph)
     for x, g in zip(inputs, run.found):
         if g is not None:

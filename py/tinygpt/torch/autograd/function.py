@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from ...core import autograd
 from ...core.autograd import ONE_OF_MANY, TWICE, Node, attach, edge_of, is_recorded, needs_grad, written
@@ -61,28 +62,34 @@ class _Ctx(FunctionCtx):
     """One call of apply. It is `ctx` in forward and in backward."""
 
     _function: type[Function]
-    _kept: list[tuple[Tensor | None, Any]]
-    _outputs: list[tuple[Any, Any, Any]]
+    _outputs: list[tuple[Any, Any, Any] | None]
     _shapes: list[Any]
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """What save_for_backward was given, each with its place on the tape."""
-        if "_kept" not in self.__dict__:
-            return self._given
-        node = engine.running
-        mine = node is not None and getattr(node.backward, "__self__", None) is self
-        out: list[Tensor | None] = []
-        for x, edge in self._kept:
-            if x is None or edge is None:
-                out.append(x)
-            elif type(edge) is int:  # one of its own outputs
-                out.append(engine.at(x, (node, edge)) if mine and node is not None else x)
-            else:
-                out.append(engine.at(x, edge))
-        return tuple(out)
+        node = self.__dict__.get("_running")
+        return self._given if node is None else self.saved_of(node)
 
     saved_variables = saved_tensors
+
+    @staticmethod
+    def saved_of(node: Any) -> tuple[Tensor | None, ...]:
+        """The saved tensors of a Node; RuntimeError where they are freed."""
+        if node.backward is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+                "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+                "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time "
+                "or if you need to access saved tensors after calling backward."
+            )
+        out: list[Tensor | None] = []
+        for x, edge in node.backward.kept:
+            if x is None or edge is None:
+                out.append(x)
+            else:  # an int: one of the op's own outputs
+                out.append(engine.at(x, (node, edge) if type(edge) is int else edge))
+        return tuple(out)
 
     def name(self) -> str:
         """`ExpBackward` of a class Exp."""
@@ -92,9 +99,9 @@ class _Ctx(FunctionCtx):
         """The backward of the Node: a gradient or None for each tensor among the arguments."""
         given: list[Tensor | None] = list(incoming)
         if self._materialize:
-            for i, (shape, dtype, device) in enumerate(self._outputs):
-                if given[i] is None:
-                    given[i] = full(shape, 0, dtype, device)
+            for i, facts in enumerate(self._outputs):
+                if given[i] is None and facts is not None:
+                    given[i] = full(facts[0], 0, facts[1], facts[2])
         function = self._function
         call = function.backward if function.backward is not Function.backward else function.vjp
         value: Any = call(self, *given)
@@ -108,8 +115,6 @@ class _Ctx(FunctionCtx):
                 % (self.name(), expected, len(grads))
             )
         return [self._checked(i, g, shape) for i, (g, shape) in enumerate(zip(grads, self._shapes)) if shape or g]
-
-    twice = run
 
     def _checked(self, i: int, g: Any, expected: Any) -> Tensor | None:
         if g is None:
@@ -125,6 +130,33 @@ class _Ctx(FunctionCtx):
         if g._shape != shape:
             g = _reduced(g, shape, "Function %s returned an invalid gradient at index %d" % (self.name(), i))
         return g if g._dtype is dtype else g.to(dtype)
+
+
+class _Node(Node):
+    """The Node of one call of apply."""
+
+    __slots__ = ("ctx",)
+
+    ctx: _Ctx
+
+
+class _Backward:
+    """The backward of such a Node. It holds the saved tensors (with their edges, or the index among
+    the op's own outputs), which are freed with it.
+    """
+
+    __slots__ = ("node", "kept")
+
+    def __init__(self, node: _Node, kept: list[tuple[Tensor | None, Any]]) -> None:
+        self.node, self.kept = ref(node), kept
+
+    def __call__(self, *incoming: Tensor | None) -> list[Tensor | None]:
+        node: Any = self.node()
+        node.ctx._running = node
+        try:
+            return node.ctx.run(*incoming)
+        finally:
+            del node.ctx._running
 
 
 def _reduced(g: Tensor, shape: Sequence[int], message: str) -> Tensor:
@@ -203,19 +235,13 @@ def _recorded(ctx: _Ctx, args: Sequence[Any], inputs: list[Tensor], values: list
     for x in ctx._dirty:
         is_recorded(x, ctx.name())  # refuses a leaf
     constant = {id(x) for x in ctx._constant}
-    given = ctx._given
-    tensors = [v for v in values if isinstance(v, Tensor)]
-    node = Node(ctx.name(), edges, ctx.run, len(tensors), [], False)
-    ctx._outputs = [(x._shape, x._dtype, x.device) for x in tensors]
+    node: Any = _Node(ctx.name(), edges, ctx.run, len(values), [], False)
+    node.ctx = ctx
+    ctx._outputs = [(v._shape, v._dtype, v.device) if isinstance(v, Tensor) else None for v in values]
     outputs: list[Any] = []
     own: dict[int, int] = {}  # the ids of returned values that are this op's results
-    index = -1
-    for v in values:
-        if not isinstance(v, Tensor):
-            outputs.append(v)
-            continue
-        index += 1
-        if id(v) in constant or not v._dtype.is_floating_point:
+    for index, v in enumerate(values):
+        if not isinstance(v, Tensor) or id(v) in constant or not v._dtype.is_floating_point:
             outputs.append(v)
             continue
         own[id(v)] = index
@@ -230,18 +256,15 @@ def _recorded(ctx: _Ctx, args: Sequence[Any], inputs: list[Tensor], values: list
             out._made = ONE_OF_MANY
         out._requires_grad, out._node, out._index = True, node, index
         outputs.append(out)
-    ctx._kept, saved = [], []
-    for x in given:
+    kept: list[tuple[Tensor | None, Any]] = []
+    for x in ctx._given:
         if x is None:
-            ctx._kept.append((None, None))
+            kept.append((None, None))
             continue
-        if id(x) in own:
-            ctx._kept.append((x.detach(), own[id(x)]))
-        else:
-            ctx._kept.append((x, places.get(id(x))))
-        saved.append((x._storage, x._storage.writes(), x._shape))
-    del ctx._given
-    node.saved, node.frees = saved, bool(saved)
+        kept.append((x.detach(), own[id(x)]) if id(x) in own else (x, places.get(id(x))))
+        node.saved.append((x._storage, x._storage.writes(), x._shape))
+    ctx._given = ()
+    node.backward, node.frees = _Backward(node, kept), bool(node.saved)
     return outputs
 
 

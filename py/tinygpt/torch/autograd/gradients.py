@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _listed(value: Any) -> list[Any]:
-    return [value] if value is None or isinstance(value, Tensor) else list(value)
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _with_graph(create_graph: bool) -> bool:
@@ -51,7 +51,7 @@ def grad(
         raise RuntimeError("got %d tensors and %d gradients" % (len(outs), len(given)))
     for x in ins:
         if not isinstance(x, Tensor):
-            raise TypeError("the inputs of grad are Tensors, not %s" % type(x).__name__)
+            raise TypeError("%s object is not a Tensor: grad takes Tensors as inputs" % type(x).__name__)
     roots = engine.roots_of(outs, given)
     if any(not x.requires_grad for x in ins):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -60,8 +60,8 @@ def grad(
         return tuple([zeros_of(x) if g is None else g for x, g in zip(ins, found)])
     if not allow_unused and any(g is None for g in found):
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. "
-            "Set allow_unused=True if this is the desired behavior."
+            "The differentiated Tensor at index %d appears to not have been used in the graph. "
+            "Set allow_unused=True if this is the desired behavior." % found.index(None)
         )
     return tuple(found)
 

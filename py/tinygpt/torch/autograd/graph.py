@@ -44,8 +44,6 @@ def name_of(node: Any) -> str:
     if name in NAMES:
         return NAMES[name]
     function: Any = node.backward
-    if getattr(function, "__self__", None) is not None:
-        return name  # of an autograd.Function
     code = getattr(function, "__code__", None)
     cells = [c.cell_contents for c in getattr(function, "__closure__", None) or ()]
     kept: dict[str, Any] = dict(zip(code.co_freevars, cells)) if code is not None else {}
@@ -117,9 +115,9 @@ class Node:
     def __getattr__(self, name: str) -> Any:
         """What the ctx of an autograd.Function has."""
         if not name.startswith("_"):
-            ctx = getattr(self._node.backward, "__self__", None)
+            ctx = getattr(self._node, "ctx", None)
             if ctx is not None:
-                return getattr(ctx, name)
+                return ctx.saved_of(self._node) if name == "saved_tensors" else getattr(ctx, name)
         raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
 
 
