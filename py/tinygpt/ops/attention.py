@@ -54,16 +54,17 @@ def time_major(B: int, H: int, T: int, D: int, device_of: Tensor) -> Tensor:
     return Tensor(x._storage, (B, H, T, D), float32, 0, tuple(row_major((B, T, H, D))[i] for i in (0, 2, 1, 3)))
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool, scale: float) -> Tensor:
+def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool, scale: float, out: Tensor | None = None) -> Tensor:
     """Attention as one fused launch; for its gradient it keeps only the log-sum-exp [B, H, T].
 
     q: float32 [B, H, T, D]. k, v: float32 [B, G, S, D], each shared by H / G query heads.
-    causal: query t attends to the keys 0..t. Returns [B, H, T, D]. Nothing is checked here.
+    causal: query t attends to the keys 0..t. out: where the result is written, of any strides but
+    the last one's 1; time-major unless given. Returns [B, H, T, D]. Nothing is checked here.
     """
     q, k, v = _dense_last(q), _dense_last(k), _dense_last(v)
     B, H, T, D = q._shape
     G, S = k._shape[1:3]
-    out = time_major(B, H, T, D, q)
+    out = time_major(B, H, T, D, q) if out is None else out
     lse = like(q, (B, H, T))
     sizes = (B, H, G, T, S, D, int(causal))
     strides = (*_bth(q), *_bth(k), *_bth(v), *_bth(out))

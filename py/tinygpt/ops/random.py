@@ -138,6 +138,10 @@ def dropout(x: Tensor, p: float = 0.5, generator: Generator | None = None) -> Te
         return x * 0.0
     stream = mersenne_of(generator, x.device)
     if stream is not None:
+        order = sorted(range(x.ndim), key=lambda d: -x._strides[d])
+        if order != list(range(x.ndim)) and not x.is_contiguous():  # PyTorch draws in the order of memory
+            across = dropout(movement.permute(x, order), p, generator)
+            return movement.no_view(movement.permute(across, [order.index(d) for d in range(x.ndim)]))
         kept = stream.draw("bernoulli", like(x, dtype=float64 if x._dtype is float64 else float32), 1 - p)
         return elementwise.mul(x, elementwise.div(kept, 1 - p)._cast(x._dtype))
     x = x.contiguous()

@@ -66,13 +66,17 @@ def _other_softmax(x: Tensor, dim: int, log: bool, safe: bool) -> Tensor:
     if not x._shape[d]:
         return elementwise.mul(x, 1.0)
     largest = reduce.max_(x.detach(), d, keepdim=True)[0]
+    nowhere = elementwise.compare("eq", largest, -math.inf) if safe else None
+    if nowhere is not None:
+        largest = elementwise.where(nowhere, 0.0, largest)
     shifted = elementwise.sub(x, largest)
     powers = elementwise.unary("exp", shifted)
     total = reduce.sum_(powers, d, keepdim=True)
     if log:
         return elementwise.sub(shifted, elementwise.unary("log", total))
-    out = elementwise.div(powers, total)
-    return elementwise.where(elementwise.compare("eq", largest, -math.inf), 0.0, out) if safe else out
+    if nowhere is not None:
+        total = elementwise.where(nowhere, 1.0, total)
+    return elementwise.div(powers, total)
 
 
 def _softmax_across(x: Tensor, d: int, log: bool, safe: bool) -> Tensor:

@@ -25,7 +25,7 @@ FAMILIES = [
     name
     for name in (
         "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
-        "normalization", "padding", "vision", "recurrent", "transformer", "attention",
+        "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
     )
     if importlib.util.find_spec("%s.%s" % (__name__, name)) is not None
 ]  # fmt: skip

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 from typing import Any
 
-from ...functional import scaled_dot_product_attention
 from .. import table
 
 # Each family names in FUNCTIONS what this module gets of it.
@@ -14,12 +13,12 @@ FAMILIES = [
     name
     for name in (
         "activation", "ctc", "dropout", "linear", "loss", "ranking", "sparse", "convolution", "pooling",
-        "normalization", "padding", "vision", "recurrent", "transformer", "attention",
+        "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
     )
     if importlib.util.find_spec("%s.%s" % (__package__, name)) is not None
 ]  # fmt: skip
 
-__all__ = ["scaled_dot_product_attention"]
+__all__: list[str] = []
 for _family in FAMILIES:
     _module = importlib.import_module("." + _family, __package__)
     _names: list[str] = getattr(_module, "FUNCTIONS", [])
