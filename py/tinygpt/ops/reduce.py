@@ -119,8 +119,8 @@ def _others(x: Tensor, dims: Shape) -> Tensor:
     """Of each element the product of the others in its group, zeros among them or not: products
     from both ends.
     """
-    if not x.ndim:
-        return elementwise.full((), 1.0, x._dtype, x.device)
+    if not x.ndim or not x.numel():
+        return elementwise.full(x._shape, 1.0, x._dtype, x.device)
     rest = tuple(d for d in range(x.ndim) if d not in dims)
     moved = movement.contiguous(movement.permute(x, rest + dims))
     lead = tuple(x._shape[d] for d in rest)
@@ -151,27 +151,51 @@ def cumsum(x: Tensor, dim: int) -> Tensor:
     d = _dims(x, dim)[0] if x.ndim else 0
     out = scan("sum", _counted(x.detach()), d)
     if needs_grad(x):
-        attach("cumsum", (out,), (x,), lambda dy: (scan("sum", dy, d, reverse=True),), ())
+        attach("cumsum", (out,), (x,), lambda dy: (_sum_behind(dy, d),), ())
+    return out
+
+
+def _sum_behind(dy: Tensor, d: int) -> Tensor:
+    """The sums from each element on, the gradient of cumsum, whose gradient is cumsum."""
+    out = scan("sum", dy.detach(), d, reverse=True)
+    if needs_grad(dy):
+        attach("cumsum_backward", (out,), (dy,), lambda ddy: (cumsum(ddy, d),), ())
     return out
 
 
 def cumprod(x: Tensor, dim: int) -> Tensor:
-    """The products of x up to each element along `dim`; integers and bools as in `sum`.
-
-    RuntimeError where a gradient is needed and x has a zero.
-    """
+    """The products of x up to each element along `dim`; integers and bools as in `sum`."""
     d = _dims(x, dim)[0] if x.ndim else 0
     out = scan("prod", _counted(x.detach()), d)
     if needs_grad(x):
-        y, source = out.detach(), x.detach()
+        y = out.detach()
 
         def backward(dy):
-            if bool(any_(elementwise.compare("eq", source, 0)).item()):
-                raise RuntimeError("cumprod has no gradient here where an element is 0")
-            return (elementwise.div(scan("sum", elementwise.mul(dy, y), d, reverse=True), source),)
+            if x.numel() and x.ndim and bool(any_(elementwise.compare("eq", x.detach(), 0)).item()):
+                return (_cumprod_slope(dy, x, d),)
+            if not state.grad_enabled:
+                return (elementwise.div(scan("sum", elementwise.mul(dy, y), d, reverse=True), x.detach()),)
+            sums = cumsum(elementwise.mul(dy, cumprod(x, d)), d)
+            whole = sums if not x.ndim else movement.narrow(sums, d, x._shape[d] - 1, 1)
+            rest = elementwise.add(elementwise.sub(whole, sums), elementwise.mul(dy, cumprod(x, d)))
+            return (elementwise.div(rest, x),)
 
         attach("cumprod", (out,), (x,), backward, (x, y))
     return out
+
+
+def _cumprod_slope(dy: Tensor, x: Tensor, d: int) -> Tensor:
+    """The gradient of cumprod where an element is 0: at place i the product of those before, times
+    s[i] = dy[i] + x[i + 1] s[i + 1].
+    """
+    n = x._shape[d]
+    rest = [movement.narrow(dy, d, n - 1, 1)]
+    for i in reversed(range(n - 1)):
+        behind = elementwise.mul(movement.narrow(x, d, i + 1, 1), rest[-1])
+        rest.append(elementwise.add(movement.narrow(dy, d, i, 1), behind))
+    one = elementwise.full(movement.narrow(x, d, 0, 1)._shape, 1.0, x._dtype, x.device)
+    before = movement.cat([one, movement.narrow(cumprod(x, d), d, 0, n - 1)], d)
+    return elementwise.mul(before, movement.cat(rest[::-1], d))
 
 
 def _fitting_sum(out: Tensor, x: Tensor, dims: Shape) -> Tensor:

@@ -1,5 +1,5 @@
-"""How the front's functions are called: `out=` is refused by name, the first argument is a Tensor,
-and the in-place variant of a function writes its result into the first.
+"""How the front's functions of a tensor are called: with PyTorch's or NumPy's names of arguments.
+The first argument is a Tensor, and the in-place variant of a function writes its result into it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 from ..core.quoting import quoted
 from ..core.tensor import Tensor
 from ..ops import inplace
+from .keywords import function as with_names
 
 
 def functions(namespace: dict[str, Any], found: dict[str, Any], free: str = "") -> None:
@@ -24,26 +25,26 @@ def functions(namespace: dict[str, Any], found: dict[str, Any], free: str = "") 
 
 
 def public(name: str, function: Any, needs_tensor: bool = True) -> Any:
-    """`function` as PyTorch's function of that name: RuntimeError for `out=`, TypeError where the
-    first argument is no Tensor.
+    """`function` as PyTorch's function of that name: TypeError where the first argument is no
+    Tensor, Unsupported for `out=`.
     """
+    called = with_names(function)
+    if not needs_tensor:
+        return called
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        if named:
-            refuse_out(name, named)
-        if needs_tensor and not isinstance(args[0] if args else named.get("input"), Tensor):
-            refuse_input(name, args[0] if args else named.get("input"))
-        return function(*args, **named)
+        if args:
+            if not isinstance(args[0], Tensor):
+                refuse_input(name, args[0])
+        elif named:
+            value = named.get("input", named.get("x", named.get("a")))
+            if not isinstance(value, Tensor):
+                refuse_input(name, value)
+        return called(*args, **named)
 
     call.__name__ = name
     return call
-
-
-def refuse_out(name: str, named: dict[str, Any]) -> None:
-    """Takes `out` out of keyword arguments: RuntimeError for another value than None."""
-    if named.pop("out", None) is not None:
-        raise RuntimeError("%s(): out= is not in TinyGPT's subset; assign the result, or copy_() it" % name)
 
 
 def refuse_input(name: str, value: Any) -> None:
@@ -53,7 +54,13 @@ def refuse_input(name: str, value: Any) -> None:
     )
 
 
-def in_place(name: str, function: Any) -> Any:
+def methods(found: dict[str, Any], in_place: str = "") -> dict[str, Any]:
+    """{name: function} as methods of a Tensor, and `name_` for each name of the text `in_place`."""
+    made = {name: with_names(function) for name, function in found.items()}
+    return {**made, **{name + "_": writing(name + "_", made[name]) for name in in_place.split()}}
+
+
+def writing(name: str, function: Any) -> Any:
     """The method that writes function(self, ...) into self."""
 
     def call(self: Tensor, *args: Any, **named: Any) -> Tensor:
@@ -61,8 +68,3 @@ def in_place(name: str, function: Any) -> Any:
 
     call.__name__, call.__doc__ = name, "In place: %s" % (function.__doc__ or name)
     return call
-
-
-def with_in_place(methods: dict[str, Any], names: str) -> dict[str, Any]:
-    """The methods, and `name_` for each name of a text."""
-    return {**methods, **{name + "_": in_place(name + "_", methods[name]) for name in names.split()}}

@@ -704,19 +704,19 @@ _IN_PLACE = """
 
 def _add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """self += alpha * other."""
-    return inplace_of("add", self, other) if alpha == 1 else calling.in_place("add_", add)(self, other, alpha=alpha)
+    return inplace_of("add", self, other) if alpha == 1 else calling.writing("add_", add)(self, other, alpha=alpha)
 
 
 def _sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """self -= alpha * other."""
-    return inplace_of("sub", self, other) if alpha == 1 else calling.in_place("sub_", sub)(self, other, alpha=alpha)
+    return inplace_of("sub", self, other) if alpha == 1 else calling.writing("sub_", sub)(self, other, alpha=alpha)
 
 
 def _div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """self /= other."""
     if rounding_mode is None:
         return inplace_of("div", self, other)
-    return calling.in_place("div_", div)(self, other, rounding_mode=rounding_mode)
+    return calling.writing("div_", div)(self, other, rounding_mode=rounding_mode)
 
 
 def inplace_of(name: str, self: Tensor, other: Any) -> Tensor:
@@ -731,17 +731,17 @@ def _float_power_(self: Tensor, exponent: Any) -> Tensor:
             "the base given to float_power_ has dtype %s but the operation's result requires dtype Double; "
             "use pow_" % self._dtype.name
         )
-    return calling.in_place("float_power_", float_power)(self, exponent)
+    return calling.writing("float_power_", float_power)(self, exponent)
 
 
 _METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("rsub", "polygamma", "real", "imag")}
 METHODS: dict[str, Any] = {
-    **calling.with_in_place(_METHODS, _IN_PLACE),
+    **calling.methods(_METHODS, _IN_PLACE),
     "add_": _add_, "sub_": _sub_, "subtract_": _sub_, "div_": _div_, "divide_": _div_,
     "float_power_": _float_power_, "__rmod__": lambda self, other: remainder(other, self),
     "__rpow__": lambda self, other: pow(other, self),
     "polygamma": lambda self, n: polygamma(n, self),
-    "polygamma_": calling.in_place("polygamma_", lambda self, n: polygamma(n, self)),
+    "polygamma_": calling.writing("polygamma_", lambda self, n: polygamma(n, self)),
     "real": property(real), "imag": property(imag), "__pos__": positive, "is_conj": lambda self: False,
     "is_neg": lambda self: False, "conj": real,
 }  # fmt: skip
