@@ -798,8 +798,9 @@ def bitwise_not(a: Tensor) -> Tensor:
 
 
 def left_shift(a: Tensor, b: Operand) -> Tensor:
-    """a << b with broadcasting, an integer; 0 for b outside of its bits. RuntimeError for floats and
-    bools.
+    """a << b with broadcasting, an integer; 0 for b outside of its bits.
+
+    RuntimeError for floats and bools.
     """
     if a._dtype is bool_ and isinstance(b, int) and 30 < b < 64 and state.whole == "int32":
         raise RangeError("a bool shifted by %d does not fit int32; PyTorch's int64 holds it" % b)

@@ -77,8 +77,8 @@ def _spread(dy: Tensor, x_shape: Shape, dims: Shape) -> Tensor:
 
 
 def sum_(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The sum over `dim` (an int, several, or None: all); integers and bools give int32 (int64 where
-    that is a Python int's dtype).
+    """The sum over `dim` (an int, several, or None: all); integers and bools give int32, or int64
+    where that is a Python int's dtype.
 
     keepdim: the dimensions stay, with size 1. IndexError for a dimension that x does not have.
     """

@@ -66,6 +66,13 @@ def log_ndtr(input: Tensor) -> Tensor:
     return f.recorded("special_log_ndtr", (x,), value, (slope,))
 
 
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """torch.round of floats. NotImplementedError for integers."""
+    if not input._dtype.is_floating_point:
+        raise NotImplementedError("special.round is not implemented for %s; use torch.round" % input._dtype.name)
+    return p.FUNCTIONS["round"](input, decimals=decimals)
+
+
 def xlog1py(input: Any, other: Any) -> Tensor:
     """input * log1p(other), 0 where input is 0; one of them may be a number."""
     return p._x_log("special_xlog1py", input, other, lambda y: f.function("log1p", y), -1)
@@ -97,7 +104,7 @@ FUNCTIONS: dict[str, Any] = {
     "psi": _of_math("psi", "digamma"), "gammaln": _of_math("gammaln", "lgamma"), "entr": entr, "ndtr": ndtr,
     "log_ndtr": log_ndtr, "xlog1py": xlog1py, "zeta": zeta, "xlogy": p.FUNCTIONS["xlogy"],
     "logit": p.FUNCTIONS["logit"], "expit": p.FUNCTIONS["sigmoid"], "sinc": p.FUNCTIONS["sinc"],
-    "round": p.FUNCTIONS["round"], "polygamma": p.FUNCTIONS["polygamma"], "multigammaln": p.FUNCTIONS["mvlgamma"],
+    "round": round, "polygamma": p.FUNCTIONS["polygamma"], "multigammaln": p.FUNCTIONS["mvlgamma"],
     "softmax": softmax, "log_softmax": log_softmax, "logsumexp": logsumexp,
 }  # fmt: skip
 ABSENT = {

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Ops whose backward is composed of recorded ops of the output gradients and the op's inputs.
 _COMPOSED = (
+    "cumprod cumsum cumsum_backward "
     "neg to_copy add sub clamp where clone alias view permute expand unsqueeze squeeze cat tril sum mean max min "
     "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put "
     "slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter gather scatter scatter_add pad "
@@ -273,22 +274,6 @@ def _prod(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
     made = mul(others, dy.reshape(*[x._shape[d] for d in rest], 1))
     back = sorted(range(x.ndim), key=[*rest, *dims].__getitem__)
     return (made.reshape(moved._shape).permute(*back) if x.ndim else made.reshape(()),)
-
-
-@formula("cumsum")
-def _cumsum(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
-    d = kept["d"]
-    return (linear_pair(dy, lambda g: reduce.scan("sum", g, d, reverse=True), lambda g: reduce.scan("sum", g, d)),)
-
-
-@formula("cumprod")
-def _cumprod(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
-    node.backward(dy.detach())  # type: ignore[misc]: refuses an element of 0
-    d, y, x = kept["d"], result(kept["y"], node), at(kept["source"], node.edges[0])
-    scanned = linear_pair(
-        mul(dy, y), lambda g: reduce.scan("sum", g, d, reverse=True), lambda g: reduce.scan("sum", g, d)
-    )
-    return (div(scanned, x),)
 
 
 @formula("var", "std")

@@ -1,0 +1,38 @@
+"""A share of PyTorch's own sample inputs, of float32 and int64: value, type, shape, gradient and
+class of error are PyTorch's. tests/front/opinfo.py runs all.
+"""
+
+import warnings
+
+import pytest
+
+from .opinfo import op_db, run
+
+pytestmark = pytest.mark.fast
+NAMES = """
+    abs add addcdiv addcmul asin atan2 bitwise_and bitwise_left_shift ceil clamp copysign div eq erfinv exp2 float_power
+    floor floor_divide fmax fmod frexp gcd heaviside hypot isclose ldexp lerp lgamma log1p logaddexp logical_xor logit
+    lt maximum mul nan_to_num neg pow remainder round rsub sign signbit sinc special.i1e special.log_ndtr special.zeta
+    sub where xlogy
+    all amax aminmax any argmax bincount count_nonzero cummax cumprod cumsum diff dist histc log_softmax logcumsumexp
+    logsumexp max mean median mode nanmean nanquantile nansum norm prod quantile softmax std std_mean sum trapezoid
+    unique unique_consecutive var bool half int long
+""".split()
+
+
+@pytest.fixture(scope="module")
+def entries():
+    found = {}
+    for info in op_db():
+        found.setdefault(info.name, []).append(info)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_op(name, entries):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in entries[name][:2]:
+            found = run(info, most=3, kinds=("float32", "int64"))
+            assert [x for x in found if x[2] == "same"]
+            assert not [(x[0], x[1], x[3]) for x in found if x[2] in ("different", "missing")]
