@@ -20,11 +20,12 @@ __all__ = ["install"]
 
 # Families of functions: each module gives `torch` the names of its __all__, and a Tensor those of
 # its METHODS.
-for _family in table.FAMILIES:
+for _family in filter(table.present, table.FAMILIES):
     _module = importlib.import_module("." + _family, __name__)
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     front.extend(front.Tensor, getattr(_module, "METHODS", {}))
     __all__ += _module.__all__
+table.refuse_methods()
 
 
 def __getattr__(name: str):
