@@ -8,17 +8,20 @@ the numbers that the eager step would have drawn.
 from __future__ import annotations
 
 import array
+import contextlib
 import struct
 from typing import TYPE_CHECKING
 
 from .. import kernels
-from ..graph.program import launch
+from ..graph.program import copy, launch
 from .current_device import get_device
 from .factory import empty
 from .generator import checked_seed
 from .tensor import int32
 
 if TYPE_CHECKING:
+    from collections.abc import Generator as Steps  # what a function with a yield returns
+
     from ..devices.base import Device
     from .tensor import Tensor
 
@@ -62,6 +65,23 @@ class Mersenne:
         for place in self._places.values():
             return place.tobytes()
         return self._state
+
+    def mark(self) -> Tensor:
+        """A copy of the state on the current device."""
+        place = self.place(get_device())
+        copied = empty(kernels.MERSENNE_WORDS, dtype=int32, device=place.device)
+        copy(copied, place)
+        return copied
+
+    @contextlib.contextmanager
+    def again_from(self, mark: Tensor) -> Steps[None, None, None]:
+        """Inside, the stream continues at `mark`; afterwards where it was."""
+        place, before = self.place(mark.device), self.mark()
+        copy(place, mark)
+        try:
+            yield
+        finally:
+            copy(place, before)
 
     def draw(self, kind: str, out: Tensor, a: float = 0.0, b: float = 0.0) -> Tensor:
         """Fills a dense tensor on a CPU; kind, a and b: see kernels.mersenne. Returns it."""

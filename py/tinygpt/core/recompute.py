@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import generator
 from .autograd import external_inputs, record, sequence_number, walk
+from .current_device import get_device
 from .state import enable_grad, is_grad_enabled
 from .tensor import Tensor
 
@@ -46,6 +47,8 @@ def checkpoint(
     if not is_grad_enabled():
         return function(*args, **kwargs)
     stream, since = generator.default_generator.get_state(), sequence_number()
+    other = generator.mersenne
+    place = other.mark() if other is not None and preserve_rng_state and not get_device().volatile else None
     value = function(*args, **kwargs)
     made = _made(value, since)
     if not made:
@@ -59,7 +62,7 @@ def checkpoint(
     def backward(*gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         since = sequence_number()
         with generator.default_generator.again_from(stream) if preserve_rng_state else contextlib.nullcontext():
-            with enable_grad():
+            with enable_grad(), other.again_from(place) if place is not None else contextlib.nullcontext():
                 again = _made(function(*args, **kwargs), since)
             if [(i, x._shape) for i, x in again.items()] != list(zip(places, shapes)):
                 raise RuntimeError(

@@ -171,6 +171,7 @@ def walk(
 ) -> dict[tuple[int, int], Tensor]:
     """As `core.autograd.walk`, into the Run at work."""
     run = _run or _plain
+    retain_graph = retain_graph or bool(since) and run.create_graph  # a checkpoint's: the new graph leads there
     for found in list(retaining.values()):  # a write in place has given some another Node
         x = found()
         if x is not None and x._node is not None:
