@@ -26,6 +26,9 @@ def public(name):
     import torch
 
     warnings.simplefilter("ignore", FutureWarning)  # names that PyTorch deprecates
+    for namespace in NAMESPACES:  # PyTorch imports some at their first use: its own names then have them
+        if namespace.rpartition(".")[2] not in ("Tensor", "Module"):
+            importlib.import_module(namespace)
     parts = name.split(".")
     owner = torch
     for depth, part in enumerate(parts[1:], 2):

@@ -36,7 +36,7 @@ def test_each_name_is_here_or_says_that_it_is_not(front, namespace):
             assert hasattr(owner, name) or isinstance(owner, type), (namespace, name)
             continue
         with pytest.raises(AttributeError) as raised:
-            getattr(owner, name)
+            print(namespace, name, getattr(owner, name))
         assert SENTENCE in str(raised.value) and name in str(raised.value), (namespace, name)
     assert owner is None or not hasattr(owner, "a_name_that_pytorch_lacks")
 

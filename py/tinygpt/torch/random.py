@@ -27,7 +27,7 @@ from ..core.tensor import (
 )
 from ..ops import elementwise, inplace, movement
 from ..ops import random as philox
-from . import front
+from . import front, table
 from .keywords import refuse
 
 DRAWN = ("float32", "float64", "int32", "int64")  # what the kernel fills
@@ -538,3 +538,8 @@ LIMITED = {
     "randn": "float16 and bfloat16 are drawn as float32 and rounded once; PyTorch rounds between",
 }
 ABSENT = {"poisson": "draw exponential numbers and count those whose sum stays below the rate"}
+
+
+def __getattr__(name: str):
+    """The sentence on a name that is not here."""
+    return table.missing(__name__, name)

@@ -9,7 +9,7 @@ from ..core.tensor import Tensor
 from ..ops import elementwise
 from ..ops import functions as f
 from ..ops.elementwise import as_float, compare, mul, unary, where
-from . import calling, reduction
+from . import calling, reduction, table
 from . import pointwise as p
 
 
@@ -126,3 +126,8 @@ ABSENT = {
     ),
 }  # fmt: skip
 calling.functions(globals(), FUNCTIONS, free="xlogy xlog1py zeta polygamma")
+
+
+def __getattr__(name: str):
+    """The sentence on a name that is not here."""
+    return table.missing(__name__, name)

@@ -109,7 +109,8 @@ def entries(namespace: str) -> dict[str, tuple[str, str]]:
             found[name] = "absent", sentence if status == "absent" else ""
         else:
             found[name] = (status, sentence) if status in ("limited", "stub") else ("same", "")
-    for name, (status, sentence) in said.items():  # what PyTorch hides, and code uses
+    for name, (status, sentence) in said.items() if type(owner) is type(sys) else ():
+        # what PyTorch hides, and code uses
         if status == "absent" and name not in found and (owner is None or not _has(owner, name)):
             found[name] = status, sentence
     return found
