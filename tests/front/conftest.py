@@ -3,6 +3,9 @@ test of this folder, and off behind it.
 """
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # small tensors: on shared cores its threads wait for each other
 
 
 @pytest.fixture(autouse=True)
