@@ -122,7 +122,8 @@ def _has(owner: Any, name: str) -> bool:
             return not isinstance(vars(kind)[name], Refused)
     if isinstance(owner, type):
         return False
-    return name in vars(owner) or present("%s.%s" % (owner.__name__.removeprefix(PACKAGE).lstrip("."), name))
+    inner = "%s.%s" % (owner.__name__.removeprefix(PACKAGE), name)
+    return name in vars(owner) or present(inner.lstrip("."))
 
 
 def refuse_methods() -> None:
