@@ -325,8 +325,8 @@ enum { KERNEL_MAX_POOL_BACKWARD = 42, MAX_POOL_BACKWARD_dx = 2, MAX_POOL_BACKWAR
   MAX_POOL_BACKWARD_SLOTS = 9 };
 
 // The sum of each window divided by divisor, or where that is 0 by the number of its elements:
-// those inside x, with count_pad those in x and its padding (as wide behind as in front). float32
-// or float64.
+// those inside x, with count_pad those in x and its padding (as wide behind as in front). float32,
+// float64, or int64 (the quotient toward zero).
 enum { KERNEL_AVG_POOL = 43, AVG_POOL_out = 2, AVG_POOL_x = 3, AVG_POOL_dtype = 4, AVG_POOL_planes = 5,
   AVG_POOL_adaptive = 6, AVG_POOL_count_pad = 7, AVG_POOL_divisor = 8, AVG_POOL_i0 = 9, AVG_POOL_i1 = 10,
   AVG_POOL_i2 = 11, AVG_POOL_k0 = 12, AVG_POOL_k1 = 13, AVG_POOL_k2 = 14, AVG_POOL_o0 = 15, AVG_POOL_o1 = 16,

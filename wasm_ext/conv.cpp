@@ -4,7 +4,7 @@
 // Both are one correlation: out[m, position] = sum_k a[m, k] * source[k's channel, position + k's
 // shift], k over channels and taps. conv.h copies a band of the padded source so that for each k
 // the positions of a row are contiguous, whatever stride and dilation are. Products of several rows
-// of a go through matmul's register tile; products of few rows, and float64, through plain loops.
+// of a go through matmul's register tile; products of few rows, float64 and int64 through plain loops.
 // The sizes alone choose the path and the blocks, and a sum is one chain in the order of k: the
 // bits do not depend on the number of threads.
 #include "conv.h"
@@ -172,10 +172,12 @@ INLINE void sums_of(float* sum, float first, const float* row, const int32_t* of
   }
   UNROLL_FOR (int l = 0; l < LANES / VW; l++) vstore(sum + l * VW, c[l]);
 }
-INLINE void sums_of(double* sum, double first, const double* row, const int32_t* offsets, Index K, const double* from) {
+// Of float64, and of uint64: int64 modulo 2^64.
+template <class T>
+INLINE void sums_of(T* sum, T first, const T* row, const int32_t* offsets, Index K, const T* from) {
   for (int l = 0; l < LANES; l++) sum[l] = first;
   for (Index k = 0; k < K; k++) {
-    const double w = row[k], *x = from + offsets[k];
+    const T w = row[k], *x = from + offsets[k];
     for (int l = 0; l < LANES; l++) sum[l] += w * x[l];
   }
 }
@@ -332,21 +334,23 @@ template <class T> Correlation<T> backward_of(const Slot* a) {
 static void run_conv(const Slot* a, Team& team) {
   if (a[CONV_dtype].i == DTYPE_FLOAT32) correlate(forward_of<float>(a), team);
   else if (a[CONV_dtype].i == DTYPE_FLOAT64) correlate(forward_of<double>(a), team);
+  else if (a[CONV_dtype].i == DTYPE_INT64) correlate(forward_of<uint64_t>(a), team);
   else team.fail(STATUS_BAD_INDEX);
 }
 
 static void run_conv_backward_x(const Slot* a, Team& team) {
   if (a[CONV_BACKWARD_X_dtype].i == DTYPE_FLOAT32) correlate(backward_of<float>(a), team);
   else if (a[CONV_BACKWARD_X_dtype].i == DTYPE_FLOAT64) correlate(backward_of<double>(a), team);
+  else if (a[CONV_BACKWARD_X_dtype].i == DTYPE_INT64) correlate(backward_of<uint64_t>(a), team);
   else team.fail(STATUS_BAD_INDEX);
 }
 
 static size_t scratch_conv(const Slot* a) {
-  if (a[CONV_dtype].i == DTYPE_FLOAT64) return (size_t)Scratch<double>(forward_of<double>(a)).total;
+  if (a[CONV_dtype].i != DTYPE_FLOAT32) return (size_t)Scratch<double>(forward_of<double>(a)).total;
   return (size_t)Scratch<float>(forward_of<float>(a)).total;
 }
 static size_t scratch_conv_backward_x(const Slot* a) {
-  if (a[CONV_BACKWARD_X_dtype].i == DTYPE_FLOAT64) return (size_t)Scratch<double>(backward_of<double>(a)).total;
+  if (a[CONV_BACKWARD_X_dtype].i != DTYPE_FLOAT32) return (size_t)Scratch<double>(backward_of<double>(a)).total;
   return (size_t)Scratch<float>(backward_of<float>(a)).total;
 }
 

@@ -198,6 +198,7 @@ static void run_max_pool_backward(const Slot* a, Team& team) {
 static void run_avg_pool(const Slot* a, Team& team) {
   if (a[AVG_POOL_dtype].i == DTYPE_FLOAT32) avg_pool<float>(a, team);
   else if (a[AVG_POOL_dtype].i == DTYPE_FLOAT64) avg_pool<double>(a, team);
+  else if (a[AVG_POOL_dtype].i == DTYPE_INT64) avg_pool<int64_t>(a, team);
   else team.fail(STATUS_BAD_INDEX);
 }
 static void run_avg_pool_backward(const Slot* a, Team& team) {

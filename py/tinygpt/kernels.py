@@ -579,7 +579,8 @@ _kernel(
 # ---- convolution --------------------------------------------------------------------------------
 # Over three spatial dimensions (fewer: size 1 in front): i the input's sizes, k the kernel's, o the
 # output's, s stride, p padding in front (behind it is what o needs), d dilation. C input channels,
-# O output channels; weight [O, C / groups, k0, k1, k2]. float32 or float64, by dtype.
+# O output channels; weight [O, C / groups, k0, k1, k2]. float32 or float64, by dtype; conv and
+# conv_backward_x of int64 too, modulo 2^64.
 
 _SPATIAL = " ".join("%s%d:i" % (letter, d) for letter in "ikospd" for d in range(3))
 
@@ -655,8 +656,8 @@ _kernel(
     "dtype:i planes:i adaptive:i count_pad:i divisor:i " + _SPATIAL,
     lambda p: dict(out=p.planes * _volume(p, "o"), x=p.planes * _volume(p, "i")),
     """The sum of each window divided by divisor, or where that is 0 by the number of its elements: those
-    inside x, with count_pad those in x and its padding (as wide behind as in front). float32 or
-    float64.""",
+    inside x, with count_pad those in x and its padding (as wide behind as in front). float32, float64,
+    or int64 (the quotient toward zero).""",
 )
 _kernel(
     "avg_pool_backward",

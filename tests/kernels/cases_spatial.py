@@ -59,6 +59,9 @@ for index, (label, N, C, O, groups, sizes) in enumerate(CONVOLUTIONS):
         case("conv", label, absent=absent, **given)
         case("conv_backward_x", label, absent=absent, **given)
         case("conv_backward_weight", label, **given)
+    if index % 3 == 0:
+        case("conv", label + ", int64", absent=absent, **{**given, "dtype": LONG})
+        case("conv_backward_x", label + ", int64", absent=absent, **{**given, "dtype": LONG})
 
 # ---- pooling -------------------------------------------------------------------------------------
 POOLS = [
@@ -95,6 +98,7 @@ for adaptive, pools in ((0, POOLS), (1, ADAPTIVE)):
                 named = dict(dtype=dtype, planes=planes, adaptive=adaptive, count_pad=count_pad, divisor=divisor)
                 case("avg_pool", label, **named, **sizes)
                 case("avg_pool_backward", label, **named, **sizes)
+        case("avg_pool", label + ", int64", dtype=LONG, planes=planes, adaptive=adaptive, count_pad=0, divisor=0, **sizes)
 
 # ---- batch norm ----------------------------------------------------------------------------------
 POSITIVE = ["positive"]

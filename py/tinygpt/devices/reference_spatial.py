@@ -44,7 +44,7 @@ def _groups(p: Any, flat: Array, channels: int, spatial: tuple[int, ...]) -> Arr
 
 
 def _padded(p: Any, x: Array) -> Array:
-    out = np.zeros((p.N, p.groups, p.C // p.groups, *_padded_shape(p)))
+    out = np.zeros((p.N, p.groups, p.C // p.groups, *_padded_shape(p)), x.dtype)
     out[(..., *_inside(p))] = _groups(p, x, p.C, _three(p, "i"))
     return out
 
@@ -55,7 +55,7 @@ def _weight(p: Any, flat: Array) -> Array:
 
 def conv(p: Any, out: Array, x: Array, weight: Array, bias: Array | None) -> None:
     source, w = _padded(p, x), _weight(p, weight)
-    total = np.zeros((p.N, p.groups, p.O // p.groups, *_three(p, "o")))
+    total = np.zeros((p.N, p.groups, p.O // p.groups, *_three(p, "o")), x.dtype)
     for tap, place in _taps(p):
         total += np.einsum("goc,ngcxyz->ngoxyz", w[(..., *tap)], source[(..., *place)])
     if bias is not None:
@@ -64,7 +64,7 @@ def conv(p: Any, out: Array, x: Array, weight: Array, bias: Array | None) -> Non
 
 
 def conv_backward_x(p: Any, dx: Array, dy: Array, weight: Array, bias: Array | None) -> None:
-    total, w = np.zeros((p.N, p.groups, p.C // p.groups, *_padded_shape(p))), _weight(p, weight)
+    total, w = np.zeros((p.N, p.groups, p.C // p.groups, *_padded_shape(p)), dy.dtype), _weight(p, weight)
     dy = _groups(p, dy, p.O, _three(p, "o"))
     for tap, place in _taps(p):
         total[(..., *place)] += np.einsum("goc,ngoxyz->ngcxyz", w[(..., *tap)], dy)
@@ -135,10 +135,16 @@ def _means(p: Any) -> Any:
         yield np.ix_(*ranges) if count else None, p.divisor or (padded if p.count_pad else count)
 
 
+def _quotient(total: Array, divisor: int) -> Array:
+    if total.dtype.kind == "f":
+        return total / divisor
+    return np.sign(total) * np.sign(divisor) * (abs(total) // abs(divisor))
+
+
 def avg_pool(p: Any, out: Array, x: Array) -> None:
     planes = x.reshape(p.planes, *_three(p, "i"))
     made = [
-        np.zeros(p.planes) if place is None else planes[(slice(None), *place)].sum((1, 2, 3)) / divisor
+        np.zeros(p.planes) if place is None else _quotient(planes[(slice(None), *place)].sum((1, 2, 3)), divisor)
         for place, divisor in _means(p)
     ]
     out[:] = np.stack(made, 1).ravel() if made else 0

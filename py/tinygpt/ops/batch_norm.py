@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import kernels
-from ..core.autograd import attach, needs_grad, written
+from ..core.autograd import TWICE, attach, needs_grad, written
 from ..core.factory import like
 from ..core.tensor import Tensor, float32, numel_of
 from ..graph.program import launch
@@ -15,6 +15,9 @@ from . import elementwise, movement, reduce
 
 if TYPE_CHECKING:
     from typing import Any
+
+
+TWICE["batch_norm"] = None  # `_composed` where it is recorded
 
 
 def batch_norm(

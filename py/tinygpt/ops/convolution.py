@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import kernels
-from ..core.autograd import attach, has_edge, needs_grad
+from ..core.autograd import TWICE, attach, has_edge, needs_grad
 from ..core.factory import like
 from ..core.tensor import Tensor, float32, numel_of
 from ..graph.program import launch
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ..core.tensor import Shape
     from ..kernels import Kernel
+
+
+TWICE.update(dict.fromkeys(("convolution", "convolution_backward")))  # composed of each other
 
 
 class Geometry(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import kernels
-from ..core.autograd import attach, needs_grad
+from ..core.autograd import TWICE, attach, needs_grad
 from ..core.factory import full, like
 from ..core.tensor import Tensor, int32, numel_of
 from ..graph.program import launch
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.tensor import Shape
+
+
+TWICE.update(dict.fromkeys(("max_pool", "max_pool_backward", "max_unpool", "avg_pool", "avg_pool_backward")))
 
 
 class Windows(NamedTuple):

@@ -6,7 +6,7 @@ import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
-from ...core.tensor import Tensor, numel_of
+from ...core.tensor import Tensor, int64, numel_of
 from ...nn import Module, Parameter
 from ...ops import convolution as ops
 from ...ops import elementwise
@@ -47,8 +47,8 @@ def _check(name: str, n: int, x: Any, weight: Any, bias: Any) -> None:
                 "Input type (%s) and %s type (%s) should be the same"
                 % (x._dtype.name, "weight" if t is weight else "bias", t._dtype.name)
             )
-    if not x._dtype.is_floating_point:
-        raise RuntimeError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
+    if not x._dtype.is_floating_point and x._dtype is not int64:
+        raise NotImplementedError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
 
 
 def _check_sizes(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int) -> None:

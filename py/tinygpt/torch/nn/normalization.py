@@ -38,7 +38,7 @@ def _check(name: str, x: Any, channels: int, parts: Sequence[tuple[str, Any]]) -
     if not isinstance(x, Tensor):
         raise TypeError("%s(): argument 'input' must be Tensor, not %s" % (name, type(x).__name__))
     if not x._dtype.is_floating_point:
-        raise RuntimeError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
+        raise NotImplementedError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
     for part, t in parts:
         if t is None:
             continue

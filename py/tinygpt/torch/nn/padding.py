@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...core.autograd import attach, needs_grad
+from ...core.autograd import TWICE, attach, needs_grad
 from ...core.factory import full, like
 from ...core.quoting import quoted
 from ...core.tensor import Tensor, whole_number
@@ -25,6 +25,12 @@ __all__ = [
     "ReplicationPad3d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d",
 ]  # fmt: skip
 FUNCTIONS = ["pad"]
+TWICE.update(
+    dict.fromkeys(
+        ["constant_pad_nd"]
+        + ["%s_pad%s" % (mode, end) for mode in ("reflect", "replicate", "circular") for end in ("", "_backward")]
+    )
+)
 Widths = list[tuple[int, int]]  # in front of and behind each dimension
 
 
@@ -141,6 +147,14 @@ def _dimensions(x: Tensor, widths: Widths) -> Iterator[tuple[int, Tensor, tuple[
             yield d, _inner(x, [pair if e < d else (0, 0) for e, pair in enumerate(widths)]), widths[d]
 
 
+def _with_an_edge(n: int, a: int, b: int) -> tuple[int, int]:
+    """Widths that leave one of n elements where a side is cropped beyond all of them, as PyTorch's."""
+    beyond = min(a + n - 1, 0) if a < 0 else 0
+    a, b = a - beyond, b + beyond
+    beyond = min(b + n - 1, 0) if b < 0 else 0
+    return a + beyond, b - beyond
+
+
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """input with borders: pairs of widths, of the last dimension first; negative ones crop.
 
@@ -169,8 +183,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if mode == "circular" and size + a + b < 0:
             raise RuntimeError("Negative padding value is resulting in an empty dimension")
-        if size + a + b < 1:
+        if (a or b) and size + a + b < 1:
             raise RuntimeError("input size %s with padding %s gives no element" % (list(input._shape), list(pad)))
+    if mode == "replicate":
+        widths = [_with_an_edge(n, a, b) for n, (a, b) in zip(input._shape, widths)]
     crop = [(min(a, 0), min(b, 0)) for a, b in widths]
     source = _constant(input, crop, 0.0) if any(map(any, crop)) else input
     return _bordered(source, [(max(a, 0), max(b, 0)) for a, b in widths], mode)

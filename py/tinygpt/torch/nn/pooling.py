@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ...core.state import state
-from ...core.tensor import DTYPES, Tensor, bool_, numel_of
+from ...core.tensor import DTYPES, Tensor, bool_, int64, numel_of
 from ...nn import Module
 from ...ops import elementwise, embedding, reduce
 from ...ops import pooling as ops
@@ -44,7 +44,7 @@ def _check(name: str, n: int, x: Any) -> None:
             % (name, list(x._shape))
         )
     if x._dtype is bool_:
-        raise RuntimeError("%s is not implemented for bool; convert with .float()" % name)
+        raise NotImplementedError("%s is not implemented for bool; convert with .float()" % name)
 
 
 def _windows(
@@ -149,7 +149,7 @@ def _unpool(
 ) -> Tensor:
     name = "max_unpool%dd" % n
     _check(name, n, x)
-    if indices._dtype is not DTYPES["int64"]:
+    if indices._dtype is not int64:
         raise RuntimeError("elements in indices should be type int64 but got: %s" % indices._dtype.name)
     if indices._shape != x._shape:
         raise RuntimeError(
@@ -209,8 +209,8 @@ def _avg_pool(
     _check(name, n, x)
     if divisor is not None and divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    if not x._dtype.is_floating_point:
-        raise RuntimeError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
+    if not x._dtype.is_floating_point and x._dtype is not int64:
+        raise NotImplementedError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
     return ops.avg_pool(x, _windows(name, n, x, kernel, stride, padding, 1, ceil_mode), count_pad, divisor or 0)
 
 
@@ -280,7 +280,7 @@ def _adaptive_avg(n: int, x: Any, output_size: Any) -> Tensor:
     name = "adaptive_avg_pool%dd" % n
     w = _adaptive(name, n, x, output_size)
     if not x._dtype.is_floating_point:
-        raise RuntimeError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
+        raise NotImplementedError("%s is not implemented for %s; convert with .float()" % (name, x._dtype.name))
     if w.out[-n:] == (1,) * n:
         return reduce.mean(x, tuple(range(-n, 0)), keepdim=True)
     return ops.avg_pool(x, w)

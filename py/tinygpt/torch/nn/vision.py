@@ -11,7 +11,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...core.autograd import attach, needs_grad
+from ...core.autograd import TWICE, attach, needs_grad
 from ...core.factory import full, like, tensor
 from ...core.tensor import Tensor, int32, numel_of
 from ...nn import Module
@@ -38,6 +38,8 @@ ABSENT = {
     "affine_grid": "it serves grid_sample; resize with interpolate",
 }
 
+
+TWICE.update(dict.fromkeys(("im2col", "col2im")))
 
 # ---- interpolation ------------------------------------------------------------------------------
 
@@ -172,7 +174,7 @@ def interpolate(
     if mode == "area":
         return AREA[input.ndim - 3](input, sizes)
     if not plain and not input._dtype.is_floating_point:
-        raise RuntimeError("interpolate: mode %r is not implemented for %s" % (mode, input._dtype.name))
+        raise NotImplementedError("interpolate: mode %r is not implemented for %s" % (mode, input._dtype.name))
     out = input
     for d, (n, new, scale) in enumerate(zip(input._shape[2:], sizes, scales), 2):
         if plain:
