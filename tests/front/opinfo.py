@@ -267,7 +267,7 @@ def run(info, most=None, kinds=KINDS, variants=True):
         if info.method_variant is not None:
             functions.append(("." + info.name, info.method_variant, getattr(tt.Tensor, info.name, None), False))
         if info.inplace_variant is not None:
-            name = info.inplace_variant.__name__
+            name = getattr(info.inplace_variant, "__name__", info.name + "_")
             functions.append(("." + name, info.inplace_variant, getattr(tt.Tensor, name, None), True))
     found = []
     for kind in kinds:
