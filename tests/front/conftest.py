@@ -7,13 +7,15 @@ import torch
 
 torch.set_num_threads(1)  # small tensors: on shared cores its threads wait for each other
 
+import tinygpt.torch
+from tinygpt.torch.front import enter, leave
+
+leave()  # the import has switched it on, and tests of other folders may come first
+
 
 @pytest.fixture(autouse=True)
 def front():
     """The module tinygpt.torch, switched on."""
-    import tinygpt.torch as front
-    from tinygpt.torch.front import enter, leave
-
     enter()
-    yield front
+    yield tinygpt.torch
     leave()

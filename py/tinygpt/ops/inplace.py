@@ -287,7 +287,7 @@ def set_index(x: Tensor, key: Any, value: Operand) -> Tensor:
     value = _written_value(value, x)
     if isinstance(key, Tensor) and key._dtype is bool_ and _one_for_each(x, key, value):
         return write_masked(x, _mask_over(x, key, value), value)
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = movement.keys_of(key)
     if any(movement.is_advanced(k) or movement._is_mask(k) for k in keys):
         return _put(x, keys, value)
     part = movement.basic_index(x, keys)

@@ -16,7 +16,7 @@ from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad
 from ..core.factory import empty, full, like, tensor
 from ..core.quoting import quoted
 from ..core.state import state
-from ..core.tensor import DTYPES, RangeError, Tensor, bool_, fitted, int32, ints_of, numel_of, whole_number
+from ..core.tensor import DTYPES, RangeError, Tensor, bool_, fitted, int32, ints_of, numel_of, uint8, whole_number
 from ..graph.program import launch
 from . import elementwise, embedding
 
@@ -355,16 +355,30 @@ def index(x: Tensor, key: Any) -> Tensor:
     Slices have a positive step. Index tensors are int32 and name the leading dimensions; their
     shape takes the place of those. IndexError for an index out of bounds or another key.
     """
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = keys_of(key)
     if any(is_advanced(k) or _is_mask(k) for k in keys):
-        if isinstance(key, list) and any(isinstance(k, (list, tuple, slice, Tensor)) for k in key):
+        return _advanced(x, keys)
+    part = basic_index(x, keys)
+    return alias(x) if part is x else part
+
+
+def keys_of(key: Any) -> list[Any]:
+    """x[key] as one key for each of its parts. A range is a list.
+
+    PyTorch takes a short list that holds lists, tensors or slices for a tuple; TinyGPT's own front
+    refuses it.
+    """
+    if isinstance(key, tuple):
+        return [list(k) if isinstance(k, range) else k for k in key]
+    if isinstance(key, list) and len(key) < 32:
+        if any(k is None or k is Ellipsis or isinstance(k, (list, tuple, range, slice, Tensor)) for k in key):
+            if state.front == "torch":
+                return keys_of(tuple(key))
             raise IndexError(
                 "a list index holds ints alone, as PyTorch takes one of lists or tensors for a tuple; "
                 "use a tuple for several dimensions, or tensor(...)"
             )
-        return _advanced(x, keys)
-    part = basic_index(x, keys)
-    return alias(x) if part is x else part
+    return [list(key) if isinstance(key, range) else key]
 
 
 def is_advanced(k: Any) -> bool:
@@ -426,7 +440,7 @@ def _index_of(k: Any) -> int:
 def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     """x[keys] where some key is a tensor or a list of indices: a copy, in PyTorch's order."""
     place = Place(x, keys)
-    return no_view(permute(place.read(), place.back) if place.back else place.read())
+    return no_view(contiguous(permute(place.read(), place.back)) if place.back else place.read())
 
 
 class Place:
@@ -445,7 +459,7 @@ class Place:
         named: list[Any] = []
         for k in keys:
             named += _index_tensors(x, k, named) if is_advanced(k) or _is_mask(k) else [k]
-        basic, indices = [slice(None) if isinstance(k, _Index) else k for k in named], []
+        basic, indices = [k.basic if isinstance(k, _Index) else k for k in named], []
         view = basic_index(x, basic)
         at = 0
         skipped = view.ndim - sum([k is None or isinstance(k, (slice, _Index)) for k in named])
@@ -501,8 +515,10 @@ class Place:
 
 
 class _Index:
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+    """An index tensor of one dimension: of x, or (basic None) of a new one."""
+
+    def __init__(self, tensor: Tensor, basic: slice | None = slice(None)) -> None:
+        self.tensor, self.basic = tensor, basic
 
 
 def _is_mask(k: Any) -> bool:
@@ -511,17 +527,19 @@ def _is_mask(k: Any) -> bool:
 
 def _index_tensors(x: Tensor, k: Any, named: list[Any]) -> list[Any]:
     """A key as the index tensors it stands for: one, or one for each dimension of a mask."""
-    if isinstance(k, bool):
-        raise IndexError("indexing with %s alone is not supported; use None and a slice" % k)
+    if isinstance(k, bool) or isinstance(k, Tensor) and k._dtype is bool_ and not k._shape:
+        return [_Index(full((int(bool(k)),), 0, int32, x.device), None)]  # all of x once, or never
     if not isinstance(k, Tensor):
         empty_list = isinstance(k, list) and not numel_of(_list_shape(k))
         k = tensor(k, dtype=int32 if empty_list else None, device=x.device)
     elementwise.same_device(x, k)
+    if k._dtype is uint8:
+        k = elementwise.as_bool(k)
     if k._dtype is bool_:
         if Ellipsis in [n for n in named if not isinstance(n, (_Index, Tensor))]:
             first = None
         else:
-            first = sum([n is not None for n in named])
+            first = sum([n is not None and getattr(n, "basic", n) is not None for n in named])
         if first is not None and k._shape != x._shape[first : first + k.ndim]:
             raise IndexError(
                 "The shape of the mask %s at index 0 does not match the shape of the indexed tensor %s"
