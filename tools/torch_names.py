@@ -51,8 +51,8 @@ def public(name):
 def names_module():
     """The text of names.py."""
     lines = [
-        '"""PyTorch\'s public names, by namespace: which words an AttributeError explains, and what the page on',
-        "PyTorch lists. Written by `python3 -m tools.torch_names`; do not edit.",
+        '"""PyTorch\'s public names, by namespace: which words an AttributeError explains, and what',
+        "docs/torch.md lists. Written by `python3 -m tools.torch_names`; do not edit.",
         '"""',
         "",
         "NAMES = {",

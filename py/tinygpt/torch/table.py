@@ -20,7 +20,7 @@ PACKAGE = __name__.rpartition(".")[0]
 # The families of functions in the namespace `torch`, and of a Tensor's methods.
 FAMILIES = (
     "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing", "ordering",
-    "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd", "spatial", "host",
+    "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd", "spatial", "host", "aliases",
     "serialization",
 )  # fmt: skip
 
