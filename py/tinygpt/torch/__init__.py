@@ -25,7 +25,7 @@ for _family in filter(table.present, table.FAMILIES):
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     front.extend(front.Tensor, getattr(_module, "METHODS", {}))
     __all__ += _module.__all__
-table.refuse_methods()
+table.refuse_methods("torch.Tensor", front.Tensor)
 
 
 def __getattr__(name: str):

@@ -126,16 +126,13 @@ def _has(owner: Any, name: str) -> bool:
     return name in vars(owner) or present(inner.lstrip("."))
 
 
-def refuse_methods() -> None:
-    """A Tensor's and a Module's names of PyTorch that are not here: an AttributeError with a
-    sentence.
-    """
+def refuse_methods(namespace: str, owner: Any) -> None:
+    """Names of a class of PyTorch's that ours lacks: an AttributeError with a sentence."""
     from .names import NAMES
 
-    for namespace in ("torch.Tensor", "torch.nn.Module"):
-        owner, said = _owner(namespace), _said(namespace)
-        gone = {name for name in NAMES[namespace] if not _has(owner, name)}
-        front.extend(owner, {name: _Gone(namespace, name, said.get(name, ("", ""))[1]) for name in gone})
+    said = _said(namespace)
+    gone = {name for name in NAMES[namespace] if not _has(owner, name)}
+    front.extend(owner, {name: _Gone(namespace, name, said.get(name, ("", ""))[1]) for name in gone})
 
 
 class _Gone(Refused):

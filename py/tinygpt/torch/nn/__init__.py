@@ -33,6 +33,7 @@ for _family in FAMILIES:
     _module = importlib.import_module("." + _family, __name__)
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     __all__ += _module.__all__
+table.refuse_methods("torch.nn.Module", Module)
 
 
 def __getattr__(name: str) -> Any:
