@@ -294,6 +294,12 @@ def run(info, most=None, kinds=KINDS, variants=True):
                     info.name in VALUES_ALONE,
                 )
                 found.append((name, kind, status, how, sample))
+    if info.error_inputs_func is not None:
+        for case in info.error_inputs("cpu"):
+            sample = case.sample_input
+            if isinstance(sample.input, torch.Tensor) and sample.input.ndim <= 16 and "out" not in sample.kwargs:
+                status, how = compare(info.op, ours, sample)
+                found.append((info.name, "error", status, how, sample))
     return found
 
 

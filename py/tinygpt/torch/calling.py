@@ -29,8 +29,15 @@ def public(name: str, function: Any, needs_tensor: bool = True) -> Any:
     Tensor, Unsupported for `out=`.
     """
     called = with_names(function)
+
+    @functools.wraps(function)
+    def call_of_any(*args: Any, **named: Any) -> Any:
+        if not any(isinstance(x, Tensor) for x in (*args, *named.values())):
+            raise TypeError("%s(): one of the arguments must be Tensor; there is none in %s" % (name, quoted(args)))
+        return called(*args, **named)
+
     if not needs_tensor:
-        return called
+        return call_of_any
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:

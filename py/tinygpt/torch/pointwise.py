@@ -405,17 +405,17 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pow(a, b)
 
 
-def gcd(input: Tensor, other: Any) -> Tensor:
+def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor of integers, not negative."""
-    a, b = numbers("gcd", input, other)
+    a, b = numbers("gcd", input, _operand("gcd", other))
     refuse_float("gcd", a)
     refuse_bool("gcd", a)
     return f.pair_values("gcd", a, b)
 
 
-def lcm(input: Tensor, other: Any) -> Tensor:
+def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple of integers, not negative."""
-    a, b = numbers("lcm", input, other)
+    a, b = numbers("lcm", input, _operand("lcm", other))
     divisor = gcd(a, b)
     none = compare("eq", divisor, 0)
     share = elementwise.floor_divide(a, where(none, 1, divisor)._cast(a._dtype))
@@ -458,15 +458,14 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     )
 
 
-def ldexp(input: Tensor, other: Any) -> Tensor:
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2^other."""
-    power = elementwise.rpow(other, 2.0) if isinstance(other, Tensor) else 2.0**other
-    return times(input, power)
+    return times(input, elementwise.rpow(_operand("ldexp", other), 2.0))
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below 0, `values` at 0, 1 above. RuntimeError for two dtypes."""
-    if input._dtype is not values._dtype:
+    if input._dtype is not _operand("heaviside", values)._dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     above = compare("gt", input.detach(), 0)._cast(input._dtype)
     return f.recorded("heaviside", (input, values), lambda x, v: where(compare("eq", x, 0), v, above), (None, None), ())

@@ -824,7 +824,8 @@ def _unique_slices(x: Tensor, dim: int, inverse: bool, counts: bool, consecutive
     x = x.detach()
     if not x.numel() and x._shape[d]:
         raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
-    rows = movement.transpose(x, 0, d).reshape((x._shape[d], -1)).tolist() if x.numel() else []
+    moved = movement.permute(x, (d, *(e for e in range(x.ndim) if e != d)))
+    rows = moved.reshape((x._shape[d], -1)).tolist() if x.numel() else []
     order = range(len(rows)) if consecutive else builtins.sorted(range(len(rows)), key=rows.__getitem__)
     picked: list[int] = []
     went, sizes = [0] * len(rows), []
