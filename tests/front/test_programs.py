@@ -18,6 +18,8 @@ mlp
 batchnorm
 wavenet
 datasets
+sentiment
+char_rnn
 """.split("\n")[1:-1]
 SECONDS = 120  # of one program, on a busy machine
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
