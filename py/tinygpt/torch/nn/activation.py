@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from ... import functional as F
+from ...core.autograd import attach, needs_grad
 from ...core.factory import empty
 from ...core.tensor import Tensor, bool_, float64
 from ...ops import elementwise, movement, reduce
@@ -22,6 +23,7 @@ FUNCTIONS = [
     "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
 
+SIXTH = 0.1666666716337204  # 1 / 6 in float32, PyTorch's of every dtype
 _NAMES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
 
 
@@ -75,7 +77,15 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6."""
     floats(input, "hardsigmoid_cpu")
-    return applied(lambda x: _limited(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    return applied(_hardsigmoid, input, inplace)
+
+
+def _hardsigmoid(x: Tensor) -> Tensor:
+    out = elementwise.clamp(x.detach() + 3.0, 0.0, 6.0) / 6.0
+    if needs_grad(x):
+        inside = logical_and(compare("gt", x, -3.0), compare("lt", x, 3.0))
+        attach("hardsigmoid", (out,), (x,), lambda dy: (where(inside, dy * SIXTH, 0.0),), (x,))
+    return out
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:

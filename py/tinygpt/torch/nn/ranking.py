@@ -27,6 +27,8 @@ def norm_of(x: Tensor, p: float, dim: int = -1, keepdim: bool = True) -> Tensor:
         return x.abs().sum(dim, keepdim=keepdim)
     if p == float("inf"):
         return x.abs().max(dim, keepdim=keepdim)[0]
+    if p == 0:
+        return compare("ne", x, 0)._cast(x._dtype).sum(dim, keepdim=keepdim)
     total = (x.square() if p == 2 else x.abs() ** p).sum(dim, keepdim=keepdim)
     zero = compare("eq", total, 0)
     root = where(zero, 1.0, total)
@@ -192,9 +194,9 @@ def triplet_margin_with_distance_loss(
 
 def _scores(name: str, input: Tensor) -> Tensor:
     """input as [N, C]."""
-    if input.ndim not in (1, 2) or not input._shape[-1]:
+    if input.ndim > 2 or not input.numel():
         raise RuntimeError("%s: Expected non-empty vector or matrix, got shape %s" % (name, list(input._shape)))
-    return input.reshape(-1, input._shape[-1])
+    return input.reshape(-1, input._shape[-1] if input.ndim else 1)
 
 
 def multi_margin_loss(

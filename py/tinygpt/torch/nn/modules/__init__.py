@@ -18,8 +18,8 @@ PATHS = {
     "module": "module", "activation": "activations attention", "container": "containers", "dropout": "dropout",
     "linear": "linear", "flatten": "linear", "loss": "losses", "distance": "losses", "sparse": "sparse", "lazy": "lazy",
     "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization", "normalization": "normalization",
-    "instancenorm": "normalization", "padding": "padding", "upsampling": "vision", "pixelshuffle": "vision",
-    "fold": "vision", "channelshuffle": "vision", "rnn": "recurrent", "transformer": "transformer",
+    "instancenorm": "normalization", "padding": "padding", "upsampling": "spatial", "pixelshuffle": "spatial",
+    "fold": "spatial", "channelshuffle": "spatial", "rnn": "recurrent", "transformer": "transformer",
 }  # fmt: skip
 for _path, _families in PATHS.items():
     _made = types.ModuleType("%s.%s" % (__name__, _path), "Names of torch.nn.modules.%s." % _path)
