@@ -21,6 +21,9 @@ enum { MATH_OF_ONE_FLOOR = 0, MATH_OF_ONE_CEIL = 1, MATH_OF_ONE_ROUND = 2, MATH_
   MATH_OF_ONE_I1E = 29 };
 enum { MATH_OF_TWO_FMOD = 0, MATH_OF_TWO_GCD = 1, MATH_OF_TWO_ATAN2 = 2, MATH_OF_TWO_HYPOT = 3,
   MATH_OF_TWO_COPYSIGN = 4, MATH_OF_TWO_NEXTAFTER = 5, MATH_OF_TWO_ZETA = 6 };
+enum { ACTIVATION_LEAKY_RELU = 0, ACTIVATION_ELU = 1, ACTIVATION_HARDTANH = 2, ACTIVATION_HARDSIGMOID = 3,
+  ACTIVATION_HARDSWISH = 4, ACTIVATION_SOFTPLUS = 5, ACTIVATION_MISH = 6, ACTIVATION_LOGSIGMOID = 7,
+  ACTIVATION_SOFTSHRINK = 8, ACTIVATION_HARDSHRINK = 9, ACTIVATION_THRESHOLD = 10 };
 enum { REDUCE_SUM = 0, REDUCE_MEAN = 1, REDUCE_MAX = 2, REDUCE_MIN = 3, REDUCE_ARGMAX = 4, REDUCE_ARGMIN = 5,
   REDUCE_PROD = 6 };
 enum { SCAN_SUM = 0, SCAN_PROD = 1 };
@@ -31,7 +34,7 @@ enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { CELL_LSTM = 0, CELL_GRU = 1, CELL_TANH = 2, CELL_RELU = 3 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 69, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 71, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
@@ -40,11 +43,11 @@ enum { MAX_RANK = 6, KERNEL_COUNT = 69, DTYPE_COUNT = 9 };
   X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
   X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(gather) X(scatter) X(lu) X(cholesky) \
   X(triangular_solve) X(qr) X(eigh) X(svd) X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) \
-  X(random_int) X(dropout) X(batch_windows) X(mersenne) X(recurrent) X(recurrent_backward) X(adamw) X(sgd) X(adam) \
-  X(sample)
+  X(random_int) X(dropout) X(batch_windows) X(mersenne) X(activation) X(activation_backward) X(recurrent) \
+  X(recurrent_backward) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
   8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 9, 6, 10, 9, 7,
-  9, 8, 8, 8, 8, 8, 8, 12, 9, 20, 26, 10, 9, 9, 9};
+  9, 8, 8, 8, 8, 8, 8, 12, 9, 9, 10, 20, 26, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -444,6 +447,19 @@ enum { KERNEL_BATCH_WINDOWS = 61, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 enum { KERNEL_MERSENNE = 62, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
+// out[i] = op(x[i]), op from ACTIVATION; out may be x. leaky_relu: a is the slope below 0. elu: b x
+// above 0, else a (exp(c x) - 1), c above 0. hardtanh: limits a and b. softplus: log(1 + exp(a x))
+// / a, x where a x is above b. softshrink, hardshrink: a. threshold: x above a, else b. NaN stays
+// NaN.
+enum { KERNEL_ACTIVATION = 63, ACTIVATION_out = 2, ACTIVATION_x = 3, ACTIVATION_op = 4, ACTIVATION_n = 5,
+  ACTIVATION_a = 6, ACTIVATION_b = 7, ACTIVATION_c = 8, ACTIVATION_SLOTS = 9 };
+
+// dx[i] = dy[i] op'(x[i]), with PyTorch's slopes where there is none: 0 at both limits of hardtanh
+// and hardsigmoid, at both ends of the shrinks' zeros and at the threshold. dx may be dy.
+enum { KERNEL_ACTIVATION_BACKWARD = 64, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_BACKWARD_dy = 3,
+  ACTIVATION_BACKWARD_x = 4, ACTIVATION_BACKWARD_op = 5, ACTIVATION_BACKWARD_n = 6, ACTIVATION_BACKWARD_a = 7,
+  ACTIVATION_BACKWARD_b = 8, ACTIVATION_BACKWARD_c = 9, ACTIVATION_BACKWARD_SLOTS = 10 };
+
 // gates [rows, G, H] holds x w_ih^T + b_ih at first and the activated gates at last. With s = h w^T
 // + bias, h the state before: LSTM (Hochreiter and Schmidhuber 1997): i f o = sigmoid(gate + s), g
 // = tanh(gate + s), c = f * c + i * g, h = o * tanh(c); GRU (Cho et al. 2014, as PyTorch's): r z =
@@ -451,7 +467,7 @@ enum { KERNEL_MERSENNE = 62, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind
 // s. Row i of y is h at i * ldy. hn, cn [B, H]: each sequence's last state. kept [rows, H], for the
 // backward: c (LSTM), s_n (GRU). dtype: float32 or float64. Sizes that do not decrease, or whose
 // sum is not rows, are an error (status 2).
-enum { KERNEL_RECURRENT = 63, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
+enum { KERNEL_RECURRENT = 65, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
   RECURRENT_kept = 6, RECURRENT_h0 = 7, RECURRENT_c0 = 8, RECURRENT_w = 9, RECURRENT_bias = 10, RECURRENT_sizes = 11,
   RECURRENT_cell = 12, RECURRENT_dtype = 13, RECURRENT_B = 14, RECURRENT_T = 15, RECURRENT_H = 16, RECURRENT_rows = 17,
   RECURRENT_ldy = 18, RECURRENT_reverse = 19, RECURRENT_SLOTS = 20 };
@@ -459,7 +475,7 @@ enum { KERNEL_RECURRENT = 63, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 
 // Backward of recurrent through all steps. dy, dhn, dcn: the gradients of y, hn, cn (absent: 0).
 // dgates: of x w_ih^T + b_ih. dhidden: of s, where it is another (GRU: n's is dgates_n * r). hprev
 // [rows, H]: the state before each row, so that w's gradient is dhidden^T hprev.
-enum { KERNEL_RECURRENT_BACKWARD = 64, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
+enum { KERNEL_RECURRENT_BACKWARD = 66, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
   RECURRENT_BACKWARD_hprev = 4, RECURRENT_BACKWARD_dh0 = 5, RECURRENT_BACKWARD_dc0 = 6, RECURRENT_BACKWARD_dy = 7,
   RECURRENT_BACKWARD_dhn = 8, RECURRENT_BACKWARD_dcn = 9, RECURRENT_BACKWARD_gates = 10, RECURRENT_BACKWARD_kept = 11,
   RECURRENT_BACKWARD_y = 12, RECURRENT_BACKWARD_h0 = 13, RECURRENT_BACKWARD_c0 = 14, RECURRENT_BACKWARD_w = 15,
@@ -471,14 +487,14 @@ enum { KERNEL_RECURRENT_BACKWARD = 64, RECURRENT_BACKWARD_dgates = 2, RECURRENT_
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 65, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 67, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 66, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 68, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -487,7 +503,7 @@ enum { KERNEL_SGD = 66, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 67, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 69, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -496,5 +512,5 @@ enum { KERNEL_ADAM = 67, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 68, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 70, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

@@ -55,6 +55,12 @@ MATH_OF_ONE = {
     )
 }
 MATH_OF_TWO = {name: code for code, name in enumerate("fmod gcd atan2 hypot copysign nextafter zeta".split())}
+ACTIVATION = {
+    name: code
+    for code, name in enumerate(
+        "leaky_relu elu hardtanh hardsigmoid hardswish softplus mish logsigmoid softshrink hardshrink threshold".split()
+    )
+}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 REDUCE = {name: code for code, name in enumerate("sum mean max min argmax argmin prod".split())}
 SCAN = {"sum": 0, "prod": 1}
@@ -845,7 +851,27 @@ _kernel(
     permutation.""",
 )
 
-# ---- recurrent layers ---------------------------------------------------------------------------
+# ---- activations with settings ------------------------------------------------------------------
+
+_kernel(
+    "activation",
+    "out:wf x:rf",
+    "op:i n:i a:f b:f c:f",
+    lambda p: dict(out=p.n, x=p.n),
+    """out[i] = op(x[i]), op from ACTIVATION; out may be x. leaky_relu: a is the slope below 0. elu: b x above 0,
+    else a (exp(c x) - 1), c above 0. hardtanh: limits a and b. softplus: log(1 + exp(a x)) / a, x where a x is above
+    b. softshrink, hardshrink: a. threshold: x above a, else b. NaN stays NaN.""",
+)
+_kernel(
+    "activation_backward",
+    "dx:wf dy:rf x:rf",
+    "op:i n:i a:f b:f c:f",
+    lambda p: dict(dx=p.n, dy=p.n, x=p.n),
+    """dx[i] = dy[i] op'(x[i]), with PyTorch's slopes where there is none: 0 at both limits of hardtanh
+    and hardsigmoid, at both ends of the shrinks' zeros and at the threshold. dx may be dy.""",
+)
+
+# ---- recurrent layers ----------------------------------------------------------------------------
 # One direction of one layer. Step t has the first sizes[t] of B sequences (absent: all of them; the
 # sizes decrease, sizes[0] = B), and its rows follow those of step t - 1 in every buffer [rows, ...].
 # The state before a sequence's first step is h0[b] (and c0[b]); reverse: steps run from T - 1 to 0.
@@ -1082,6 +1108,7 @@ def header() -> str:
         "BINARY": BINARY,
         "MATH_OF_ONE": MATH_OF_ONE,
         "MATH_OF_TWO": MATH_OF_TWO,
+        "ACTIVATION": ACTIVATION,
         "REDUCE": REDUCE,
         "SCAN": SCAN,
         "DRAW": DRAW,

@@ -103,3 +103,22 @@ def test_narrow_floats_are_rounded_once(front):
             for dtype in (torch.float16, torch.bfloat16):
                 x = torch.tensor(POINTS[:10]).to(dtype)
                 compare_call(front, source, x, rtol=8e-3, atol=1e-3)
+
+
+TWICE = [
+    s for s in FUNCTIONS if "training" not in s and "prelu" not in s and "gumbel" not in s and "hardsigmoid" not in s
+]
+
+
+@pytest.mark.parametrize("source", TWICE)
+def test_the_gradient_of_a_gradient(front, source):
+    x = torch.tensor([0.3, -0.4, 1.7, -2.2, 4.0, -5.0, 0.9, -0.8]).reshape(2, 4).requires_grad_()
+    first = "t.autograd.grad(%s.square().sum(), x, create_graph=True)[0]" % source
+    compare_call(front, "t.autograd.grad((%s * x.sin()).sum(), x)" % first, x, rtol=1e-4, atol=1e-5)
+
+
+def test_the_names_of_ops_on_the_tape(front):
+    x, y = torch.ones(4, requires_grad=True), front.ones(4, requires_grad=True)
+    for name in "leaky_relu elu selu celu hardtanh hardswish hardsigmoid softplus mish logsigmoid softshrink".split():
+        theirs, ours = (getattr(t.nn.functional, name)(v).grad_fn for t, v in ((torch, x), (front, y)))
+        assert type(ours).__name__ == type(theirs).__name__, name

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import kernels
-from . import reference_kernels, reference_linear_algebra, reference_random, reference_recurrent, reference_spatial
+from . import (
+    reference_activation,
+    reference_kernels,
+    reference_linear_algebra,
+    reference_random,
+    reference_recurrent,
+    reference_spatial,
+)
 from .base import Device
 
 if TYPE_CHECKING:
@@ -202,7 +209,8 @@ def writes_int32(kernel: Kernel, p: Any) -> bool:
 
 
 FAMILIES = (
-    reference_random, reference_recurrent, reference_spatial, reference_linear_algebra, reference_kernels,
+    reference_activation, reference_random, reference_recurrent, reference_spatial, reference_linear_algebra,
+    reference_kernels,
 )  # fmt: skip
 IMPLEMENTATIONS: dict[str, Callable[..., None]] = {
     kernel.name: next(getattr(family, kernel.name) for family in FAMILIES if hasattr(family, kernel.name))

@@ -8,12 +8,13 @@ import warnings
 from typing import Any
 
 from ... import functional as F
-from ...core.autograd import attach, needs_grad
+from ...core.autograd import TWICE
 from ...core.factory import empty
 from ...core.tensor import Tensor, bool_, float64
+from ...kernels import ACTIVATION
 from ...ops import elementwise, movement, reduce
-from ...ops.elementwise import compare, logical_and, logical_or, where
-from ...ops.functions import function as of_math
+from ...ops.activation import activation, composed, limited
+from ...ops.elementwise import compare, where
 from .in_place import applied, widened
 
 FUNCTIONS = [
@@ -23,7 +24,6 @@ FUNCTIONS = [
     "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
 
-SIXTH = 0.1666666716337204  # 1 / 6 in float32, PyTorch's of every dtype
 _NAMES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
 
 
@@ -45,17 +45,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above `threshold`, else `value`."""
-
-    def function(x: Tensor) -> Tensor:
-        return where(compare("le", x, threshold), elementwise.full((), value, x._dtype, x.device), x)
-
-    return applied(function, input, inplace)
-
-
-def _limited(x: Tensor, low: float, high: float) -> Tensor:
-    """x between the limits, at which the gradient is 0."""
-    outside = logical_or(compare("le", x, low), compare("ge", x, high))
-    return where(outside, elementwise.clamp(x.detach(), low, high), x)
+    of = composed if not input._dtype.is_floating_point else activation
+    return applied(lambda x: of("threshold", x, threshold, value), input, inplace)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -65,8 +56,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     if input._dtype is bool_:
         raise RuntimeError("Bool inputs not supported for hardtanh")
     if not input._dtype.is_floating_point:
-        min_val, max_val = int(min_val), int(max_val)
-    return applied(lambda x: _limited(x, min_val, max_val), input, inplace)
+        return applied(lambda x: limited(x, int(min_val), int(max_val)), input, inplace)
+    return applied(lambda x: activation("hardtanh", x, min_val, max_val), input, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -77,32 +68,19 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6."""
     floats(input, "hardsigmoid_cpu")
-    return applied(_hardsigmoid, input, inplace)
-
-
-def _hardsigmoid(x: Tensor) -> Tensor:
-    out = elementwise.clamp(x.detach() + 3.0, 0.0, 6.0) / 6.0
-    if needs_grad(x):
-        inside = logical_and(compare("gt", x, -3.0), compare("lt", x, 3.0))
-        attach("hardsigmoid", (out,), (x,), lambda dy: (where(inside, dy * SIXTH, 0.0),), (x,))
-    return out
+    return applied(lambda x: activation("hardsigmoid", x), input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
     floats(input, "hardswish_cpu")
-    return applied(lambda x: x * _limited(x + 3.0, 0.0, 6.0) / 6.0, input, inplace)
+    return applied(lambda x: activation("hardswish", x), input, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is above 0, else negative_slope x."""
     floats(input, "leaky_relu_cpu")
-
-    def function(x: Tensor) -> Tensor:
-        one = elementwise.full((), 1.0, x._dtype, x.device)
-        return x * where(compare("gt", x, 0), one, negative_slope)
-
-    return applied(function, input, inplace)
+    return applied(lambda x: activation("leaky_relu", x, negative_slope), input, inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -150,22 +128,17 @@ def rrelu(
     return applied(lambda x: x * factor, input, inplace)
 
 
-def _elu(x: Tensor, alpha: float, scale: float = 1.0, coefficient: float = 1.0) -> Tensor:
-    negative = of_math("expm1", elementwise.clamp(x, max=0) * coefficient) * (alpha * scale)
-    return where(compare("gt", x, 0), x * scale if scale != 1.0 else x, negative)
-
-
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is above 0, else alpha (exp(x) - 1) (Clevert et al. 2015)."""
     floats(input, "elu_cpu")
-    return applied(lambda x: _elu(x, alpha), input, inplace)
+    return applied(lambda x: activation("elu", x, alpha, 1.0, 1.0), input, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """The ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
     floats(input, "elu_cpu")
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    return applied(lambda x: _elu(x, alpha, scale), input, inplace)
+    return applied(lambda x: activation("elu", x, alpha * scale, scale, 1.0), input, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -173,7 +146,9 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     floats(input, "elu_cpu")
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return applied(lambda x: _elu(x, alpha, 1.0, 1.0 / alpha), input, inplace)
+    if alpha < 0:
+        return applied(lambda x: composed("elu", x, alpha, 1.0, 1.0 / alpha), input, inplace)
+    return applied(lambda x: activation("elu", x, alpha, 1.0, 1.0 / alpha, "celu"), input, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -189,26 +164,18 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta; x where beta x is above threshold."""
-    return widened(lambda x: _softplus(x, beta, threshold), floats(input, "softplus_cpu"))
-
-
-def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
-    scaled = x if beta == 1 else x * beta
-    linear = compare("gt", scaled, threshold)
-    curved = of_math("log1p", where(linear, 0.0, scaled).exp())
-    return where(linear, x, curved if beta == 1 else curved / beta)
+    return activation("softplus", floats(input, "softplus_cpu"), beta, threshold)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (Misra 2019)."""
     floats(input, "mish_cpu")
-    return applied(lambda x: x * softplus(x).tanh(), input, inplace)
+    return applied(lambda x: activation("mish", x), input, inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x))."""
-    floats(input, "log_sigmoid_cpu")
-    return widened(lambda x: elementwise.minimum(x, 0.0) - of_math("log1p", x.abs().neg().exp()), input)
+    return activation("logsigmoid", floats(input, "log_sigmoid_cpu"))
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -231,13 +198,9 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
-def _within(x: Tensor, limit: float) -> Tensor:
-    return logical_and(compare("ge", x, -limit), compare("le", x, limit))
-
-
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x outside of [-lambd, lambd], else 0."""
-    return where(_within(floats(input, "hardshrink_cpu"), lambd), 0.0, input)
+    return activation("hardshrink", floats(input, "hardshrink_cpu"), lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -245,8 +208,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     x = floats(input, "softshrink_cpu")
     if not lambd >= 0:
         raise RuntimeError("lambda must be greater or equal to 0, but found to be %s." % lambd)
-    by = elementwise.full((), lambd, x._dtype, x.device)
-    return where(_within(x, lambd), 0.0, x - where(compare("gt", x, 0), by, -lambd))
+    return activation("softshrink", x, lambd)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -332,3 +294,21 @@ def selu_(input: Tensor) -> Tensor:
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """celu in place."""
     return celu(input, alpha, True)
+
+
+# ---- gradients of gradients ---------------------------------------------------------------------
+
+
+def _twice(node: Any, kept: Any, dy: Tensor) -> Any:
+    """The gradient of an activation as one of recorded ops."""
+    if "settings" not in kept:  # it was composed of them
+        return node.backward(dy)
+    from ..autograd.second_order import through  # the first create_graph=True loads it
+
+    op, _, *settings = kept["settings"]
+    name = next(name for name, code in ACTIVATION.items() if code == op)
+    return through([kept["source"]], node.edges, lambda x: composed(name, x, *settings), dy)
+
+
+for _node in (*ACTIVATION, "log_sigmoid", "celu"):
+    TWICE[_node] = _twice
