@@ -79,7 +79,7 @@ def test_clip_grad_value_and_norms(front):
         lambda t, ps: t.nn.utils.clip_grad_value_(ps[0], 0.7),
         lambda t, ps: t.nn.utils.get_total_norm([p.grad for p in ps]),
         lambda t, ps: t.nn.utils.clip_grads_with_norm_(ps, 1.0, t.tensor(3.0)),
-        lambda t, ps: t.nn.utils.clip_grad_norm_(p for p in ps[:1]),
+        lambda t, ps: t.nn.utils.clip_grad_norm_((p for p in ps[:1]), 1.0),
     ):
         theirs, ours = gradients(front, call, 5, 3)
         for a, b in zip(theirs, ours, strict=True):

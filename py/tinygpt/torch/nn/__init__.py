@@ -25,7 +25,7 @@ FAMILIES = [
     name
     for name in (
         "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
-        "normalization", "layer_norm", "padding", "spatial", "recurrent", "multihead", "transformer",
+        "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
     )
     if importlib.util.find_spec("%s.%s" % (__name__, name)) is not None
 ]  # fmt: skip

@@ -13,7 +13,7 @@ FAMILIES = [
     name
     for name in (
         "activation", "ctc", "dropout", "linear", "loss", "ranking", "sparse", "convolution", "pooling",
-        "normalization", "layer_norm", "padding", "spatial", "recurrent", "multihead", "transformer",
+        "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
     )
     if importlib.util.find_spec("%s.%s" % (__package__, name)) is not None
 ]  # fmt: skip

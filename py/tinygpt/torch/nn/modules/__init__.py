@@ -15,11 +15,11 @@ from . import utils
 
 # PyTorch's file, and the families here whose names it has.
 PATHS = {
-    "module": "module", "activation": "activations attention", "container": "containers", "dropout": "dropout",
+    "module": "module", "activation": "activations multihead", "container": "containers", "dropout": "dropout",
     "linear": "linear", "flatten": "linear", "loss": "losses", "distance": "losses", "sparse": "sparse", "lazy": "lazy",
-    "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization", "normalization": "normalization",
-    "instancenorm": "normalization", "padding": "padding", "upsampling": "spatial", "pixelshuffle": "spatial",
-    "fold": "spatial", "channelshuffle": "spatial", "rnn": "recurrent", "transformer": "transformer",
+    "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization",
+    "normalization": "normalization layer_norm", "instancenorm": "normalization", "padding": "padding", "upsampling": "vision", "pixelshuffle": "vision",
+    "fold": "vision", "channelshuffle": "vision", "rnn": "recurrent", "transformer": "transformer",
 }  # fmt: skip
 for _path, _families in PATHS.items():
     _made = types.ModuleType("%s.%s" % (__name__, _path), "Names of torch.nn.modules.%s." % _path)
