@@ -14,6 +14,7 @@ import random
 import re
 import time
 import warnings
+from typing import Any
 
 import numpy
 import torch
@@ -31,6 +32,8 @@ class Finding(AssertionError):
 
 class Program:
     """One random program, executed in both libraries side by side."""
+
+    library: Any = tinygpt
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -163,7 +166,7 @@ class Program:
     def both(self, text: str, guarded: bool) -> None:
         self.steps.append(("with no_grad: " if guarded else "") + "t%d = %s" % (len(self.pairs), text))
         results = []
-        for side, lib in enumerate((torch, tinygpt)):
+        for side, lib in enumerate((torch, self.library)):
             names = {"t%d" % i: pair[side] for i, pair in enumerate(self.pairs)}
             try:
                 if guarded:
@@ -251,7 +254,7 @@ def _close(theirs: torch.Tensor, mine: tinygpt.Tensor) -> bool:
     raw = mine.tobytes()
     if a.tobytes() == raw:
         return True
-    b = numpy.frombuffer(raw, numpy.float32).reshape(a.shape)
+    b = numpy.frombuffer(raw, a.dtype).reshape(a.shape)
     return numpy.allclose(b, a, rtol=1e-4, atol=1e-4, equal_nan=True)
 
 

@@ -111,7 +111,7 @@ def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         def backward(dy):
             return (elementwise.mul(_spread(dy, shape, dims), _others(x.detach(), dims)),)
 
-        attach("prod", (out,), (x,), backward, (x,))
+        attach("prod", (out,), (x,), backward, (x, out))
     return _keepdim(out, x, dims) if keepdim else out
 
 

@@ -346,7 +346,7 @@ def roots_of(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -
                 "Mismatch in shape: grad_output[%d] has a shape of torch.Size(%s) and output[%d] has a shape of "
                 "torch.Size(%s)." % (i, list(g._shape), i, list(x._shape))
             )
-        if not x.requires_grad:
+        if not x.requires_grad or edge_of(x) is None:
             raise RuntimeError("element %d of tensors does not require grad and does not have a grad_fn" % i)
         assert g is not None
         if g._dtype is not x._dtype:
