@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from .. import kernels
-from ..core.autograd import attach, needs_grad
+from ..core.autograd import attach, keep, needs_grad
 from ..core.factory import full, like
 from ..core.tensor import RangeError, Tensor, float32, int32
 from ..graph.program import launch
@@ -72,11 +72,12 @@ def _other_softmax(x: Tensor, dim: int, log: bool, safe: bool) -> Tensor:
     shifted = elementwise.sub(x, largest)
     powers = elementwise.unary("exp", shifted)
     total = reduce.sum_(powers, d, keepdim=True)
-    if log:
-        return elementwise.sub(shifted, elementwise.unary("log", total))
     if nowhere is not None:
         total = elementwise.where(nowhere, 1.0, total)
-    return elementwise.div(powers, total)
+    out = elementwise.sub(shifted, elementwise.unary("log", total)) if log else elementwise.div(powers, total)
+    if out._node is not None:
+        keep(out, out)  # as in PyTorch a write into the result is an error
+    return out
 
 
 def _softmax_across(x: Tensor, d: int, log: bool, safe: bool) -> Tensor:

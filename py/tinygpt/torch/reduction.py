@@ -8,6 +8,7 @@ import builtins
 import math
 from typing import Any
 
+from ..core.autograd import keep
 from ..core.factory import full, tensor
 from ..core.state import state
 from ..core.tensor import DTYPES, Tensor, bool_, float64, int64, numel_of, uint8
@@ -146,6 +147,8 @@ def _recorded_wide(name: str, x: Tensor, dims: tuple[int, ...], value: Any, slop
 
     out = f.recorded(name, (x,), value, (gradient,), (x,))
     kept_y.append(out.detach())
+    if name != "var" and out._node is not None:
+        keep(out, out)  # as PyTorch: a write into the result is an error
     return out
 
 

@@ -38,7 +38,11 @@ _COMPOSED = (
     "neg to_copy add sub clamp where clone alias view permute expand unsqueeze squeeze cat tril sum mean max min "
     "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put "
     "slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter gather scatter scatter_add pad "
-    "index_select"
+    "index_select amax amin sort topk kthvalue linalg_vector_norm binary_cross_entropy "
+    "convolution convolution_backward batch_norm max_pool max_pool_backward max_unpool avg_pool avg_pool_backward "
+    "constant_pad_nd reflect_pad reflect_pad_backward replicate_pad replicate_pad_backward circular_pad "
+    "circular_pad_backward im2col col2im BackwardHookFunctionBackward linalg_solve_triangular linalg_lu "
+    "linalg_solve_ex linalg_inv_ex linalg_det linalg_slogdet linalg_cholesky_ex linalg_qr linalg_eigh linalg_svd"
 )
 for _name in (*_COMPOSED.split(), *kernels.MATH_OF_ONE, "random fill"):
     TWICE[_name] = None
@@ -54,13 +58,28 @@ def differentiate(node: Node, incoming: Sequence[Tensor | None]) -> Gradients:
     kept = kept_by(backward)
     if "slopes" in kept:  # of ops.functions.recorded: they are composed of recorded ops
         return backward(*incoming)
-    if node.name not in TWICE:
-        raise RuntimeError(
-            "%r has no gradient of its gradient here (create_graph=True); compose it of other ops, or take the "
-            "gradient without create_graph" % node.name
-        )
-    formula = TWICE[node.name]
-    return backward(*incoming) if formula is None else formula(node, kept, *incoming)
+    formula = TWICE.get(node.name, _refused)
+    return backward(*incoming) if formula is None else formula(node, Kept(node.name, kept), *incoming)
+
+
+def _refused(node: Node, *_: Any) -> Gradients:
+    raise RuntimeError(
+        "%r has no gradient of its gradient here (create_graph=True); compose it of other ops, or take the gradient "
+        "without create_graph" % node.name
+    )
+
+
+class Kept(dict[str, Any]):
+    """The values that a backward keeps. One that is not there is of another op with the same name,
+    which is refused.
+    """
+
+    def __init__(self, op: str, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.op = op
+
+    def __missing__(self, name: str) -> Any:
+        raise RuntimeError("another %r, without %r, has no gradient of its gradient here" % (self.op, name))
 
 
 engine.differentiate = differentiate
@@ -419,6 +438,8 @@ def _split(node: Node, kept: dict[str, Any], *dys: Tensor | None) -> Gradients:
 
 @formula("embedding")
 def _embedding(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
+    if "factor" in kept:  # of each row of the gradient (nn.functional.embedding)
+        return (itself(node)(dy),)
     return (linear_pair(dy, itself(node), lambda g: embedding.rows(kept["index"], g)),)
 
 
