@@ -198,3 +198,27 @@ def test_modules(front, source, inputs):
 @pytest.mark.parametrize("source", REFUSED)
 def test_the_class_of_an_error(front, source):
     compare_error(front, source, x=wave(5, 4), c=classes(5, below=4))
+
+
+TWICE = [
+    "F.mse_loss(x, y)", "F.smooth_l1_loss(x, y, beta=0.4)", "F.huber_loss(x, y)",
+    "F.binary_cross_entropy_with_logits(x, y)", "F.binary_cross_entropy(x.sigmoid(), y)", "F.cross_entropy(x, y.softmax(-1))", "F.kl_div(x, y, reduction='sum')",
+    "F.cosine_embedding_loss(x, y, t.ones(5))", "F.triplet_margin_loss(x, y, x * y)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", TWICE)
+def test_the_gradient_of_a_gradient(front, source):
+    first = "t.autograd.grad(%s ** 2, x, create_graph=True)[0]" % source
+    x, y = wave(5, 4, phase=2), wave(5, 4, grad=False).abs()
+    compare_call(front, "t.autograd.grad((%s * x.sin()).sum(), x)" % first, x, y, rtol=1e-4, atol=1e-6)
+
+
+def test_the_names_of_losses_on_the_tape(front):
+    for source in ["F.mse_loss(x, y)", "F.l1_loss(x, y)", "F.cross_entropy(x, c)", "F.nll_loss(x, c)", *TWICE[1:5]]:
+        names = []
+        for t in (torch, front):
+            x = t.ones(5, 4, requires_grad=True)
+            given = {"F": t.nn.functional, "t": t, "x": x, "y": x.detach() * 0.5, "c": t.arange(5) % 4}
+            names.append(type(eval(source, given).grad_fn).__name__)
+        assert names[0] == names[1], source

@@ -15,7 +15,7 @@ from ...kernels import ACTIVATION
 from ...ops import elementwise, movement, reduce
 from ...ops.activation import activation, composed, limited
 from ...ops.elementwise import compare, where
-from .in_place import applied, widened
+from .in_place import applied, named, widened
 
 FUNCTIONS = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
@@ -103,7 +103,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape(())
     if weight._dtype is not input._dtype:
         raise RuntimeError("prelu: Type promoting not supported. Got %s and %s" % (input._dtype, weight._dtype))
-    return where(compare("gt", input, 0), input, weight * input)
+    return named("prelu_kernel", where(compare("gt", input, 0), input, weight * input))
 
 
 def rrelu(
@@ -222,7 +222,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if x._shape[d] % 2:
         raise RuntimeError("Halving dimension must be even, but dimension %d is size %d" % (d, x._shape[d]))
     half = x._shape[d] // 2
-    return widened(lambda x: movement.narrow(x, d, 0, half) * F.sigmoid(movement.narrow(x, d, half, half)), x)
+    out = widened(lambda x: movement.narrow(x, d, 0, half) * F.sigmoid(movement.narrow(x, d, half, half)), x)
+    return named("glu", out)
 
 
 def _implicit_dim(name: str, x: Tensor, dim: int | None) -> int:

@@ -8,7 +8,7 @@ import warnings
 from collections import OrderedDict
 from typing import Any
 
-from ...core.autograd import ONE_OF_MANY, attach, made_view
+from ...core.autograd import ONE_OF_MANY, TWICE, attach, made_view
 from ...core.moving import attributes_of
 from ...core.state import state
 from ...core.tensor import Tensor
@@ -236,6 +236,9 @@ def _seen(name: str, values: Any, called: Any) -> tuple[Any, list[int]]:
     for i, out in zip(tracked, outs, strict=True):
         values[i] = out
     return tuple(values), places
+
+
+TWICE["BackwardHookFunctionBackward"] = None
 
 
 class _BackwardHooks:

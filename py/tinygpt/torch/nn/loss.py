@@ -8,11 +8,14 @@ from typing import Any
 
 from ...core.autograd import attach, needs_grad
 from ...core.factory import full as filled
-from ...core.tensor import Tensor, int64, uint8
+from ...core.tensor import Tensor, int64, numel_of, uint8
 from ...ops import elementwise, movement, softmax_xent
+from ...ops.activation import activation
 from ...ops.elementwise import compare, where
 from ...ops.functions import function as of_math
-from .activation import floats, logsigmoid
+from ...ops.functions import recorded
+from .activation import floats
+from .in_place import named
 
 FUNCTIONS = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "gaussian_nll_loss", "huber_loss",
@@ -41,8 +44,8 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
     return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
 
 
-def _differences(name: str, input: Tensor, target: Tensor) -> Tensor:
-    """input - target, with a warning where they broadcast."""
+def _same_sizes(input: Tensor, target: Tensor) -> None:
+    """A warning where the sizes differ."""
     if input._shape != target._shape:
         warnings.warn(
             "Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)). This will "
@@ -50,7 +53,27 @@ def _differences(name: str, input: Tensor, target: Tensor) -> Tensor:
             % (list(target._shape), list(input._shape)),
             stacklevel=4,
         )
-    return floats(input - target, name)
+
+
+def _of_difference(
+    name: str, kernel: str, input: Tensor, target: Tensor, reduction: str, value: Any, slope: Any
+) -> Tensor:
+    """A loss of d = input - target, as one op: value(d), reduced; slope(d) is its derivative."""
+    _same_sizes(input, target)
+    kind = elementwise.result_type(input, target)
+    floats(input if kind is input._dtype else target, kernel)
+    count = numel_of(elementwise.broadcast_shapes(input._shape, target._shape)) if reduction == "mean" else 1
+
+    def gradient(dy: Tensor) -> Tensor:
+        made = slope(input - target)
+        return (made if count == 1 else made * (1.0 / count if count else 0.0)) * dy
+
+    return recorded(
+        name,
+        (input, target),
+        lambda x, y: reduced(value(x - y), reduction),
+        (gradient, lambda dy: elementwise.neg(gradient(dy))),
+    )
 
 
 def _weighted(losses: Tensor, weight: Tensor, reduction: str, mean_of_weight: bool) -> Tensor:
@@ -70,8 +93,10 @@ def mse_loss(
 ) -> Tensor:
     """(input - target)^2. weight: of input's shape; the mean is then divided by its sum."""
     reduction = reduction_of(size_average, reduce, reduction)
-    losses = _differences("mse_cpu", input, target).square()
-    return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction, True)
+    if weight is not None:
+        _same_sizes(input, target)
+        return _weighted((input - target).square(), weight, reduction, True)
+    return _of_difference("mse_loss", "mse_cpu", input, target, reduction, lambda d: d.square(), lambda d: d * 2.0)
 
 
 def l1_loss(
@@ -84,7 +109,8 @@ def l1_loss(
 ) -> Tensor:
     """|input - target|. weight: of input's shape; the mean is then divided by its sum."""
     reduction = reduction_of(size_average, reduce, reduction)
-    losses = _differences("l1_loss", input, target).abs()
+    _same_sizes(input, target)
+    losses = (input - target).abs()
     return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction, True)
 
 
@@ -102,10 +128,17 @@ def smooth_l1_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    d = _differences("smooth_l1_cpu", input, target).abs()
     if beta == 0:
-        return reduced(d, reduction)
-    return reduced(where(compare("lt", d, beta), d * d * 0.5 / beta, d - 0.5 * beta), reduction)
+        return l1_loss(input, target, reduction=reduction)
+
+    def value(d: Tensor) -> Tensor:
+        d = d.abs()
+        return where(compare("lt", d, beta), d * d * 0.5 / beta, d - 0.5 * beta)
+
+    def slope(d: Tensor) -> Tensor:
+        return (d / beta).clamp(-1.0, 1.0)
+
+    return _of_difference("smooth_l1_loss", "smooth_l1_cpu", input, target, reduction, value, slope)
 
 
 def huber_loss(
@@ -117,9 +150,17 @@ def huber_loss(
     reduction = reduction_of(None, None, reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    d = _differences("huber_cpu", input, target).abs()
-    losses = where(compare("le", d, delta), d * d * 0.5, (d - 0.5 * delta) * delta)
-    return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction, False)
+
+    def value(d: Tensor) -> Tensor:
+        d = d.abs()
+        return where(compare("le", d, delta), d * d * 0.5, (d - 0.5 * delta) * delta)
+
+    def slope(d: Tensor) -> Tensor:
+        return d.clamp(-delta, delta)
+
+    way = reduction if weight is None else "none"
+    losses = _of_difference("huber_loss", "huber_cpu", input, target, way, value, slope)
+    return losses if weight is None else _weighted(losses, weight, reduction, False)
 
 
 # ---- classes ------------------------------------------------------------------------------------
@@ -180,7 +221,7 @@ def nll_loss(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target, False)
-    return softmax_xent.nll_loss(input, target, weight, None, ignore_index, None, reduction)
+    return named("nll_loss", softmax_xent.nll_loss(input, target, weight, None, ignore_index, None, reduction))
 
 
 # ---- probabilities ------------------------------------------------------------------------------
@@ -207,24 +248,32 @@ def binary_cross_entropy(
     floats(input, "binary_cross_entropy")
     if target._dtype is not input._dtype:
         raise RuntimeError("Found dtype %s but expected %s" % (target._dtype.name, input._dtype.name))
-    x, t = input.detach(), target.detach()
+    x = input.detach()
     inside = elementwise.logical_and(compare("ge", x, 0), compare("le", x, 1))
     elementwise.checked(
         filled((), 0.0, device=x.device),
         elementwise.logical_not(inside),
         "all elements of input should be between 0 and 1",
     )
-    log0, log1 = x.log().clamp(min=-100), of_math("log1p", x.neg()).clamp(min=-100)
-    losses = (t - 1) * log1 - t * log0
-    if needs_grad(input, target):
+    factor = _factor(input, weight, reduction)
 
-        def backward(dy: Tensor) -> Any:
-            dx = dy * (input - target) / (input * (1 - input)).clamp(min=1e-12)
-            dt = dy * ((1 - input).log() - input.log()) if target.requires_grad else None
-            return dx, dt
+    def value(x: Tensor, t: Tensor) -> Tensor:
+        losses = (t - 1) * of_math("log1p", x.neg()).clamp(min=-100) - t * x.log().clamp(min=-100)
+        return reduced(losses if weight is None else losses * weight, reduction)
 
-        attach("binary_cross_entropy", (losses,), (input, target), backward, (input, target))
-    return reduced(losses if weight is None else losses * weight, reduction)
+    def slope(dy: Tensor) -> Tensor:
+        return (input - target) / (input * (1 - input)).clamp(min=1e-12) * factor * dy
+
+    def slope_of_target(dy: Tensor) -> Tensor:
+        return ((1 - input).log() - input.log()) * factor * dy
+
+    return recorded("binary_cross_entropy", (input, target), value, (slope, slope_of_target))
+
+
+def _factor(input: Tensor, weight: Tensor | None, reduction: str) -> Any:
+    """By what the reduced loss multiplies each element's."""
+    share = 1.0 / max(input.numel(), 1) if reduction == "mean" else 1.0
+    return share if weight is None else weight * share
 
 
 def binary_cross_entropy_with_logits(
@@ -246,11 +295,25 @@ def binary_cross_entropy_with_logits(
             "Target size (torch.Size(%s)) must be the same as input size (torch.Size(%s))"
             % (list(target._shape), list(input._shape))
         )
-    logs = logsigmoid(input)
-    if pos_weight is not None:
-        logs = logs * ((pos_weight - 1) * target + 1)
-    losses = (1 - target) * input - logs
-    return reduced(losses if weight is None else losses * weight, reduction)
+    factor = _factor(input, weight, reduction)
+
+    def value(x: Tensor, t: Tensor) -> Tensor:
+        logs = activation("logsigmoid", x)
+        losses = (1 - t) * x - (logs if pos_weight is None else logs * ((pos_weight - 1) * t + 1))
+        return reduced(losses if weight is None else losses * weight, reduction)
+
+    def slope(dy: Tensor) -> Tensor:
+        if pos_weight is None:
+            return (input.sigmoid() - target) * factor * dy
+        positive = pos_weight * target
+        return ((positive + 1 - target) * input.sigmoid() - positive) * factor * dy
+
+    def slope_of_target(dy: Tensor) -> Tensor:
+        if pos_weight is None:
+            return elementwise.neg(input) * factor * dy
+        return ((1 - pos_weight) * activation("logsigmoid", input) - input) * factor * dy
+
+    return recorded("binary_cross_entropy_with_logits", (input, target), value, (slope, slope_of_target))
 
 
 def kl_div(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.autograd import attach, needs_grad, written
+from ...core.autograd import TWICE, attach, needs_grad, written
 from ...core.factory import full
 from ...core.state import no_grad
 from ...core.tensor import Tensor, int64
@@ -55,8 +55,11 @@ def embedding(
         return out
     factor = _row_factor(input, weight, padding, scale_grad_by_freq)
     shown = out.detach()
-    attach("embedding", (shown,), (out,), lambda dy: (dy * factor,), ())
+    attach("Embedding", (shown,), (out,), lambda dy: (dy * factor,), ())  # a name of its own in TWICE
     return shown
+
+
+TWICE["Embedding"] = None
 
 
 def _row_factor(index: Tensor, weight: Tensor, padding: int | None, by_frequency: bool) -> Tensor:

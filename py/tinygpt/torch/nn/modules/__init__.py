@@ -18,8 +18,9 @@ PATHS = {
     "module": "module", "activation": "activations multihead", "container": "containers", "dropout": "dropout",
     "linear": "linear", "flatten": "linear", "loss": "losses", "distance": "losses", "sparse": "sparse", "lazy": "lazy",
     "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization",
-    "normalization": "normalization layer_norm", "instancenorm": "normalization", "padding": "padding", "upsampling": "vision", "pixelshuffle": "vision",
-    "fold": "vision", "channelshuffle": "vision", "rnn": "recurrent", "transformer": "transformer",
+    "normalization": "normalization layer_norm", "instancenorm": "normalization", "padding": "padding",
+    "upsampling": "vision", "pixelshuffle": "vision", "fold": "vision", "channelshuffle": "vision",
+    "rnn": "recurrent", "transformer": "transformer",
 }  # fmt: skip
 for _path, _families in PATHS.items():
     _made = types.ModuleType("%s.%s" % (__name__, _path), "Names of torch.nn.modules.%s." % _path)
