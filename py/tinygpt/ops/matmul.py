@@ -142,7 +142,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
             "mat1 and mat2 shapes cannot be multiplied (%s and %s)"
             % ("x".join(map(str, a._shape)), "x".join(map(str, b._shape)))
         )
-    if b.ndim == 2 and a.ndim > 2 and a.is_contiguous():
+    if b.ndim == 2 and a.ndim > 2 and a.is_contiguous() and a._shape[-1]:
         return movement.no_view(matmul(a.reshape(-1, a._shape[-1]), b).reshape(a._shape[:-1] + (b._shape[-1],)))
     batch = elementwise.broadcast_shapes(a._shape[:-2], b._shape[:-2])
     if batch != a._shape[:-2]:

@@ -173,7 +173,7 @@ def _contracted(terms: list[tuple[Tensor, list[str]]], kept: list[str], sizes: d
 
 
 def _pair(x: Tensor, a: list[str], y: Tensor, b: list[str], later: set[str]) -> tuple[Tensor, list[str]]:
-    """The product of two operands, summed over the labels that both have and nothing needs later."""
+    """The product of two operands, summed over labels of both that nothing needs later."""
     both = [label for label in a if label in b and label in later]
     inner = [label for label in a if label in b and label not in later]
     left, right = [v for v in a if v not in b], [v for v in b if v not in a]

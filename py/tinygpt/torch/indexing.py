@@ -8,8 +8,8 @@ from typing import Any
 
 from ..core.autograd import attach, before_write, is_recorded, needs_grad, refuse_repeated, written
 from ..core.factory import full
-from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number, whole_number
-from ..ops import elementwise, embedding, inplace, movement, reduce, strided
+from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number
+from ..ops import elementwise, embedding, inplace, movement
 from ..ops import gather as along
 from .keywords import function, refuse
 
@@ -28,11 +28,11 @@ def _check_index(name: str, x: Tensor, d: int, index: Any, src: Tensor | None = 
     """The index of gather or scatter as int32, of as many dimensions as x."""
     if not isinstance(index, Tensor):
         raise TypeError("%s(): argument 'index' must be Tensor, not %s" % (name, type(index).__name__))
+    if not index.numel():
+        return index._cast(int32)
     if index._dtype not in kinds:
         raise RuntimeError("%s(): Expected dtype int32/int64 for index" % name)
     elementwise.same_device(x, index)
-    if not index.numel():
-        return embedding.as_index(index)
     for other, text in ((x, "self" if src is not None else "input"), (src, "src")):
         if other is not None and _ranked(other) != _ranked(index):
             raise RuntimeError("Index tensor must have the same number of dimensions as %s tensor" % text)
@@ -62,14 +62,17 @@ def _same_dtype(name: str, x: Tensor, src: Tensor) -> None:
         raise RuntimeError("%s(): Expected self.dtype to be equal to src.dtype" % name)
 
 
-def _in_place(x: Tensor, name: str, others: Any, make: Any) -> Tensor:
-    """x = make(x) in place, recorded where x or one of the others needs a gradient."""
+def _in_place(x: Tensor, name: str, others: Any, make: Any, reads: bool = False) -> Tensor:
+    """x = make(x) in place, recorded where x or one of the others needs a gradient; reads: the
+    gradient reads x as it was.
+    """
     refuse_repeated(x)
     recorded = False
     for other in (None, *[v for v in others if isinstance(v, Tensor)]):
         recorded = is_recorded(x, name, other) or recorded
     if recorded:
-        return inplace._assign(x, make(before_write(x)))
+        old = before_write(x)
+        return inplace._assign(x, make(movement.clone(old) if reads else old))
     elementwise.copy_into(x, make(x.detach()))
     return written(x)
 
@@ -261,6 +264,7 @@ def scatter_reduce_(
         "scatter_reduce_",
         (src,),
         lambda x: scatter_reduce(x, dim, index, src, reduce, include_self=include_self),
+        reads=reduce not in ("sum", "mean"),
     )
 
 
@@ -385,6 +389,7 @@ def index_reduce_(
         "index_reduce_",
         (source,),
         lambda x: index_reduce(x, dim, index, source, reduce, include_self=include_self),
+        reads=reduce != "mean",
     )
 
 
@@ -405,8 +410,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     one = value._cast(x._dtype) if isinstance(value, Tensor) else full((), fitted(value, x._dtype), x._dtype, x.device)
     at = elementwise.where(elementwise.compare("lt", at, 0), elementwise.binary_scalar("add", at, x._shape[d]), at)
     at = embedding.as_index(at)
-    values = one.expand((*x._shape[:d], at._shape[0], *x._shape[d + 1 :]))
-    return _written_at("put", x, d, at, values, IndexError).reshape(input._shape)
+    mask = _written_at("put", full((x._shape[d],), False, bool_, x.device), 0, at, full(at._shape, True), IndexError)
+    mask = mask.reshape((x._shape[d],) + (1,) * (x.ndim - d - 1))
+    return elementwise.where(mask, one, x).reshape(input._shape)
 
 
 @function
@@ -511,162 +517,17 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return gather(x, d, elementwise.remainder(at, max(input._shape[d], 1)))
 
 
-# ---- masks ---------------------------------------------------------------------------------------
-
-
-@function
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements of input where mask is true, with broadcasting, as a vector."""
-    if mask._dtype is not bool_:
-        raise RuntimeError("masked_select: expected BoolTensor for mask")
-    shape = elementwise.broadcast_shapes(input._shape, mask._shape)
-    flat = input.expand(shape).reshape(-1)
-    (places,) = movement.true_places(mask.expand(shape).reshape(-1))
-    return along.index_select(flat, 0, places, trusted=True)
-
-
-@function
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """A copy of input with the elements of source, in their order, where mask is true."""
-    if mask._dtype is not bool_:
-        raise RuntimeError("masked_scatter_ only supports boolean masks, but got mask with dtype %s" % mask._dtype.name)
-    if source._dtype is not input._dtype:
-        raise RuntimeError(
-            "masked_scatter: expected self and source to have same dtypes but got %s and %s"
-            % (input._dtype.name, source._dtype.name)
-        )
-    shape = elementwise.broadcast_shapes(input._shape, mask._shape)
-    mask = mask.expand(shape)
-    flat = mask.reshape(-1)
-    before = reduce.scan("sum", elementwise.promoted(flat, int32), 0)
-    count = int(before[-1].item()) if flat.numel() else 0
-    if source.numel() < count:
-        raise RuntimeError("Number of elements of source < number of ones in mask")
-    if not count:
-        return input.expand(shape).clone()
-    at = elementwise.maximum(elementwise.binary_scalar("sub", before, 1), 0)
-    values = along.index_select(source.reshape(-1), 0, at, trusted=True).reshape(shape)
-    return elementwise.where(mask, values, input)
-
-
-@function
-def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """masked_scatter in place. Returns input."""
-    return _in_place(input, "masked_scatter_", (source,), lambda x: masked_scatter(x, mask.expand(x._shape), source))
-
-
-@function
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """A copy of input with `value`, a number or a 0-d tensor, where mask is true."""
-    _check_mask(mask, value)
-    shape = elementwise.broadcast_shapes(input._shape, mask._shape)
-    return elementwise.masked_fill(input if shape == input._shape else input.expand(shape), mask, value)
-
-
-@function
-def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """masked_fill in place. Returns input."""
-    _check_mask(mask, value)
-    return inplace.masked_fill_(input, mask, value)
-
-
-def _check_mask(mask: Tensor, value: Any) -> None:
-    if mask._dtype is not bool_:
-        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype %s" % mask._dtype.name)
-    if isinstance(value, Tensor) and value._shape:
-        raise RuntimeError(
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s)." % value.ndim
-        )
-
-
-@function
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """int64 [n, dims]: where input is not 0; as_tuple: one vector for each dimension."""
-    mask = elementwise.as_bool(input.detach())
-    if as_tuple:
-        return tuple([k._cast(int64) for k in movement.true_places(mask if mask._shape else mask.reshape(1))])
-    if not mask._shape:
-        return full((int(bool(mask.item())), 0), 0, int64, input.device)
-    return movement.stack([k._cast(int64) for k in movement.true_places(mask)], 1)
-
-
-@function
-def argwhere(input: Tensor) -> Tensor:
-    """nonzero(input)."""
-    return nonzero(input)
-
-
-@function
-def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
-    """The coordinates in `shape` of each index into the flattened tensor."""
-    if indices._dtype.is_floating_point or indices._dtype is bool_:
-        raise TypeError("expected 'indices' to be integer dtype, but got %r" % indices._dtype)
-    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (whole_number(shape, "shape"),)
-    if any(n < 0 for n in sizes):
-        raise ValueError("'shape' cannot have negative values, but got %s" % (tuple(sizes),))
-    out: list[Tensor] = []
-    for n in reversed(sizes):
-        out.insert(0, elementwise.remainder(indices, n))
-        indices = elementwise.floor_divide(indices, n)
-    return tuple(out)
-
-
-# ---- one part replaced ---------------------------------------------------------------------------
-
-
-@function
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """A copy of input with src in the place of input.select(dim, index)."""
-    return strided.replaced(input, src, lambda x: movement.select(x, dim, index), "select_scatter")
-
-
-@function
-def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
-    """A copy of input with src in the place of the slice start:end:step along dim."""
-    d = movement.dim_of(input, dim)
-    if step <= 0:
-        raise RuntimeError("slice step must be positive")
-    key = (slice(None),) * d + (slice(start, end, step),)
-    return strided.replaced(input, src, lambda x: movement.basic_index(x, list(key)), "slice_scatter")
-
-
-@function
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A copy of input with src on the diagonal."""
-    return strided.replaced(input, src, lambda x: strided.diagonal(x, offset, dim1, dim2), "diagonal_scatter")
-
-
-@function
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """input[..., start : start + length, ...] along dim, a view."""
-    return movement.narrow(input, dim, start, length)
-
-
-@function
-def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """input[..., index, ...] along dim, a view."""
-    return movement.select(input, dim, index)
-
-
 __all__ = [
-    "argwhere", "diagonal_scatter", "gather", "index_add", "index_copy", "index_fill", "index_put", "index_put_",
-    "index_reduce", "index_select", "masked_fill", "masked_scatter", "masked_select", "narrow", "nonzero", "put",
-    "scatter", "scatter_add", "scatter_reduce", "select", "select_scatter", "slice_scatter", "take",
-    "take_along_dim", "unravel_index",
+    "gather", "index_add", "index_copy", "index_fill", "index_put", "index_put_", "index_reduce", "index_select",
+    "put", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_dim",
 ]  # fmt: skip
 METHODS = {
-    "argwhere": argwhere, "diagonal_scatter": diagonal_scatter, "gather": gather, "index_add": index_add,
-    "index_add_": index_add_, "index_copy": index_copy, "index_copy_": index_copy_, "index_fill": index_fill,
-    "index_fill_": index_fill_, "index_put": index_put, "index_put_": index_put_, "index_reduce": index_reduce,
-    "index_reduce_": index_reduce_, "index_select": index_select, "masked_fill": masked_fill,
-    "masked_fill_": masked_fill_, "masked_scatter": masked_scatter, "masked_scatter_": masked_scatter_,
-    "masked_select": masked_select, "narrow": narrow, "nonzero": nonzero, "put": put, "put_": put_,
-    "scatter": scatter, "scatter_": scatter_, "scatter_add": scatter_add, "scatter_add_": scatter_add_,
-    "scatter_reduce": scatter_reduce, "scatter_reduce_": scatter_reduce_, "select": select,
-    "select_scatter": select_scatter, "slice_scatter": slice_scatter, "take": take,
-    "take_along_dim": take_along_dim,
+    "gather": gather, "index_add": index_add, "index_add_": index_add_, "index_copy": index_copy,
+    "index_copy_": index_copy_, "index_fill": index_fill, "index_fill_": index_fill_, "index_put": index_put,
+    "index_put_": index_put_, "index_reduce": index_reduce, "index_reduce_": index_reduce_,
+    "index_select": index_select, "put": put, "put_": put_, "scatter": scatter, "scatter_": scatter_,
+    "scatter_add": scatter_add, "scatter_add_": scatter_add_, "scatter_reduce": scatter_reduce,
+    "scatter_reduce_": scatter_reduce_, "take": take, "take_along_dim": take_along_dim,
 }  # fmt: skip
 LIMITED = {
     "index_select": "an index outside raises an error that is both IndexError and RuntimeError: PyTorch's depends on "

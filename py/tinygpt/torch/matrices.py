@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.autograd import attach, needs_grad
 from ..core.factory import full
 from ..core.tensor import Tensor, int32
 from ..ops import elementwise, movement
+from ..ops import matmul as product
 from . import return_types
 from .keywords import function
 
@@ -82,7 +84,25 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X with A X = input, A = L L' (L' L with upper=True)."""
     _matrices("cholesky_solve", input, L)
     triangular = _factor().triangular
-    return triangular(L, triangular(L, input, upper, upper), upper, not upper)
+    out = triangular(L.detach(), triangular(L.detach(), input.detach(), upper, upper), upper, not upper).detach()
+    if needs_grad(input, L):
+        given = input._requires_grad, L._requires_grad
+
+        def backward(dy):
+            dB = cholesky_solve(dy, L, upper)
+            dL = None
+            if given[1]:  # of all of L, as PyTorch's
+                both = product.matmul(dB, _H(out))
+                both = elementwise.neg(elementwise.add(both, _H(both)))
+                dL = elementwise.reduce_to(product.matmul(L, both) if upper else product.matmul(both, L), L._shape)
+            return elementwise.reduce_to(dB, input._shape) if given[0] else None, dL
+
+        attach("cholesky_solve", (out,), (input, L), backward, (L, out))
+    return out
+
+
+def _H(x: Tensor) -> Tensor:
+    return movement.transpose(x, -2, -1)
 
 
 def _matrices(name: str, *tensors: Tensor) -> None:
@@ -148,14 +168,20 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
     return _unpacked((P, L, U))
 
 
+@function
+def orgqr(input: Tensor, tau: Tensor) -> Tensor:
+    """The product of Householder reflections, one in each column of input."""
+    return _linalg().householder_product(input, tau)
+
+
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "lu_solve", "lu_unpack",
-    "matrix_exp", "matrix_power", "pinverse", "qr", "slogdet", "svd", "triangular_solve",
+    "matrix_exp", "matrix_power", "orgqr", "pinverse", "qr", "slogdet", "svd", "triangular_solve",
 ]  # fmt: skip
 METHODS = {
     "cholesky": cholesky, "cholesky_inverse": cholesky_inverse, "cholesky_solve": cholesky_solve, "det": det,
     "inverse": inverse, "logdet": logdet, "lu_solve": lu_solve, "matrix_exp": matrix_exp,
-    "matrix_power": matrix_power, "pinverse": pinverse, "qr": qr, "slogdet": slogdet, "svd": svd,
+    "matrix_power": matrix_power, "orgqr": orgqr, "pinverse": pinverse, "qr": qr, "slogdet": slogdet, "svd": svd,
     "triangular_solve": triangular_solve,
 }  # fmt: skip
 LIMITED = {

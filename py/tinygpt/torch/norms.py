@@ -13,6 +13,7 @@ from ..core.tensor import Tensor, float32, float64, ints_of, numel_of
 from ..ops import elementwise, movement, reduce
 from ..ops import gather as along
 from ..ops import matmul as product
+from .indexing import _in_place
 from .keywords import function
 
 SMALL = 1 << 16  # elements up to which a float32 norm is summed in float64, as PyTorch's
@@ -29,8 +30,8 @@ def _float(name: str, x: Tensor, dtype: Any = None) -> Tensor:
 
 
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over dim, all dimensions unless given; inf, -inf: the largest, the least
-    magnitude; 0: the number of elements that are not 0.
+    """(sum |x|^ord)^(1/ord) over dim, all dimensions unless given; inf, -inf: the largest, the
+    least magnitude; 0: the number of elements that are not 0.
     """
     if not isinstance(ord, (int, float)):
         raise TypeError("linalg.vector_norm: ord must be a number, not %s" % type(ord).__name__)
@@ -209,6 +210,11 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return elementwise.mul(input, factor)
 
 
+def renorm_(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """renorm in place. Returns input."""
+    return _in_place(input, "renorm_", (), lambda x: renorm(x, p, dim, maxnorm), reads=True)
+
+
 # ---- distances -----------------------------------------------------------------------------------
 
 
@@ -226,7 +232,7 @@ def _safe_root(squares: Tensor) -> Tensor:
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
-    """[..., P, R]: the p-norms of the differences of rows of x1 [..., P, M] and of x2 [..., R, M]."""
+    """[..., P, R]: the p-norms of the differences of rows of x1 [..., P, M] and x2 [..., R, M]."""
     for x in (x1, x2):
         if not isinstance(x, Tensor):
             raise TypeError("cdist(): arguments must be Tensors, not %s" % type(x).__name__)
@@ -351,4 +357,4 @@ def corrcoef(input: Tensor) -> Tensor:
 __all__ = [
     "cdist", "corrcoef", "cosine_similarity", "cov", "dist", "norm", "pairwise_distance", "pdist", "renorm",
 ]  # fmt: skip
-METHODS = {"corrcoef": corrcoef, "cov": cov, "dist": dist, "norm": norm, "renorm": renorm}
+METHODS = {"corrcoef": corrcoef, "cov": cov, "dist": dist, "norm": norm, "renorm": renorm, "renorm_": renorm_}

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import Tensor, ints_of, numel_of, whole_number
+from ..core.factory import full
+from ..core.tensor import Tensor, bool_, ints_of, numel_of, whole_number
 from ..ops import elementwise, movement, reduce, strided
 from ..ops import matmul as product
 from .indexing import _in_place
@@ -134,8 +135,10 @@ def _added(name: str, input: Tensor, made: Tensor, beta: Any, alpha: Any) -> Ten
             "%s: self and mat2 must have the same dtype, but got %s and %s"
             % (name, input._dtype.name, made._dtype.name)
         )
-    if not made._dtype.is_floating_point and (isinstance(beta, float) or isinstance(alpha, float)):
-        raise RuntimeError("For integral input tensors, argument beta must not be a floating point number.")
+    if not made._dtype.is_floating_point:
+        if name == "addr" and (isinstance(beta, float) or isinstance(alpha, float)):
+            raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        beta, alpha = int(beta), int(alpha)
     if elementwise.broadcast_shapes(input._shape, made._shape) != made._shape:
         raise RuntimeError(
             "The expanded size of the tensor %s must match the existing size %s"
@@ -180,6 +183,10 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     """beta * input + alpha * the outer product of two vectors."""
     made = outer(vec1, vec2)
     kind = elementwise.result_type(input, made)
+    if kind is bool_:
+        return elementwise.logical_or(
+            elementwise.logical_and(input, full((), bool(beta))), elementwise.logical_and(made, full((), bool(alpha)))
+        )
     return _added("addr", elementwise.promoted(input, kind), elementwise.promoted(made, kind), beta, alpha)
 
 
@@ -325,7 +332,7 @@ def multiplied(tensors: Any) -> Tensor:
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x1' W_k x2 + b_k for each k: input1 [..., A], input2 [..., B], weight [K, A, B] -> [..., K]."""
+    """x1' W_k x2 + b_k: input1 [..., A], input2 [..., B], weight [K, A, B] -> [..., K]."""
     lead = input1._shape[:-1]
     if lead != input2._shape[:-1]:
         raise RuntimeError(

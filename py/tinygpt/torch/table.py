@@ -22,6 +22,9 @@ FAMILIES = (
     "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing", "ordering",
     "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd", "spatial", "host", "aliases",
     "serialization",
+    "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
+    "masks", "ordering", "shape", "layout", "arrange", "products", "einsum", "norms", "matrices", "random",
+    "autograd", "spatial", "host", "serialization",
 )  # fmt: skip
 
 

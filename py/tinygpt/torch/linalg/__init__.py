@@ -1,11 +1,12 @@
-"""torch.linalg: linear algebra of matrices, a batch at a time, of float32 and float64 on the CPU."""
+"""torch.linalg: linear algebra of batches of matrices, float32 and float64, on the CPU."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ...core.factory import full
+from ...core.autograd import attach, needs_grad
+from ...core.factory import full, tensor
 from ...core.tensor import Tensor, float32, float64, int32, int64, numel_of
 from ...ops import elementwise, movement, reduce, strided
 from ...ops import matmul as product
@@ -176,20 +177,32 @@ def _pivoted(name: str, pivot: bool) -> None:
 
 
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
-    """(LU, pivots): L and U in one matrix, and LAPACK's pivots. RuntimeError for a gradient."""
+    """(LU, pivots): L and U in one matrix, and LAPACK's pivots."""
     return _lu_factor(lu_factor_ex(A, pivot=pivot)[:2])
 
 
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """(LU, pivots, info): info is not 0 where a pivot is."""
-    from ...core.autograd import needs_grad
-
     _pivoted("linalg.lu_factor", pivot)
     checked("linalg.lu_factor", A, square=False)
+    LU, order, pivots, info = factor.lu_compact(A)
+    if check_errors:
+        failed(
+            info, "linalg.lu_factor", "U[%d,%d] is zero and using it on lu_solve would result in a division by zero."
+        )
+    LU = LU._cast(A._dtype).detach()
     if needs_grad(A):
-        raise NotImplementedError("lu_factor has no gradient in TinyGPT's subset; use linalg.lu or linalg.solve")
-    LU, _, pivots, info = factor.lu_compact(A)
-    return _lu_factor_ex((LU._cast(A._dtype), pivots, info))
+        m, n = A._shape[-2:]
+        k = min(m, n)
+
+        def backward(dy):
+            low, high = [movement.sliced(x, x.ndim - 1, 0, k) for x in (LU, dy)]
+            L = elementwise.add(movement.tril(low, -1), factor._unit(m, k, low))
+            U, dU = [movement.triu(movement.sliced(x, x.ndim - 2, 0, k)) for x in (LU, dy)]
+            return (factor.lu_gradient(factor.permutation(order, LU._dtype), L, U, movement.tril(high, -1), dU),)
+
+        attach("linalg_lu_factor_ex", (LU,), (A,), backward, (LU,))
+    return _lu_factor_ex((LU, pivots, info))
 
 
 def order_of(pivots: Tensor, m: int) -> Tensor:
@@ -201,8 +214,6 @@ def order_of(pivots: Tensor, m: int) -> Tensor:
         for i, p in enumerate(swaps):
             order[i], order[p - 1] = order[p - 1], order[i]
         rows.append(order)
-    from ...core.factory import tensor
-
     return movement.reshape(tensor(rows or [], dtype=int32, device=pivots.device), (*pivots._shape[:-1], m))
 
 
@@ -221,7 +232,7 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoin
 
 
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
-    """(eigenvalues, eigenvectors) of symmetric matrices, ascending; UPLO: the triangle that is read."""
+    """(eigenvalues, eigenvectors) of symmetric matrices, ascending; UPLO: the triangle read."""
     return _eigh(factor.eigh_of(checked("linalg.eigh", A), _upper(UPLO)))
 
 
@@ -272,9 +283,13 @@ def _limit(values: Tensor, A: Tensor, atol: Any, rtol: Any) -> Tensor:
     largest = movement.sliced(values, values.ndim - 1, 0, 1)
     if rtol is None:
         eps = 2.0**-23 if A._dtype is float32 else 2.0**-52
-        has_atol = atol is not None and not isinstance(atol, Tensor) and atol > 0
-        rtol = 0.0 if has_atol else eps * max(A._shape[-2:])
-    atol, rtol = [movement.unsqueeze(v, -1) if isinstance(v, Tensor) else v for v in (atol or 0.0, rtol)]
+        rtol = eps * max(A._shape[-2:])
+        if isinstance(atol, Tensor):
+            rtol = elementwise.where(elementwise.compare("gt", atol, 0), 0.0, rtol)._cast(A._dtype)
+        elif atol is not None and atol > 0:
+            rtol = 0.0
+    atol = 0.0 if atol is None else atol
+    atol, rtol = [movement.unsqueeze(v, -1) if isinstance(v, Tensor) else v for v in (atol, rtol)]
     bound = elementwise.mul(largest, rtol)
     if isinstance(atol, Tensor):
         return elementwise.maximum(bound, atol._cast(bound._dtype))
@@ -302,7 +317,14 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     """The pseudo-inverse, by singular values above max(atol, rtol * the largest)."""
     checked("linalg.pinv", A, square=hermitian)
     if not A.numel():
-        return full((*A._shape[:-2], A._shape[-1], A._shape[-2]), 0, A._dtype, A.device)
+        return movement.no_view(H(movement.clone(A)))
+    if hermitian:
+        values, V = factor.eigh_of(A)
+        size = elementwise.abs_(values.detach())
+        largest = movement.unsqueeze(reduce._launch("max", size, (size.ndim - 1,), size._dtype), -1)
+        kept = elementwise.compare("gt", size, _limit(largest, A, atol, rcond if rtol is None else rtol))
+        inverse = elementwise.where(kept, elementwise.unary("reciprocal", elementwise.where(kept, values, 1.0)), 0.0)
+        return product.matmul(elementwise.mul(V, movement.unsqueeze(inverse, -2)), H(V))
     U, S, Vh = factor.svd_of(A)
     bound = _limit(S.detach(), A, atol, rcond if rtol is None else rtol)
     kept = elementwise.compare("gt", S.detach(), bound)
@@ -356,7 +378,10 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if A.ndim < 2 or A._shape[-1] != A._shape[-2]:
         raise RuntimeError("linalg.matrix_power: A must be batches of square matrices, not shape %s" % list(A._shape))
     if n == 0:
-        return movement.clone(movement.expand(eye_like(A), A._shape))
+        out = movement.clone(movement.expand(eye_like(A), A._shape))
+        if needs_grad(A):
+            attach("linalg_matrix_power", (out,), (A,), lambda dy: (elementwise.zeros_of(dy),), ())
+        return out
     base, out = (inv(A), None) if n < 0 else (A, None)
     n = abs(n)
     if n == 1:
@@ -396,7 +421,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0, 1, ... of the last dimension's elements, one row for each."""
     from ..creation import vander as rows
 
-    if not x._shape:
+    if not x._shape and N is None:
         raise RuntimeError("Expected dim of x to be greater than or equal to 1")
     count = x._shape[-1] if N is None else N
     flat = rows(movement.reshape(x, (-1,)), count, increasing=True)
@@ -411,10 +436,7 @@ __all__ = [
 ]  # fmt: skip
 LIMITED = {
     "eigh": "the sign of an eigenvector may be another than LAPACK's",
-    "svd": "the sign of a pair of singular vectors may be another than LAPACK's; a gradient with "
-    "full_matrices=False alone",
-    "lu": "a gradient for square matrices alone",
-    "lu_factor": "without a gradient",
+    "svd": "the sign of a pair of singular vectors may be another than LAPACK's",
     "lstsq": "all drivers compute by singular values",
 }
 ABSENT = {

@@ -1,5 +1,5 @@
-"""Factorisations of matrices with their gradients: LU, Cholesky, QR, symmetric eigenvalues, singular
-values. float32 is computed in float64 and rounded; the CPU's kernels do it.
+"""Factorisations of matrices with their gradients: LU, Cholesky, QR, symmetric eigenvalues,
+singular values. float32 is computed in float64 and rounded; the CPU's kernels do it.
 """
 
 from __future__ import annotations
@@ -146,21 +146,36 @@ def lu(A: Tensor) -> Any:
     U = movement.triu(movement.sliced(LU, LU.ndim - 2, 0, k))._cast(kind)
     L, U = L.detach(), U.detach()
     if needs_grad(A):
-        if m != n:
-            raise NotImplementedError("lu has a gradient here for square matrices alone, not %d x %d" % (m, n))
 
         def backward(dL, dU):
-            # A = P L U, of square matrices: Walter and Lehmann 2010
-            inner = full(A._shape, 0, kind, A.device)
-            if dL is not None:
-                inner = elementwise.add(inner, movement.tril(product.matmul(H(L), dL), -1))
-            if dU is not None:
-                inner = elementwise.add(inner, movement.triu(product.matmul(dU, H(U))))
-            left = triangular(L, inner, False, True, True)
-            return (product.matmul(P, H(triangular(U, H(left), True))),)
+            dL = elementwise.zeros_of(L) if dL is None else dL
+            dU = elementwise.zeros_of(U) if dU is None else dU
+            return (lu_gradient(P, L, U, dL, dU),)
 
         attach("linalg_lu", (L, U), (A,), backward, (L, U))
     return P, L, U
+
+
+def lu_gradient(P: Tensor, L: Tensor, U: Tensor, dL: Tensor, dU: Tensor) -> Tensor:
+    """PyTorch's lu_backward, of A = P L U: dL counts below, dU from the diagonal on."""
+    m, k, n = L._shape[-2], L._shape[-1], U._shape[-1]
+    L1, dL1 = [movement.sliced(x, x.ndim - 2, 0, k) for x in (L, dL)]
+    U1, dU1 = [movement.sliced(x, x.ndim - 1, 0, k) for x in (U, dU)]
+    low, high = product.matmul(H(L1), dL1), product.matmul(dU1, H(U1))
+    if m > n:
+        L2, dL2 = [movement.sliced(x, x.ndim - 2, k, m - k) for x in (L, dL)]
+        high = elementwise.sub(high, product.matmul(H(L2), dL2))
+    if m < n:
+        U2, dU2 = [movement.sliced(x, x.ndim - 1, k, n - k) for x in (U, dU)]
+        low = elementwise.sub(low, product.matmul(dU2, H(U2)))
+    inner = elementwise.add(movement.tril(low, -1), movement.triu(high))
+    if m > n:
+        inner = movement.cat([triangular(L1, inner, False, True, True), dL2], -2)  # pyright: ignore
+        return product.matmul(P, H(triangular(U, H(inner), True)))
+    inner = H(triangular(U1, H(inner), True))
+    if m < n:
+        inner = movement.cat([inner, dU2], -1)  # pyright: ignore
+    return product.matmul(P, triangular(L, inner, False, True, True))
 
 
 def _unit(m: int, n: int, x: Tensor) -> Tensor:
@@ -209,7 +224,8 @@ def inverse(A: Tensor, name: str, check: bool = True) -> tuple[Tensor, Tensor]:
     if check:
         failed(
             info, name,
-            "The diagonal element %d is zero, the inversion could not be completed because the input matrix is singular.",
+            "The diagonal element %d is zero, the inversion could not be completed because the input matrix is "
+            "singular.",
         )  # fmt: skip
     eye = movement.expand(eye_like(A), A._shape)
     out = solve_with(LU, order, eye)._cast(A._dtype).detach()
@@ -280,11 +296,13 @@ def slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
     sign, size = sign._cast(A._dtype).detach(), size._cast(A._dtype).detach()
     if needs_grad(A):
 
-        def backward(dy):
+        def backward(_, dy):
+            if dy is None:
+                return (elementwise.zeros_of(A),)
             eye = movement.expand(eye_like(A), A._shape)
             return (solve(H(A), elementwise.mul(eye, _column(dy)), "linalg.slogdet")[0],)
 
-        attach("linalg_slogdet", (size,), (A,), backward, (A,))
+        attach("linalg_slogdet", (sign, size), (A,), backward, (A,))
     return sign, size
 
 
@@ -349,17 +367,11 @@ def qr(A: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     return Q, R
 
 
-def _half_low(x: Tensor) -> Tensor:
-    """The lower triangle of x + x', with half of the diagonal."""
-    low = movement.tril(elementwise.add(x, H(x)))
-    return elementwise.sub(low, elementwise.mul(elementwise.mul(low, eye_like(low)), 0.5))
-
-
 def _qr_gradient(Q: Tensor, R: Tensor, dQ: Tensor, dR: Tensor, m: int, n: int) -> Tensor:
     """PyTorch's linalg_qr_backward (Walter and Lehmann 2010)."""
     if m >= n:
         inner = elementwise.sub(product.matmul(dR, H(R)), product.matmul(H(Q), dQ))
-        low = _half_low_of(inner)
+        low = _mirrored(inner)
         whole = elementwise.add(dQ, product.matmul(Q, low))
         return H(triangular(R, H(whole), True, False))
     first, last = movement.sliced(R, R.ndim - 1, 0, m), movement.sliced(dR, dR.ndim - 1, m, n - m)
@@ -371,9 +383,9 @@ def _qr_gradient(Q: Tensor, R: Tensor, dQ: Tensor, dR: Tensor, m: int, n: int) -
     return movement.cat([dX, product.matmul(Q, last)], -1)
 
 
-def _half_low_of(x: Tensor) -> Tensor:
-    """sym(x): its lower triangle copied over the upper one."""
-    low = movement.tril(x)
+def _mirrored(x: Tensor) -> Tensor:
+    """The upper triangle of x, and itself mirrored below it."""
+    low = movement.triu(x)
     return elementwise.sub(elementwise.add(low, H(low)), elementwise.mul(low, eye_like(low)))
 
 
@@ -414,6 +426,10 @@ def svd_of(A: Tensor, full_matrices: bool = False) -> tuple[Tensor, Tensor, Tens
     if m < n:
         U, S, Vh = svd_of(H(A), full_matrices)
         return H(Vh), S, H(U)
+    if full_matrices and needs_grad(A):  # a gradient comes by the thin form alone
+        U, S, Vh = svd_of(A)
+        whole = _completed(U.detach(), S.detach(), m)
+        return movement.cat([U, movement.sliced(whole, whole.ndim - 1, n, m - n)], -1), S, Vh
     batch = A._shape[:-2]
     rows = _wide(H(A).detach())  # A's columns as rows
     S, Vh = like(A, (*batch, n), float64), like(A, (*batch, n, n), float64)
@@ -428,8 +444,6 @@ def svd_of(A: Tensor, full_matrices: bool = False) -> tuple[Tensor, Tensor, Tens
         U = _completed(U, S, m if full_matrices else n)
     U, S, Vh = [movement.contiguous(v)._cast(A._dtype).detach() for v in (U, S, Vh)]
     if needs_grad(A):
-        if full_matrices and m > n:
-            raise NotImplementedError("svd has a gradient here with full_matrices=False alone")
 
         def backward(dU, dS, dVh):
             return (_svd_gradient(U, S, Vh, dU, dS, dVh),)
