@@ -93,9 +93,10 @@ template <class T> void uniform(T* out, int64_t n, double low, double high, Stre
 }
 
 template <class T> void integers(T* out, int64_t n, double low, double width, bool wide, Stream stream) {
+  uint64_t values = width == 0 ? (1ull << 53) + 1 : (uint64_t)width;
   for (int64_t i = 0; i < n; i++) {
     uint64_t word = wide ? stream.long_word() : stream.word();
-    out[i] = (T)((int64_t)(word % (uint64_t)width) + (int64_t)low);
+    out[i] = (T)((int64_t)(word % values) + (int64_t)low);
   }
 }
 
@@ -122,7 +123,7 @@ template <class T> bool whole(const Slot* a, Stream stream) {  // what every typ
   int64_t n = a[MERSENNE_n].i;
   switch (a[MERSENNE_kind].i) {
     case DRAW_INTEGERS:
-      integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, a[MERSENNE_b].f >= 268435456.0, stream);
+      integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, a[MERSENNE_b].f == 0 || a[MERSENNE_b].f >= 268435456.0, stream);
       return true;
     case DRAW_WORDS: integers(out, n, 0, a[MERSENNE_b].f, false, stream); return true;
     case DRAW_BERNOULLI: bernoulli(out, n, a[MERSENNE_a].f, stream); return true;

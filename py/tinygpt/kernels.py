@@ -845,7 +845,8 @@ _kernel(
     lambda p: dict(out=p.n, state=MERSENNE_WORDS),
     """n numbers of the stream `state`, which moves on; kind from DRAW. uniform: in [a, b), 24 bits of
     a word, 53 of two for float64. normal: mean a, std b; Box-Muller in blocks of 16, fewer than 16
-    by pairs. words: word % b. integers: a + word % b, of two words where b is 2^28 or more.
+    by pairs. words: word % b. integers: a + word % b, of two words where b is 2^28 or more;
+    b = 0 stands for 2^53 + 1, which no float64 is.
     bernoulli: 0 or 1, 1 with probability a. exponential: rate a. permutation: 0..n-1 shuffled.
     float32, float64, int32, int64; the integer types have words, integers, bernoulli and
     permutation.""",

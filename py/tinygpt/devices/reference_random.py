@@ -181,8 +181,9 @@ def mersenne(p: Any, out: Array, state: Array) -> None:
     elif p.kind == DRAW["words"]:
         out[:] = (stream.words(p.n) % np.uint64(int(p.b))).astype(np.int64)
     elif p.kind == DRAW["integers"]:
-        drawn = stream.long_words(p.n) if p.b >= 2.0**28 else stream.words(p.n)
-        out[:] = (drawn % np.uint64(int(p.b))).astype(np.int64) + int(p.a)
+        values = int(p.b) or (1 << 53) + 1
+        drawn = stream.long_words(p.n) if values >= 1 << 28 else stream.words(p.n)
+        out[:] = (drawn % np.uint64(values)).astype(np.int64) + int(p.a)
     elif p.kind == DRAW["bernoulli"]:
         out[:] = stream.wide(p.n) < p.a
     elif p.kind == DRAW["exponential"]:

@@ -250,7 +250,7 @@ def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any =
     kind = self._dtype
     if from_ is None and to is None:
         if kind is float64 or kind is int64:
-            return _fill(self, "random_", "integers", 0, 2.0**53 + 1 if kind is float64 else 2.0**63, generator)
+            return _fill(self, "random_", "integers", 0, 0 if kind is float64 else 2.0**63, generator)
         width = 2 if kind is bool_ else 2 ** DIGITS[kind.name] + 1 if kind.is_floating_point else kind.limits[1] + 1
         return _fill(self, "random_", "words", 0, width, generator)
     low, high = (0, from_) if to is None else (from_, to)
@@ -263,7 +263,7 @@ def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any =
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fills with 1 with probability p (a number or a tensor of probabilities), else 0, in place."""
     if isinstance(p, Tensor) and p.ndim:
-        drawn = _bernoulli_of(p.expand(self._shape), generator, double=True)
+        drawn = _bernoulli_of(p.expand(self._shape), generator)
         return self.copy_(drawn._cast(self._dtype))
     p = float(_number(p))
     if not 0 <= p <= 1:
@@ -292,7 +292,7 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     if not 0 < p < 1:
         raise RuntimeError("geometric_ expects p to be in (0, 1), but got p=%g" % p)
     with no_grad():
-        drawn = (1 - _wide_uniform(self, generator)).log() / math.log(1 - p)
+        drawn = _wide_uniform(self, generator).log() / math.log1p(-p)
         return self.copy_(-(-drawn // 1))
 
 
@@ -308,7 +308,10 @@ def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator:
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
     """Fills with exp of normal numbers, in place."""
     with no_grad():
-        return self.copy_(_fill(like(self.detach()), "log_normal_", "normal", mean, std, generator).exp())
+        stream, drawn = _stream(generator, self), like(self.detach())
+        if stream is None:
+            return self.copy_(_fill(drawn, "log_normal_", "normal", mean, std, generator).exp())
+        return self.copy_(_drawn(stream, drawn, "normal", mean, std, True).exp())
 
 
 # ---- new tensors --------------------------------------------------------------------------------
@@ -427,7 +430,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         return out * std + mean
 
 
-def _bernoulli_of(p: Tensor, generator: Any, double: bool = False) -> Tensor:
+def _bernoulli_of(p: Tensor, generator: Any) -> Tensor:
     """0 or 1 for each probability, of p's dtype."""
     with no_grad():
         p = p.detach()
@@ -436,7 +439,7 @@ def _bernoulli_of(p: Tensor, generator: Any, double: bool = False) -> Tensor:
         stream = _stream(generator, p)
         if stream is None:
             return (philox.rand(p._shape, device=p.device) < p)._cast(p._dtype)
-        kind = float64 if double or p._dtype is float64 else float32
+        kind = float64 if p._dtype is float64 else float32
         drawn = stream.draw("uniform", like(p, dtype=kind), 0.0, 1.0)
         return (drawn < p)._cast(p._dtype)
 
@@ -480,10 +483,6 @@ def multinomial(
             raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
         if replacement and num_samples > 1:
             return _with_replacement(rows, num_samples, stream).reshape(*p._shape[:-1], num_samples)
-        if not replacement and int((rows > 0).sum(1).min().item()) < num_samples:
-            raise RuntimeError(
-                "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)"
-            )
         race = p / stream.draw("exponential", like(p, dtype=p._dtype.computed), 1.0)._cast(p._dtype)
         if num_samples == 1:
             return race.argmax(-1, keepdim=True)._cast(int64)

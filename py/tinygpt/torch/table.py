@@ -86,7 +86,6 @@ def _said(namespace: str) -> dict[str, tuple[str, str]]:
         modules = [importlib.import_module("%s.%s" % (PACKAGE, name)) for name in FAMILIES if present(name)]
     else:
         parts = {value.__module__ for value in vars(owner).values() if hasattr(value, "__module__")}
-        parts |= {getattr(value, "__name__", "") for value in vars(owner).values() if type(value) is type(sys)}
         names = sorted(name for name in parts if isinstance(name, str) and name.startswith(owner.__name__ + "."))
         modules = [sys.modules[name] for name in names if name in sys.modules]
     if type(owner) is type(sys):
