@@ -1,7 +1,8 @@
 // Batch norm over [N, C, S]: mean and variance of each channel over N and S, forward and backward.
 //
-// A thread has complete channels: so the bits do not depend on the number of threads. Short rows (S)
-// are read a cache line of channels at a time. Sums of a row are float32 lanes, those of rows float64.
+// A thread has complete channels: so the bits do not depend on the number of threads. Short rows
+// (S) are read a cache line of channels at a time. Sums of a row are float32 lanes, those of rows
+// float64.
 #include "loops.h"
 
 namespace {
@@ -24,8 +25,8 @@ template <class T, class F> INLINE double row_sum(int64_t n, F f) {
   return total;
 }
 
-// sums[c - begin] = the sum of f(element, channel - begin) over the elements of channels begin .. end - 1,
-// at most LANES of them.
+// sums[c - begin] = the sum of f(element, channel - begin) over the elements of channels begin ..
+// end - 1, at most LANES of them.
 template <class T, class F>
 INLINE void channel_sums(double* sums, int64_t begin, int64_t end, int64_t N, int64_t C, int64_t S, F f) {
   for (int64_t c = begin; c < end; c++) sums[c - begin] = 0;
@@ -38,7 +39,8 @@ INLINE void channel_sums(double* sums, int64_t begin, int64_t end, int64_t N, in
     }
 }
 
-// f(begin, end) for blocks of the channels of this thread; a block of short rows is a cache line of x.
+// f(begin, end) for blocks of the channels of this thread; a block of short rows is a cache line of
+// x.
 template <class F> void each_block(int64_t C, int64_t S, const Team& team, F f) {
   Share s = share(C, team, S < SHORT ? (int64_t)LANES : 1);
   int64_t step = S < SHORT ? (int64_t)LANES : 1;
@@ -90,8 +92,8 @@ template <class T> void batch_norm_backward(const Slot* a, Team& team) {
   T *dx = buffer<T>(a, BATCH_NORM_BACKWARD_dx), *dweight = buffer<T>(a, BATCH_NORM_BACKWARD_dweight),
     *dbias = buffer<T>(a, BATCH_NORM_BACKWARD_dbias);
   const T *dy = buffer<const T>(a, BATCH_NORM_BACKWARD_dy), *x = buffer<const T>(a, BATCH_NORM_BACKWARD_x),
-          *weight = buffer<const T>(a, BATCH_NORM_BACKWARD_weight), *mean = buffer<const T>(a, BATCH_NORM_BACKWARD_mean),
-          *rstd = buffer<const T>(a, BATCH_NORM_BACKWARD_rstd);
+          *weight = buffer<const T>(a, BATCH_NORM_BACKWARD_weight),
+          *mean = buffer<const T>(a, BATCH_NORM_BACKWARD_mean), *rstd = buffer<const T>(a, BATCH_NORM_BACKWARD_rstd);
   double count = (double)N * (double)S;
   each_block(C, S, team, [&](int64_t begin, int64_t end) {
     double sums[LANES], products[LANES];
@@ -131,7 +133,8 @@ static void run_batch_norm_backward(const Slot* a, Team& team) {
 
 static double elements(const Slot* a, int N, int C, int S) { return (double)a[N].i * a[C].i * (a[S].i + 5); }
 
-ENTRY(batch_norm, [](const Slot* a) { return 100 + elements(a, BATCH_NORM_N, BATCH_NORM_C, BATCH_NORM_S) * 0.6; }, nullptr);
+ENTRY(batch_norm, [](const Slot* a) { return 100 + elements(a, BATCH_NORM_N, BATCH_NORM_C, BATCH_NORM_S) * 0.6; },
+      nullptr);
 ENTRY(batch_norm_backward, [](const Slot* a) {
   return 100 + elements(a, BATCH_NORM_BACKWARD_N, BATCH_NORM_BACKWARD_C, BATCH_NORM_BACKWARD_S) * 0.8;
 }, nullptr);

@@ -4,9 +4,9 @@
 // Both are one correlation: out[m, position] = sum_k a[m, k] * source[k's channel, position + k's
 // shift], k over channels and taps. conv.h copies a band of the padded source so that for each k
 // the positions of a row are contiguous, whatever stride and dilation are. Products of several rows
-// of a go through matmul's register tile; products of few rows, float64 and int64 through plain loops.
-// The sizes alone choose the path and the blocks, and a sum is one chain in the order of k: the
-// bits do not depend on the number of threads.
+// of a go through matmul's register tile; products of few rows, float64 and int64 through plain
+// loops. The sizes alone choose the path and the blocks, and a sum is one chain in the order of k:
+// the bits do not depend on the number of threads.
 #include "conv.h"
 
 namespace {
@@ -77,8 +77,8 @@ template <class T> Plan plan_of(const Correlation<T>& c, Index phase) {
   p.packed = p.offsets = 0;
   for (Index before = 0; before < phase; before++) {
     const Index by = before / sx % sy, bx = before % sx, bz = before / (sy * sx);
-    const Index k = c.S * backward_axis(c.size[0], bz).taps * backward_axis(c.size[1], by).taps *
-                    backward_axis(c.size[2], bx).taps;
+    const Index k =
+        c.S * backward_axis(c.size[0], bz).taps * backward_axis(c.size[1], by).taps * backward_axis(c.size[2], bx).taps;
     p.packed += padded(c.groups * padded_rows(c) * k), p.offsets += padded(k);
   }
   return p;
@@ -311,9 +311,18 @@ template <class T> void correlate(const Correlation<T>& c, Team& team) {
 
 template <class T> Correlation<T> forward_of(const Slot* a) {
   const Index groups = (Index)a[CONV_groups].i, S = (Index)a[CONV_C].i / groups;
-  Correlation<T> c = {buffer<T>(a, CONV_out), buffer<const T>(a, CONV_x), buffer<const T>(a, CONV_weight),
-                      buffer<const T>(a, CONV_bias), (Index)a[CONV_N].i, groups, (Index)a[CONV_O].i / groups, S, 0, 0,
-                      {}, false};
+  Correlation<T> c = {buffer<T>(a, CONV_out),
+                      buffer<const T>(a, CONV_x),
+                      buffer<const T>(a, CONV_weight),
+                      buffer<const T>(a, CONV_bias),
+                      (Index)a[CONV_N].i,
+                      groups,
+                      (Index)a[CONV_O].i / groups,
+                      S,
+                      0,
+                      0,
+                      {},
+                      false};
   read_sizes(a + CONV_i0, c.size);
   c.a_s = c.size[0].kernel * c.size[1].kernel * c.size[2].kernel, c.a_m = S * c.a_s;
   return c;
@@ -321,9 +330,18 @@ template <class T> Correlation<T> forward_of(const Slot* a) {
 
 template <class T> Correlation<T> backward_of(const Slot* a) {
   const Index groups = (Index)a[CONV_BACKWARD_X_groups].i, M = (Index)a[CONV_BACKWARD_X_C].i / groups;
-  Correlation<T> c = {buffer<T>(a, CONV_BACKWARD_X_dx), buffer<const T>(a, CONV_BACKWARD_X_dy),
-                      buffer<const T>(a, CONV_BACKWARD_X_weight), buffer<const T>(a, CONV_BACKWARD_X_bias),
-                      (Index)a[CONV_BACKWARD_X_N].i, groups, M, (Index)a[CONV_BACKWARD_X_O].i / groups, 0, 0, {}, true};
+  Correlation<T> c = {buffer<T>(a, CONV_BACKWARD_X_dx),
+                      buffer<const T>(a, CONV_BACKWARD_X_dy),
+                      buffer<const T>(a, CONV_BACKWARD_X_weight),
+                      buffer<const T>(a, CONV_BACKWARD_X_bias),
+                      (Index)a[CONV_BACKWARD_X_N].i,
+                      groups,
+                      M,
+                      (Index)a[CONV_BACKWARD_X_O].i / groups,
+                      0,
+                      0,
+                      {},
+                      true};
   read_sizes(a + CONV_BACKWARD_X_i0, c.size);
   c.a_m = c.size[0].kernel * c.size[1].kernel * c.size[2].kernel, c.a_s = M * c.a_m;
   return c;

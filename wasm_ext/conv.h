@@ -24,8 +24,8 @@ struct Axis {
 static inline Axis axis_of(Index count, Index first, Index step, Index stride, Index taps, Index tap0, Index tap_step,
                            Index shift0, Index shift_step) {
   const Index last = shift0 + (taps ? taps - 1 : 0) * shift_step, low = shift0 < last ? shift0 : last;
-  return {count, first, step, taps, stride, low, (shift0 < last ? last : shift0) - low, tap0, tap_step, shift0 - low,
-          shift_step};
+  return {count, first,    step,         taps,      stride, low, (shift0 < last ? last : shift0) - low,
+          tap0,  tap_step, shift0 - low, shift_step};
 }
 
 static inline Axis forward_axis(const Size& s) {
@@ -46,7 +46,8 @@ static inline Axis backward_axis(const Size& s, Index r) {
                  any ? (r + s.pad - tap * s.dilation) / s.stride : 0, -tap_step * s.dilation / s.stride);
 }
 
-// A band in scratch: for each channel, tap of z, remainder of y and of x, a plane of lines x columns.
+// A band in scratch: for each channel, tap of z, remainder of y and of x, a plane of lines x
+// columns.
 struct Layout { Index lines, columns, plane, channel, size; };
 
 static inline Layout layout_of(Index channels, const Axis& z, const Axis& y, const Axis& x, Index rows) {

@@ -3,14 +3,14 @@
 //
 // Bands of x and of dy are copied to shared scratch with one pitch, dy with zeros between its rows:
 // so both run over the positions as one vector, and nothing is transposed. The team copies a group
-// of bands, then divides the rows of dweight; an element's sum is in the order of the bands, whoever
-// adds it.
+// of bands, then divides the rows of dweight; an element's sum is in the order of the bands,
+// whoever adds it.
 #include "conv.h"
 
 namespace {
 
 enum { TILE_O = MR == 6 ? 4 : 3, TILE_K = 3, CHUNK_K = 48 };  // sums in registers; k of a unit of work
-const Index GROUP_BYTES = 1 << 22;  // of copied bands, roughly
+const Index GROUP_BYTES = 1 << 22;                            // of copied bands, roughly
 
 template <class T> struct Weight {
   T* dweight;
@@ -21,9 +21,14 @@ template <class T> struct Weight {
 
 template <class T> Weight<T> read(const Slot* a) {
   const Index groups = (Index)a[CONV_BACKWARD_WEIGHT_groups].i;
-  Weight<T> w = {buffer<T>(a, CONV_BACKWARD_WEIGHT_dweight), buffer<const T>(a, CONV_BACKWARD_WEIGHT_dy),
-                 buffer<const T>(a, CONV_BACKWARD_WEIGHT_x), (Index)a[CONV_BACKWARD_WEIGHT_N].i, groups,
-                 (Index)a[CONV_BACKWARD_WEIGHT_O].i / groups, (Index)a[CONV_BACKWARD_WEIGHT_C].i / groups, {}};
+  Weight<T> w = {buffer<T>(a, CONV_BACKWARD_WEIGHT_dweight),
+                 buffer<const T>(a, CONV_BACKWARD_WEIGHT_dy),
+                 buffer<const T>(a, CONV_BACKWARD_WEIGHT_x),
+                 (Index)a[CONV_BACKWARD_WEIGHT_N].i,
+                 groups,
+                 (Index)a[CONV_BACKWARD_WEIGHT_O].i / groups,
+                 (Index)a[CONV_BACKWARD_WEIGHT_C].i / groups,
+                 {}};
   read_sizes(a + CONV_BACKWARD_WEIGHT_i0, w.size);
   return w;
 }
@@ -171,7 +176,8 @@ template <class T> void weights(const Slot* a, Team& team) {
     const Share mine = share(w.groups * tiles * chunks, team);
     for (Index unit = (Index)mine.begin; unit < mine.end; unit++) {
       const Index chunk = unit % chunks * CHUNK_K, m = unit / chunks % tiles * TILE_O, g = unit / chunks / tiles;
-      const Index end = chunk + CHUNK_K < b.K ? chunk + CHUNK_K : b.K, rows = w.M - m < TILE_O ? w.M - m : (Index)TILE_O;
+      const Index end = chunk + CHUNK_K < b.K ? chunk + CHUNK_K : b.K,
+                  rows = w.M - m < TILE_O ? w.M - m : (Index)TILE_O;
       T* to = w.dweight + (g * w.M + m) * b.K;
       const T *dy = gradient + (g * w.M + m) * b.length, *x = source + g * b.layout.size;
       if (rows == 1) rows_of<T, 1>(b, to, first > 0, dy, x, offsets, chunk, end, last - first);

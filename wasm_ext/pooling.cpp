@@ -1,15 +1,15 @@
-// Pooling of planes over up to three spatial dimensions: the largest element of each window with its
-// place, and the mean; forward and backward.
+// Pooling of planes over up to three spatial dimensions: the largest element of each window with
+// its place, and the mean; forward and backward.
 //
-// A row of outputs is computed at once: one pass over it for each tap of the window. The backward of
-// both adds to the elements of a plane, which belongs to one thread.
+// A row of outputs is computed at once: one pass over it for each tap of the window. The backward
+// of both adds to the elements of a plane, which belongs to one thread.
 #include <limits>
 #include "conv.h"
 
 namespace {
 
-// The window of output o along one dimension: taps begin, begin + step, .. < end, all inside; count: with
-// the padding.
+// The window of output o along one dimension: taps begin, begin + step, .. < end, all inside;
+// count: with the padding.
 struct Window { Index begin, end, step, count; };
 
 Window window_of(const Size& s, bool adaptive, Index o) {
@@ -22,8 +22,7 @@ Window window_of(const Size& s, bool adaptive, Index o) {
   return {begin, last < s.in ? last : s.in, s.dilation, (last < s.in + s.pad ? last : s.in + s.pad) - start};
 }
 
-// f(output o of the row, first tap, taps) is called with o's along the last dimension whose windows
-// have tap t inside: the range low .. high - 1 for which o * stride - pad + t * dilation is inside.
+// The outputs low .. high - 1 of a row whose windows have tap t inside of the input.
 void range_of(const Size& s, Index t, Index* low, Index* high) {
   const Index begin = t * s.dilation - s.pad;
   *low = begin < 0 ? ceil_div(-begin, s.stride) : 0;
@@ -52,8 +51,8 @@ template <class T> INLINE bool larger(T v, T best) { return (v > best) | (v != v
 template <class T> void max_pool(const Slot* a, Team& team) {
   const Pool p = read(a + MAX_POOL_planes, a + MAX_POOL_adaptive, a + MAX_POOL_i0);
   const Size &sz = p.size[0], &sy = p.size[1], &sx = p.size[2];
-  const T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                        : std::numeric_limits<T>::lowest();
+  const T lowest =
+      std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
   const Share rows = share(p.planes * sz.out * sy.out, team);
   for (Index row = (Index)rows.begin; row < rows.end; row++) {
     const Window z = window_of(sz, p.adaptive, row / sy.out % sz.out), y = window_of(sy, p.adaptive, row % sy.out);
@@ -145,7 +144,8 @@ template <class T> void avg_pool(const Slot* a, Team& team) {
       }
     for (Index o = 0; o < sx.out; o++) {
       const Window w = window_of(sx, p.adaptive, o);
-      if (z.begin < z.end && y.begin < y.end && w.begin < w.end) out[o] /= (T)divisor_of(a + AVG_POOL_count_pad, z, y, w);
+      if (z.begin < z.end && y.begin < y.end && w.begin < w.end)
+        out[o] /= (T)divisor_of(a + AVG_POOL_count_pad, z, y, w);
     }
   }
 }
@@ -175,7 +175,8 @@ template <class T> void avg_pool_backward(const Slot* a, Team& team) {
 // Elements that a launch reads, from the slot of i0 on: all taps of all windows.
 double taps_of(Index planes, bool adaptive, const Slot* sizes) {
   double taps = (double)planes;
-  for (int d = 0; d < 3; d++) taps *= adaptive ? (double)sizes[d].i + sizes[6 + d].i : (double)sizes[3 + d].i * sizes[6 + d].i;
+  for (int d = 0; d < 3; d++)
+    taps *= adaptive ? (double)sizes[d].i + sizes[6 + d].i : (double)sizes[3 + d].i * sizes[6 + d].i;
   return taps;
 }
 

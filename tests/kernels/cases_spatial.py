@@ -90,7 +90,9 @@ case("max_pool", "-inf", {"x": lowest}, dtype=SINGLE, planes=2, adaptive=0, **sp
 for dtype in (SINGLE, DOUBLE):
     for planes, n, m in ((5, 30, 12), (1, 7, 40), (64, 144, 36), (0, 4, 4)):
         case("max_pool_backward", fills={"index": ["ints", 0, n]}, dtype=dtype, planes=planes, n=n, m=m)
-    case("max_pool_backward", "outside", {"index": ["values", [7]]}, dtype=dtype, planes=1, n=7, m=1)
+    case(
+        "max_pool_backward", "an index outside is refused", {"index": ["values", [7]]}, dtype=dtype, planes=1, n=7, m=1
+    )
 for adaptive, pools in ((0, POOLS), (1, ADAPTIVE)):
     for label, planes, sizes in pools:
         for dtype in (SINGLE, DOUBLE):
@@ -98,7 +100,9 @@ for adaptive, pools in ((0, POOLS), (1, ADAPTIVE)):
                 named = dict(dtype=dtype, planes=planes, adaptive=adaptive, count_pad=count_pad, divisor=divisor)
                 case("avg_pool", label, **named, **sizes)
                 case("avg_pool_backward", label, **named, **sizes)
-        case("avg_pool", label + ", int64", dtype=LONG, planes=planes, adaptive=adaptive, count_pad=0, divisor=0, **sizes)
+        case(
+            "avg_pool", label + ", int64", dtype=LONG, planes=planes, adaptive=adaptive, count_pad=0, divisor=0, **sizes
+        )
 
 # ---- batch norm ----------------------------------------------------------------------------------
 POSITIVE = ["positive"]

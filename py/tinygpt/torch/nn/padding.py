@@ -148,7 +148,7 @@ def _dimensions(x: Tensor, widths: Widths) -> Iterator[tuple[int, Tensor, tuple[
 
 
 def _with_an_edge(n: int, a: int, b: int) -> tuple[int, int]:
-    """Widths that leave one of n elements where a side is cropped beyond all of them, as PyTorch's."""
+    """Widths that leave one of n elements where a side is cropped beyond all of them."""
     beyond = min(a + n - 1, 0) if a < 0 else 0
     a, b = a - beyond, b + beyond
     beyond = min(b + n - 1, 0) if b < 0 else 0
