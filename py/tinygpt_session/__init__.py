@@ -26,6 +26,8 @@ tracebacks.py            tracebacks without our own frames, and the editor's lin
 interruptible.py         `time.sleep` and `run_sync` that a Stop ends
 wheel_finder.py          NumPy and micropip, installed on first import
 torch_finder.py          `import torch`: the front of PyTorch's names
+torch_program.py, torch_total.py  the steps of a program of plain PyTorch code, and how many
+named_texts.py           the texts of the panel Data as files
 features/memory.py       what a run will hold in memory
 features/gpu_report.py   the GPU in a text, for a bug
 training_bridge.py       the inputs of the page to `tinygpt.loop`, its messages back; the device
@@ -47,6 +49,7 @@ from typing import TYPE_CHECKING
 from . import (
     dispatch,
     interruptible,
+    named_texts,
     output_channel,
     rich_output,
     step_boundary,
@@ -72,6 +75,7 @@ def start(settings_json: str) -> str:
     interruptible.install()
     wheel_finder.install(settings["wheels"], settings["base"])
     torch_finder.install(settings["base"])
+    named_texts.install()
     dispatch.features_from(_import_features)
     return json.dumps(training_bridge.start(settings["extension"], settings["missing"], step_boundary.install))
 

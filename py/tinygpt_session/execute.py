@@ -24,6 +24,7 @@ import __main__
 from . import (
     console,
     interruptible,
+    named_texts,
     output_channel,
     rich_output,
     step_boundary,
@@ -108,6 +109,7 @@ def _begin(options: protocol.RunOptions) -> None:
     from tinygpt import loop
 
     torch_finder.leave()
+    named_texts.place((options.get("settings") or {}).get("corpus"))
     training_bridge.configure(options.get("settings"))
     files = options.get("files")
     if files:

@@ -72,6 +72,21 @@ def install(base: str) -> None:
     sys.meta_path.insert(0, TorchFinder(base))
 
 
+def known(name: str) -> ModuleType | None:
+    """The module of the front that `import NAME` would give, for the editor's completions; nothing
+    changes its meaning by that. None: there is none.
+    """
+    front = sys.modules.get(FRONT + ".front")
+    before = front is not None and front.active
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+    finally:
+        if not before:
+            leave()
+
+
 def leave() -> None:
     """Before a run: TinyGPT's own meaning, and the next `import torch` brings PyTorch's again."""
     if front := sys.modules.get(FRONT + ".front"):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
+from .. import torch_finder
 from ..console import names
 from . import members
 
@@ -78,6 +79,8 @@ UNKNOWN = Value("unknown")
 def module(name: str) -> ModuleType | None:
     """The loaded module of that name, or a harmless one; None otherwise."""
     found = sys.modules.get(name)
+    if found is None and (name == "torch" or name.startswith("torch.")):
+        return torch_finder.known(name)
     if found is None and name in HARMLESS:
         try:
             found = importlib.import_module(name)
