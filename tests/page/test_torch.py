@@ -112,3 +112,14 @@ def test_import_torch_is_quick(tab):
     )
     print("import torch: %.0f ms" % (seconds * 1e3))
     assert seconds < 0.06 * slowness() + 0.2
+
+
+def test_texts_are_files_and_names_of_torch_are_completed(tab):
+    assert tab.value("open('stdlib.txt').read(40)") == tab.value("open('/corpora/stdlib.txt').read(40)")
+    tab.page.evaluate(
+        "() => tinygpt.addText('mine', 'To be, or not to be: that is the question. '.repeat(40))"
+    ) if tab.page.evaluate("() => 'addText' in tinygpt") else None
+    tab.write("import torch\ntorch.nn.functional.cross_ent")
+    tab.page.keyboard.press("Control+Space")
+    tab.wait("() => document.querySelector('.cm-tooltip-autocomplete')?.innerText.includes('cross_entropy')")
+    tab.page.keyboard.press("Escape")
