@@ -14,12 +14,45 @@ from tests.hosts import ROOT
 pytestmark = [pytest.mark.fast, pytest.mark.by_file]
 FOLDER = ROOT / "tests" / "front" / "programs"
 PROGRAMS = """
+bigram
 mlp
 batchnorm
+backprop
 wavenet
+lecture_gpt
+makemore --type bigram
+makemore --type mlp
+makemore --type bow
+makemore --type rnn
+makemore --type gru
+makemore --type transformer
+mingpt
+nanogpt
+annotated_transformer
+grokking
+grokking --model mlp
+word_language_model
+word_language_model --model GRU --tied
+word_language_model --model Transformer
+mnist_cnn
+vae
+gan
+resnet
+unet
+dqn
+triplet
+lora
+vit
+llama
+custom_function
+second_order
+lbfgs
+from_scratch
 datasets
 sentiment
 char_rnn
+checkpoints
+schedules
 """.split("\n")[1:-1]
 SECONDS = 120  # of one program, on a busy machine
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")

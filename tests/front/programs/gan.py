@@ -77,7 +77,6 @@ for epoch in range(2):
         loss_generator.backward()
         optimizer_generator.step()
         print(f"Epoch: {epoch} D: {loss_discriminator:.5f} G: {loss_generator:.5f}")
-generator.eval()
 with torch.no_grad():
     print(generator(fixed_noise))
 print(discriminator)

@@ -59,7 +59,7 @@ for i in range(2):
         print("test loss:", loss.item())
         print(pred.detach().numpy()[0, -3:].round(4))
 
-point = torch.tensor([-1.5, 2.0], requires_grad=True)
+point = torch.tensor([-1.5, 2.0], dtype=torch.double, requires_grad=True)
 optimizer = optim.LBFGS([point], history_size=10, max_iter=4, line_search_fn="strong_wolfe")
 
 

@@ -31,7 +31,7 @@ print(
 print(x, loss, x.sum(0), x.exp(), x.view(-1), x.t(), x.detach(), x[0], x @ x, x.relu(), x.max(1), x.sort(0))
 print(F.softmax(x, -1), F.cross_entropy(x, torch.tensor([0, 1])), F.layer_norm(x, (2,)))
 loss.backward()
-print(x.grad, x.grad_fn, loss.grad_fn, x.is_leaf)
+print(x.grad, x.grad_fn, type(loss.grad_fn).__name__, x.is_leaf)
 print(nn.Parameter(torch.zeros(2)), nn.Linear(2, 1), nn.Linear(2, 1).weight.shape)
 print({"a": torch.tensor([1, 2]), "b": [torch.tensor(1.5)]}, (torch.ones(1), torch.Size([2, 3])))
 print(
