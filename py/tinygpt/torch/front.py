@@ -26,6 +26,11 @@ def extend(owner: type, methods: Mapping[str, Any]) -> None:
         _attach(owner, methods)
 
 
+def methods_of(owner: type) -> Mapping[str, Any]:
+    """What `owner` has while PyTorch's meaning is on."""
+    return _methods.get(owner, {})
+
+
 _OF_BODY = {"__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__"}
 
 

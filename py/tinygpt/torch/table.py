@@ -133,7 +133,8 @@ def refuse_methods(namespace: str, owner: Any) -> None:
     from .names import NAMES
 
     said = _said(namespace)
-    gone = {name for name in NAMES[namespace] if not _has(owner, name)}
+    known = front.methods_of(owner)  # attached where the switch is on
+    gone = {name for name in NAMES[namespace] if name not in known and not _has(owner, name)}
     front.extend(owner, {name: _Gone(namespace, name, said.get(name, ("", ""))[1]) for name in gone})
 
 
