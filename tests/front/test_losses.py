@@ -124,6 +124,8 @@ DISTANCES = [
     ("F.pairwise_distance(x, y, p=3.0)", lambda: (wave(5, 3), wave(3, phase=1))),
     ("F.cosine_similarity(x, y)", lambda: (wave(5, 3), wave(5, 3, phase=1))),
     ("F.cosine_similarity(x, y, dim=-1)", lambda: (wave(5, 1, 3), wave(1, 4, 3, phase=1))),
+    ("F.pdist(x)", lambda: (wave(5, 3),)),
+    ("F.pdist(x, p=1.0)", lambda: (wave(5, 3),)),
     ("F.normalize(x, p=1.0, dim=-1)", lambda: (wave(5, 3),)),
     ("F.normalize(x * 0)", lambda: (wave(5, 3),)),
 ]
@@ -201,9 +203,15 @@ def test_the_class_of_an_error(front, source):
 
 
 TWICE = [
-    "F.mse_loss(x, y)", "F.smooth_l1_loss(x, y, beta=0.4)", "F.huber_loss(x, y)",
-    "F.binary_cross_entropy_with_logits(x, y)", "F.binary_cross_entropy(x.sigmoid(), y)", "F.cross_entropy(x, y.softmax(-1))", "F.kl_div(x, y, reduction='sum')",
-    "F.cosine_embedding_loss(x, y, t.ones(5))", "F.triplet_margin_loss(x, y, x * y)",
+    "F.mse_loss(x, y)",
+    "F.smooth_l1_loss(x, y, beta=0.4)",
+    "F.huber_loss(x, y)",
+    "F.binary_cross_entropy_with_logits(x, y)",
+    "F.binary_cross_entropy(x.sigmoid(), y)",
+    "F.cross_entropy(x, y.softmax(-1))",
+    "F.kl_div(x, y, reduction='sum')",
+    "F.cosine_embedding_loss(x, y, t.ones(5))",
+    "F.triplet_margin_loss(x, y, x * y)",
 ]  # fmt: skip
 
 

@@ -379,12 +379,14 @@ def test_programs(front, program):
 def test_paths_of_pytorchs_files(front):
     from tinygpt.torch.nn.modules.linear import Linear
     from tinygpt.torch.nn.modules.loss import _Loss
-    from tinygpt.torch.nn.modules.module import Module
+    from tinygpt.torch.nn.modules.module import Module, _addindent, _IncompatibleKeys
 
+    from tinygpt.torch.nn.common_types import _size_2_t
     from tinygpt.torch.nn.modules.utils import _pair
     from tinygpt.torch.nn.parameter import Parameter
 
     assert (Linear, Module, Parameter) == (front.nn.Linear, front.nn.Module, front.nn.Parameter)
+    assert _size_2_t and _addindent("a\nb", 2) == "a\n  b" and _IncompatibleKeys([], []).missing_keys == []
     assert _pair(3) == (3, 3) and issubclass(front.nn.MSELoss, _Loss)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 from .. import table
@@ -14,6 +13,11 @@ __all__ = ["Buffer", "Module", "Parameter", "UninitializedBuffer", "Uninitialize
 ABSENT = {
     "DataParallel": "leave it out: a tab has one device",
     "SyncBatchNorm": "use BatchNorm1d, BatchNorm2d or BatchNorm3d: a tab is one process",
+    "CrossMapLRN2d": "use LocalResponseNorm",
+    "LinearCrossEntropyLoss": "use Linear with CrossEntropyLoss",
+    "parallel": "leave it out: a tab has one device",
+    "grad": "use torch.autograd.grad",
+    "Container": "use Module",
     "AdaptiveLogSoftmaxWithLoss": "use Linear with cross_entropy",
     "quantized": "train in float32; tinygpt.checkpoint writes int8 files",
     "qat": "train in float32; tinygpt.checkpoint writes int8 files",
@@ -22,12 +26,8 @@ ABSENT = {
 
 # Each family names its modules in __all__.
 FAMILIES = [
-    name
-    for name in (
-        "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
-        "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
-    )
-    if importlib.util.find_spec("%s.%s" % (__name__, name)) is not None
+    "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
+    "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
 ]  # fmt: skip
 for _family in FAMILIES:
     _module = importlib.import_module("." + _family, __name__)

@@ -13,6 +13,7 @@ from ...core.tensor import Tensor
 from .loss import reduced, reduction_of
 
 FUNCTIONS = ["ctc_loss"]
+LIMITED = {"ctc_loss": "it is computed on the host, in double, and its gradient is not differentiated again"}
 NEVER = -math.inf
 
 

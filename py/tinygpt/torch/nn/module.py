@@ -31,12 +31,27 @@ __all__ = [
     "register_module_full_backward_pre_hook",
 ]
 
+_HOOK = "a compiled function that calls it runs step by step, since a replay calls no Python"
+LIMITED = {
+    "register_backward_hook": "refused: register_full_backward_hook shows the gradients of inputs and outputs",
+    "register_forward_hook": _HOOK,
+    "register_forward_pre_hook": _HOOK,
+    "register_full_backward_hook": _HOOK,
+    "register_full_backward_pre_hook": _HOOK,
+    "cuda": 'refused: use .to("webgpu") for the browser\'s GPU',
+    "compile": "the module computes the same and is not recorded; compile the function of a step",
+    "share_memory": "nothing happens: a tab is one process",
+}
+ABSENT = dict.fromkeys(("xpu", "ipu", "mtia"), 'use .to("webgpu") for the browser\'s GPU')
 _CUDA = 'there is no CUDA here; .to("webgpu") moves a module to the browser\'s GPU'
 
 
 def indented(text: str, spaces: int = 2) -> str:
     """`text` with all lines but the first moved to the right."""
     return ("\n" + " " * spaces).join(text.split("\n"))
+
+
+_addindent = indented  # PyTorch's name of it
 
 
 def become(tensor: Tensor, other: Tensor) -> None:
@@ -71,6 +86,13 @@ class _Module:
             self.register_buffer(name, value, value.persistent)
         else:
             _set_attribute(self, name, value)
+
+    def __getattr__(self: Any, name: str) -> Any:
+        """Where there is no attribute: what is in a table alone."""
+        for table in ("_parameters", "_buffers", "_modules"):
+            if name in attributes_of(self).get(table, ()):
+                return attributes_of(self)[table][name]
+        raise AttributeError("'%s' object has no attribute '%s'" % (type(self).__name__, name))
 
     def __dir__(self: Any) -> list[str]:
         names = {*dir(type(self)), *attributes_of(self)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.factory import like
+from ...core.factory import like, tensor
 from ...core.state import no_grad
 from ...core.tensor import Tensor, int64
 from ...ops import elementwise, embedding, movement, reduce
@@ -17,7 +17,7 @@ from .loss import reduced, reduction_of
 FUNCTIONS = [
     "cosine_embedding_loss", "cosine_similarity", "gumbel_softmax", "hinge_embedding_loss", "margin_ranking_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "normalize", "pairwise_distance",
-    "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
+    "pdist", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -44,6 +44,19 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dimension."""
     return norm_of(x1 - x2 + eps, p, -1, keepdim)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of the differences of each pair of rows of [N, M]: [N (N - 1) / 2]."""
+    if input.ndim != 2:
+        raise RuntimeError("pdist only supports 2D tensors, got: %dD" % input.ndim)
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    pairs = [(i, j) for i in range(input._shape[0]) for j in range(i + 1, input._shape[0])]
+    if not pairs:
+        return input.reshape(-1)[:0] * 1.0
+    first, second = (tensor(list(side), dtype=int64, device=input.device) for side in zip(*pairs, strict=True))
+    return norm_of(embedding.embedding(first, input) - embedding.embedding(second, input), p, -1, False)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

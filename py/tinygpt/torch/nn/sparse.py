@@ -18,6 +18,10 @@ from .ranking import norm_of
 __all__ = ["Embedding", "EmbeddingBag"]
 FUNCTIONS = ["embedding", "embedding_bag", "one_hot"]
 
+LIMITED = dict.fromkeys(
+    ("Embedding", "EmbeddingBag", "embedding", "embedding_bag"),
+    "sparse=True is refused: the gradient is dense, with the same numbers",
+)
 _SPARSE = "sparse=True makes a sparse gradient, which is not here; leave it out: the dense one has the same numbers"
 
 

@@ -15,7 +15,8 @@ from . import utils
 
 # PyTorch's file, and the families here whose names it has.
 PATHS = {
-    "module": "module", "activation": "activations multihead", "container": "containers", "dropout": "dropout",
+    "module": "module state_dict", "activation": "activations multihead", "container": "containers",
+    "dropout": "dropout",
     "linear": "linear", "flatten": "linear", "loss": "losses", "distance": "losses", "sparse": "sparse", "lazy": "lazy",
     "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization",
     "normalization": "normalization layer_norm", "instancenorm": "normalization", "padding": "padding",
@@ -26,14 +27,8 @@ for _path, _families in PATHS.items():
     _made = types.ModuleType("%s.%s" % (__name__, _path), "Names of torch.nn.modules.%s." % _path)
     _made.__spec__ = importlib.util.spec_from_loader(_made.__name__, loader=None)
     for _family in _families.split():
-        if importlib.util.find_spec("%s.%s" % (nn.__name__, _family)) is not None:
-            vars(_made).update(
-                {
-                    k: v
-                    for k, v in vars(importlib.import_module("%s.%s" % (nn.__name__, _family))).items()
-                    if k[:2] != "__"
-                }
-            )
+        _names = vars(importlib.import_module("%s.%s" % (nn.__name__, _family)))
+        vars(_made).update({_name: _value for _name, _value in _names.items() if _name[:2] != "__"})
     sys.modules[_made.__name__] = globals()[_path] = _made
 
 Module = module.Module
