@@ -47,6 +47,8 @@ def replaced(x: Tensor, src: Tensor, part: Callable[[Tensor], Tensor], name: str
     if needs_grad(x, src):
 
         def backward(dy):
+            if dy._offset or not dy.is_contiguous():  # as_strided looks at the memory
+                dy = movement.clone(dy)
             rest = replaced(dy, elementwise.zeros_of(part(dy)), part, name) if x._requires_grad else None
             return rest, part(dy)._cast(src._dtype) if src._requires_grad else None
 

@@ -87,7 +87,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     d = movement.dim_of(input, dim)
     at = _check_index("gather", input, d, index)
     if not at.numel():
-        return full(index._shape, 0, input._dtype, input.device)
+        return movement.clone(movement.sliced(input.reshape(-1), 0, 0, 0)).reshape(index._shape)
     x, at = _as_vector(input, at)
     return along.gather(x, d, at).reshape(index._shape)
 

@@ -19,12 +19,9 @@ from . import front
 PACKAGE = __name__.rpartition(".")[0]
 # The families of functions in the namespace `torch`, and of a Tensor's methods.
 FAMILIES = (
-    "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing", "ordering",
-    "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd", "spatial", "host", "aliases",
-    "serialization",
     "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
-    "masks", "ordering", "shape", "layout", "arrange", "products", "einsum", "norms", "matrices", "random",
-    "autograd", "spatial", "host", "serialization",
+    "ordering", "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd",
+    "spatial", "host", "aliases", "serialization", "masks", "layout",
 )  # fmt: skip
 
 

@@ -319,17 +319,34 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     if not A.numel():
         return movement.no_view(H(movement.clone(A)))
     if hermitian:
-        values, V = factor.eigh_of(A)
-        size = elementwise.abs_(values.detach())
-        largest = movement.unsqueeze(reduce._launch("max", size, (size.ndim - 1,), size._dtype), -1)
-        kept = elementwise.compare("gt", size, _limit(largest, A, atol, rcond if rtol is None else rtol))
-        inverse = elementwise.where(kept, elementwise.unary("reciprocal", elementwise.where(kept, values, 1.0)), 0.0)
-        return product.matmul(elementwise.mul(V, movement.unsqueeze(inverse, -2)), H(V))
-    U, S, Vh = factor.svd_of(A)
-    bound = _limit(S.detach(), A, atol, rcond if rtol is None else rtol)
-    kept = elementwise.compare("gt", S.detach(), bound)
-    inverse = elementwise.where(kept, elementwise.unary("reciprocal", elementwise.where(kept, S, 1.0)), 0.0)
-    return product.matmul(elementwise.mul(H(Vh), movement.unsqueeze(inverse, -2)), H(U))
+        values, right = factor.eigh_of(A.detach())
+        left, size = right, elementwise.abs_(values)
+    else:
+        left, values, right = factor.svd_of(A.detach())
+        size, right = values, H(right)
+    largest = movement.unsqueeze(reduce._launch("max", size, (size.ndim - 1,), size._dtype), -1)
+    kept = elementwise.compare("gt", size, _limit(largest, A, atol, rcond if rtol is None else rtol))
+    inverse = elementwise.where(kept, elementwise.unary("reciprocal", elementwise.where(kept, values, 1.0)), 0.0)
+    out = product.matmul(elementwise.mul(right, movement.unsqueeze(inverse, -2)), H(left)).detach()
+    if needs_grad(A):
+        attach("linalg_pinv", (out,), (A,), lambda dy: (_pinv_gradient(A, out, dy),), (A, out))
+    return out
+
+
+def _pinv_gradient(A: Tensor, P: Tensor, dy: Tensor) -> Tensor:
+    """PyTorch's pinv_backward (Golub and Pereyra 1973)."""
+    mul, add, sub = product.matmul, elementwise.add, elementwise.sub
+    dyh, Ph = H(dy), H(P)
+    if A._shape[-2] <= A._shape[-1]:
+        K = mul(dyh, P)
+        KPh = mul(K, Ph)
+        out = sub(KPh, H(mul(P, K)))
+        out = sub(out, mul(mul(A, P), KPh))
+        return add(out, mul(mul(Ph, P), sub(dyh, mul(K, A))))
+    K = mul(P, dyh)
+    PhK = mul(Ph, K)
+    out = sub(mul(mul(sub(dyh, mul(A, K)), P), Ph), H(mul(K, P)))
+    return add(out, sub(PhK, mul(mul(PhK, A), P)))
 
 
 def cond(A: Tensor, p: Any = None) -> Tensor:
@@ -425,7 +442,7 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
         raise RuntimeError("Expected dim of x to be greater than or equal to 1")
     count = x._shape[-1] if N is None else N
     flat = rows(movement.reshape(x, (-1,)), count, increasing=True)
-    return movement.reshape(flat, (*x._shape, count))
+    return movement.reshape(flat, (*(x._shape or (1,)), count))
 
 
 __all__ = [
