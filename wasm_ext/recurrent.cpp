@@ -4,7 +4,8 @@
 // The product of the input with its weights is in `gates` already, for all steps. A step is then
 // the product of the state with the weights w [G * H, H], and the gates elementwise. Threads divide
 // the units in panels of NR: a thread packs its panels of w once, keeps its part of the state, and
-// meets the others once a step. An element's sum is one chain over k, whatever the number of threads.
+// meets the others once a step. An element's sum is one chain over k: its bits do not depend on the
+// number of threads.
 #include <type_traits>
 #include "math.h"
 #include "microkernel.h"
@@ -34,7 +35,8 @@ INLINE double vsub(double a, double b) { return a - b; }
 INLINE double vmul(double a, double b) { return a * b; }
 INLINE double vsigmoid(double x) { return 1 / (1 + exp(-x)); }
 INLINE double vtanh(double x) { return tanh(x); }
-INLINE vf positive(vf x, vf v) { return vselect(vle(x, vzero()), vzero(), v); }  // v where x > 0; NaN too
+// v where x is positive or NaN, else 0.
+INLINE vf positive(vf x, vf v) { return vselect(vle(x, vzero()), vzero(), v); }
 INLINE double positive(double x, double v) { return x <= 0 ? 0 : v; }
 template <class V> INLINE V all_lanes(float x) {
   if constexpr (std::is_same<V, double>::value) return x;
@@ -141,7 +143,8 @@ template <class T> struct Forward {
       copy_columns(hn, h0, s.B, s.H, p * NR, n);
       if (cell == CELL_LSTM) copy_columns(cn, c0, s.B, s.H, p * NR, n);
     }
-    Index row = s.reverse ? s.rows : 0, before = 0, known = 0;  // known: sequences with a step before
+    Index row = s.reverse ? s.rows : 0, before = 0;
+    Index known = 0;  // sequences with a step before
     for (Index step = 0; step < s.T; step++) {
       const Index active = s.active(s.time(step));
       if (s.reverse) row -= active;
@@ -217,7 +220,8 @@ template <class T> struct Backward {
       begin(dh0, dhn, p, n);
       if (cell == CELL_LSTM) begin(dc0, dcn, p, n);
     }
-    Index row = s.reverse ? 0 : s.rows, after = 0, later = 0;  // later: sequences of the step after
+    Index row = s.reverse ? 0 : s.rows, after = 0;
+    Index later = 0;  // sequences of the step after
     for (Index step = s.T - 1; step >= -1; step--) {
       const Index active = step < 0 ? 0 : s.active(s.time(step));
       const Index before = step < 1 ? 0 : s.active(s.time(step - 1)), known = before < active ? before : active;
@@ -231,7 +235,9 @@ template <class T> struct Backward {
         for (Index b = 0; b < active; b++) {
           const bool in_y = b < known;
           units(row + b, b, p, in_y ? y + (row_before + b) * ldy : h0 + b * s.H,
-                cell != CELL_LSTM ? nullptr : in_y ? kept + (row_before + b) * s.H : c0 + b * s.H);
+                cell != CELL_LSTM ? nullptr
+                : in_y            ? kept + (row_before + b) * s.H
+                                  : c0 + b * s.H);
         }
       }
       after = row, later = active;

@@ -5,11 +5,10 @@ test of this folder, and off behind it.
 import pytest
 import torch
 
-torch.set_num_threads(1)  # small tensors: on shared cores its threads wait for each other
-
 import tinygpt.torch
 from tinygpt.torch.front import enter, leave
 
+torch.set_num_threads(1)  # small tensors: on shared cores its threads wait for each other
 leave()  # the import has switched it on, and tests of other folders may come first
 
 

@@ -111,6 +111,20 @@ def test_cell(front, name):
             same(got, want)
 
 
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_gradients_of_gradients(front, name):
+    a, b = pair(front, name, 3, 4, 2, bidirectional=True)
+    x = torch.randn(3, 2, 3, requires_grad=True)
+    grads = []
+    for module, given, autograd in ((a, x, torch.autograd), (b, ours(x), front.autograd)):
+        with torch.backends.mkldnn.flags(enabled=False):
+            (slope,) = autograd.grad((module(given)[0] ** 2).sum(), given, create_graph=True)
+        (slope**2).sum().backward()
+        grads.append([slope, given.grad, *(p.grad for p in module.parameters() if p.grad is not None)])
+    for want, got in zip(*grads, strict=True):
+        same(got, want)
+
+
 def test_without_a_batch_and_as_a_copy(front):
     for name in ("LSTM", "GRU", "RNN"):
         a, b = pair(front, name, 3, 4, 2, bidirectional=True)

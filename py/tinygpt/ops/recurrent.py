@@ -60,7 +60,6 @@ def layer(
         None if c0 is None else c0.detach().contiguous(),
     )
     y, hn, cn = like(x, (rows, D * H)), like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
-    shape = (kernels.CELL[cell], dtype.code, B, len(sizes), H, rows)
     kept: list[Any] = []
     for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(weights):
         gates = _product(flat, w_ih.detach(), b_ih if b_ih is None else b_ih.detach())
@@ -72,7 +71,7 @@ def layer(
         launch(
             kernels.recurrent,
             (out, state[0], state[1], gates, more, state[2], state[3], w, bias, steps),
-            (*shape, D * H, d),
+            (kernels.CELL[cell], dtype.code, B, len(sizes), H, rows, D * H, d),
         )
         kept.append((gates, more, w, state[2], state[3]))
     if recorded:
@@ -108,10 +107,10 @@ def layer(
                         w,
                         steps,
                     ),
-                    (*shape, D * H, D * H, d),
+                    (kernels.CELL[cell], dtype.code, B, len(sizes), H, rows, D * H, D * H, d),
                 )
                 dhidden = dgates if dhidden is None else dhidden
-                if x._requires_grad:
+                if given[0]._requires_grad:
                     part = gemm(dgates, w_ih.detach(), gradient=True)
                     dx = part if dx is None else elementwise.add(dx, part)
                 dweights.append(gemm(dgates.transpose(0, 1), flat, gradient=True) if w_ih._requires_grad else None)
@@ -124,7 +123,7 @@ def layer(
 
         outputs = (y, hn, cn) if cn is not None else (y, hn)
         saved = [x, h0, *(() if c0 is None else (c0,)), *(w for own in weights for w in own[:2]), made]
-        attach(cell, outputs, given, backward, saved)
+        attach(cell if cell in ("lstm", "gru") else "rnn_" + cell, outputs, given, backward, saved)
     return y, hn, cn
 
 
@@ -136,39 +135,56 @@ def _product(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     return out if bias is None else elementwise.add(out, bias)
 
 
-def projected_lstm(
-    x: Tensor, h0: Tensor, c0: Tensor, weights: Weights, project: Tensor, sizes: Sequence[int], reverse: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One direction of an LSTM whose state is a projection (Sak et al. 2014), step by step.
+def stepwise(
+    cell: str,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Weights,
+    project: Tensor | None,
+    sizes: Sequence[int],
+    reverse: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """One direction of a layer composed of other ops, step by step.
 
-    x: [rows, C], packed. h0: [B, P]. c0: [B, H]. weights: w_hh is [4 * H, P]. project: [P, H].
-    Returns (y [rows, P], hn [B, P], cn [B, H]).
+    x: [rows, C], packed. h0: [B, P], P the width of the state; c0: [B, H], of an LSTM. weights:
+    w_hh is [G * H, P]. project: [P, H] of an LSTM whose state is a projection (Sak et al. 2014),
+    else P is H. Returns (y [rows, P], hn [B, P], cn [B, H] or None).
     """
     w_ih, w_hh, b_ih, b_hh = weights
     gates = linear(x, w_ih, b_ih)
-    firsts = [sum(sizes[:t]) for t in range(len(sizes))]
-    h, c, known, rest = h0, c0, len(h0), []
+    known = sizes[-1] if reverse else len(h0)
+    first = [v for v in (h0, c0) if v is not None]
+    states = [v[:known] for v in first]
+    ended: list[list[Tensor]] = []
     outputs: list[Tensor] = []
-    order = range(len(sizes))[::-1] if reverse else range(len(sizes))
-    if reverse:
-        known = sizes[-1]
-        h, c = h0[:known], c0[:known]
-    for t in order:
-        n = sizes[t]
+    for t in range(len(sizes))[::-1] if reverse else range(len(sizes)):
+        n, begin = sizes[t], sum(sizes[:t])
         if n > known:  # in reverse: sequences that begin here
-            h, c = (movement.cat([v, first[known:n]]) for v, first in ((h, h0), (c, c0)))
-        elif n < known:  # sequences that ended
-            rest.append((h[n:], c[n:]))
-            h, c = h[:n], c[:n]
+            states = [movement.cat([v, given[known:n]]) for v, given in zip(states, first)]
+        elif n < known:  # sequences that have ended
+            ended.insert(0, [v[n:] for v in states])
+            states = [v[:n] for v in states]
         known = n
-        v = elementwise.add(movement.narrow(gates, 0, firsts[t], n), linear(h, w_hh, b_hh))
-        i, f, g, o = movement.chunk(v, 4, 1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = linear(o.sigmoid() * c.tanh(), project)
-        outputs.append(h)
-    ended = [(h, c), *rest[::-1]]
-    y = movement.cat(outputs[::-1] if reverse else outputs)
-    return y, movement.cat([h for h, _ in ended]), movement.cat([c for _, c in ended])
+        states = _step(cell, gates[begin : begin + n], linear(states[0], w_hh, b_hh), states)
+        if project is not None:
+            states[0] = linear(states[0], project)
+        outputs.append(states[0])
+    last = [movement.cat([*parts]) for parts in zip(states, *ended)]
+    return movement.cat(outputs[::-1] if reverse else outputs), last[0], last[1] if len(last) == 2 else None
+
+
+def _step(cell: str, x: Tensor, s: Tensor, states: list[Tensor]) -> list[Tensor]:
+    """The states behind a step. x, s: what input and state give to the gates, [B, G * H]."""
+    if cell == "lstm":
+        i, f, g, o = movement.chunk(x + s, 4, 1)
+        c = f.sigmoid() * states[1] + i.sigmoid() * g.tanh()
+        return [o.sigmoid() * c.tanh(), c]
+    if cell == "gru":
+        (x_r, x_z, x_n), (s_r, s_z, s_n) = movement.chunk(x, 3, 1), movement.chunk(s, 3, 1)
+        n = (x_n + (x_r + s_r).sigmoid() * s_n).tanh()
+        return [(states[0] - n) * (x_z + s_z).sigmoid() + n]
+    return [(x + s).tanh() if cell == "tanh" else (x + s).relu()]
 
 
 def cell(name: str, x: Tensor, h: Tensor, c: Tensor | None, weights: Weights) -> tuple[Tensor, Tensor | None]:

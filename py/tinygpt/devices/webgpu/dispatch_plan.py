@@ -291,6 +291,8 @@ def make(
     """
     planner = Planner(device, kernel_.id, scalar)
     b = SimpleNamespace(**{spec.name: operand for spec, operand in zip(kernel_.buffers, operands)}, **(extra or {}))
+    if kernel_.name not in PLANS:
+        raise RuntimeError("the kernel %r is not on WebGPU; move its tensors to the CPU's device" % kernel_.name)
     PLANS[kernel_.name](planner, kernel_.Params(*params) if not isinstance(params, SimpleNamespace) else params, b)
     plan = Plan()
     plan.dispatches, plan.deferred = _timed(planner, kernel_, params), planner.deferred

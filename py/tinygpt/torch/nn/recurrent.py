@@ -10,11 +10,11 @@ import numbers
 import warnings
 from typing import Any
 
-from ...core.factory import empty
-from ...core.state import no_grad, state
-from ...core.tensor import DTYPES, Tensor
+from ...core.autograd import TWICE
+from ...core.tensor import Tensor
 from ...nn import Module, Parameter
 from ...ops import movement, random, recurrent
+from . import init, parameter
 from .utils.rnn import PackedSequence, permuted
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
@@ -23,17 +23,37 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "tanh", "RNN_RELU": "relu"}
 
 
-def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
-    """A Parameter whose values a reset_parameters() gives."""
-    return Parameter(empty(*shape, dtype=dtype or DTYPES[state.real], device=device))
-
-
 def _spread(module: Module, hidden_size: int) -> None:
     """Every parameter uniform in +-1/sqrt(H), in their order."""
     bound = 1.0 / math.sqrt(hidden_size) if hidden_size > 0 else 0.0
-    with no_grad():
-        for weight in module.parameters():
-            random.uniform_(weight, -bound, bound)
+    for weight in module.parameters():
+        init.uniform_(weight, -bound, bound)
+
+
+def _again(node: Any, kept: dict[str, Any], *incoming: Any) -> Any:
+    """The gradients of a layer with a graph of their own: of its steps, composed of other ops."""
+    from ..autograd.engine import at, gradients
+
+    given, weights, lstm = kept["given"], kept["weights"], kept["lstm"]
+    places = [i for i, edge in enumerate(node.edges) if edge is not None]
+    inputs = list(given)
+    for i in places:  # Nodes of their own, where the inner walk ends
+        inputs[i] = movement.alias(at(given[i], node.edges[i]))
+    left = iter(inputs)
+    x, h0, c0 = next(left), next(left), next(left) if lstm else None
+    made = []
+    for d, own in enumerate(weights):
+        copies: Any = tuple([w if w is None else next(left) for w in own])
+        c = c0 if c0 is None else c0[d]
+        made.append(recurrent.stepwise(kept["cell"], x, h0[d], c, copies, None, kept["sizes"], d == 1))
+    outputs = [movement.cat([y for y, _, _ in made], 1)]
+    outputs += [movement.stack([v[i] for v in made]) for i in ((1, 2) if lstm else (1,))]
+    roots = [(out, dy) for out, dy in zip(outputs, incoming) if dy is not None]
+    found = dict(zip(places, gradients(roots, [inputs[i] for i in places], True, True)))
+    return [found.get(i) for i in range(len(inputs))]
+
+
+TWICE.update(dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _again))
 
 
 class RNNBase(Module):
@@ -99,7 +119,7 @@ class RNNBase(Module):
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 names = ["%s_l%d%s" % (name, layer, suffix) for name in shapes]
                 for name, shape in zip(names, shapes.values()):
-                    setattr(self, name, parameter(*shape, device=device, dtype=dtype))
+                    setattr(self, name, parameter.new(*shape, device=device, dtype=dtype))
                 self._all_weights.append(names)
         self.reset_parameters()
 
@@ -224,7 +244,7 @@ class RNNBase(Module):
             first = [v[layer * D : (layer + 1) * D] for v in states]
             if self.proj_size:
                 made = [
-                    recurrent.projected_lstm(x, first[0][d], first[1][d], own[:4], own[4], sizes, d == 1)
+                    recurrent.stepwise(cell, x, first[0][d], first[1][d], own[:4], own[4], sizes, d == 1)
                     for d, own in enumerate(weights)
                 ]
                 x = movement.cat([y for y, _, _ in made], 1)
@@ -297,10 +317,10 @@ class RNNCellBase(Module):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = num_chunks * hidden_size
-        self.weight_ih = parameter(rows, input_size, device=device, dtype=dtype)
-        self.weight_hh = parameter(rows, hidden_size, device=device, dtype=dtype)
+        self.weight_ih = parameter.new(rows, input_size, device=device, dtype=dtype)
+        self.weight_hh = parameter.new(rows, hidden_size, device=device, dtype=dtype)
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, parameter(rows, device=device, dtype=dtype) if bias else None)
+            self.register_parameter(name, parameter.new(rows, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
