@@ -364,7 +364,7 @@ def grad_fn_walk(lib):
 
 NAMES = """x+y x-y 1-x x*y x*2 x/y x**3 x**y x.square() -x x.exp() x.log() x.sqrt() x.rsqrt() x.reciprocal() x.tanh()
 x.sigmoid() x.relu() x.sin() x.abs() x.clamp(0,1) x.sum() x.sum(0) x.mean() x.mean(1) x.max() x.max(0)[0] x.min()
-x.var() x.std(0) x.clone() x.view(9) x.reshape(9) x.transpose(0,1) x.unsqueeze(0) x.expand(3,3,3) x[1:] x[0]
+x.clone() x.view(9) x.reshape(9) x.transpose(0,1) x.unsqueeze(0) x.expand(3,3,3) x[1:] x[0]
 x.split(1)[0] x.tril() x@y x.softmax(-1) x.log_softmax(-1) x[0].detach().requires_grad_()*2""".split()
 
 
