@@ -539,7 +539,7 @@ def _integer_power(a: Tensor, b: Any) -> Tensor:
     """
     one = full((), 1, device=a.device)
     if not isinstance(b, Tensor):
-        if integer(b, result_type(a, b)) < 0:
+        if b < 0 or integer(b, result_type(a, b)) < 0:
             raise RuntimeError("integers to negative integer powers are not allowed; use a float32 tensor")
         a = promoted(a, DTYPES[state.whole]) if a._dtype is bool_ else a
         one = one._cast(a._dtype)

@@ -23,7 +23,13 @@ def _float(name: str, x: Tensor, dtype: Any = None) -> Tensor:
     if dtype is not None:
         if not dtype.is_floating_point:
             raise RuntimeError("%s: dtype should be floating point or complex, but got %r" % (name, dtype))
-        x = x._cast(dtype)
+        if x._dtype.is_floating_point:  # of integers: refused below
+            if elementwise.promote_types(x._dtype, dtype) is not dtype:
+                raise RuntimeError(
+                    "%s: the dtype of the input (%s) should be convertible without narrowing to the specified "
+                    "dtype (%s)" % (name, x._dtype.name, dtype.name)
+                )
+            x = x._cast(dtype)
     if not x._dtype.is_floating_point:
         raise RuntimeError("%s: Expected a floating point or complex tensor as input. Got %s" % (name, x._dtype.name))
     return x

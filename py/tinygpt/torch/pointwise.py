@@ -460,7 +460,9 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2^other."""
-    return times(input, elementwise.rpow(_operand("ldexp", other), 2.0))
+    refuse_bool("ldexp", _operand("ldexp", other))
+    a, b = floats("ldexp", input, other)
+    return times(a, elementwise.rpow(b, 2.0))
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:

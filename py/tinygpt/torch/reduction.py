@@ -1,4 +1,4 @@
-"""Reductions under PyTorch's names: sums, means, extremes, spreads, norms, and what runs along a
+"""Reductions under PyTorch's names: sums, means, extremes, spreads, and what runs along a
 dimension (cumsum and its like).
 """
 
@@ -18,12 +18,26 @@ from ..ops import functions as f
 from ..ops import gather as along
 from ..ops.elementwise import compare, where
 from . import calling, ordering, pointwise, return_types
-from .keywords import unsupported
+
+_ALL: Any = object()  # no dimension was given, where None is refused
 
 
 def dims_of(x: Tensor, dim: Any) -> tuple[int, ...]:
     """The dimensions that `dim` (an int, several, or None: all) names."""
     return reduce._dims(x, dim)
+
+
+def _one(name: str, dim: Any) -> int:
+    """A single dimension. TypeError for anything else."""
+    if isinstance(dim, (bool, float, tuple, list, str)) or dim is None:
+        raise TypeError("%s(): argument 'dim' must be int, not %s" % (name, type(dim).__name__))
+    return dim
+
+
+def _flag(name: str, keepdim: Any) -> None:
+    """TypeError unless keepdim is True or False."""
+    if keepdim is not True and keepdim is not False:
+        raise TypeError("%s(): argument 'keepdim' must be bool, not %s" % (name, type(keepdim).__name__))
 
 
 def kept(x: Tensor, dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -56,6 +70,7 @@ def _refuse_integers(name: str, x: Tensor, what: str = "") -> None:
 
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over dim (an int, several, or None: all); of integers and bools int64."""
+    _flag("sum", keepdim)
     if dtype is None:
         return reduce.sum_(input, dim, keepdim)
     if dtype is bool_:
@@ -74,6 +89,7 @@ def _without_nan(x: Tensor) -> Tensor:
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over dim. RuntimeError for integers unless dtype is a float one."""
+    _flag("mean", keepdim)
     kind = input._dtype if dtype is None else dtype
     if not kind.is_floating_point:
         raise RuntimeError(
@@ -91,10 +107,10 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     return elementwise.div(nansum(input, dim, keepdim, dtype=dtype), count)
 
 
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product over dim, or of all; of integers and bools int64."""
-    if isinstance(dim, (tuple, list)):
-        raise TypeError("prod() takes one dimension, not %r" % (dim,))
+    dim = None if dim is _ALL else _one("prod", dim)
+    _flag("prod", keepdim)
     if dtype is bool_:
         return all_along(input, dim, keepdim)
     out = reduce.prod(_as(input, dtype), dim, keepdim)
@@ -106,10 +122,19 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     return reduce.sum_(elementwise.as_bool(input.detach()), dim)
 
 
+def _count_nonzero(self: Tensor, *dims: Any, dim: Any = None) -> Tensor:
+    """int64: how many elements are not 0; the dimensions one by one, or as a tuple."""
+    return count_nonzero(self, dim if not dims else dims[0] if len(dims) == 1 else tuple(map(int, dims)))
+
+
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over dim, without overflow."""
+    if dim is None:
+        raise TypeError("logsumexp(): argument 'dim' must be tuple of ints, not NoneType")
     x = elementwise.as_float(input)
     dims = dims_of(x, dim)
+    if isinstance(dim, (tuple, list)) and not dim and x._shape:
+        raise RuntimeError("output with shape [] doesn't match the broadcast shape %s" % list(kept(x, dims)))
 
     def value(x: Tensor) -> Tensor:
         if not numel_of([x._shape[d] for d in dims]):
@@ -155,12 +180,12 @@ def _recorded_wide(name: str, x: Tensor, dims: tuple[int, ...], value: Any, slop
 # ---- extremes ------------------------------------------------------------------------------------
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def max(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with dim (values, indices); with a tensor the elementwise maximum."""
     return _extreme("max", input, dim, keepdim, other)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def min(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with dim (values, indices); with a tensor the elementwise minimum."""
     return _extreme("min", input, dim, keepdim, other)
 
@@ -169,8 +194,8 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> A
     other = dim if isinstance(dim, Tensor) else other
     if other is not None:
         return (elementwise.maximum if name == "max" else elementwise.minimum)(input, other)
-    if isinstance(dim, (tuple, list)):
-        raise TypeError("%s() takes one dimension, not %r; use a%s" % (name, dim, name))
+    dim = None if dim is _ALL else _one(name, dim)
+    _flag(name, keepdim)
     found = (reduce.max_ if name == "max" else reduce.min_)(input, dim, keepdim)
     return found if dim is None else getattr(return_types, name)(found)
 
@@ -186,6 +211,7 @@ def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 
 
 def _shared_extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    _flag("a" + name, keepdim)
     dims = dims_of(x, dim)
     if not numel_of([x._shape[d] for d in dims]) and (dims or not x.numel()):
         kind = IndexError if dim != () and dim is not None else RuntimeError
@@ -220,12 +246,20 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """int64: where the largest element is along dim, or in the flattened input."""
-    return reduce.argmax(input, dim, keepdim)
+    return _place_of("argmax", input, dim, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """int64: where the smallest element is along dim, or in the flattened input."""
-    return reduce.argmin(input, dim, keepdim)
+    return _place_of("argmin", input, dim, keepdim)
+
+
+def _place_of(name: str, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    if dim is not None:
+        _one(name, dim)
+    _flag(name, keepdim)
+    elementwise.arithmetic(input, name)
+    return (reduce.argmax if name == "argmax" else reduce.argmin)(input, dim, keepdim)
 
 
 def any_along(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -239,7 +273,8 @@ def all_along(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 
 def _truth(name: str, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    dims = dims_of(x, dim)
+    _flag("any" if name == "max" else "all", keepdim)
+    dims = () if isinstance(dim, (tuple, list)) and not dim else dims_of(x, dim)  # of none: each element
     empty = not numel_of([x._shape[d] for d in dims])
     if empty:  # no element is 0, and none is not
         out = full(tuple([n for d, n in enumerate(x._shape) if d not in dims]), name == "min", bool_, x.device)
@@ -330,19 +365,22 @@ def std_mean(input: Tensor, *args: Any, **named: Any) -> tuple[Tensor, Tensor]:
 # ---- order statistics ----------------------------------------------------------------------------
 
 
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(input: Tensor, dim: Any = _ALL, keepdim: bool = False) -> Any:
     """The median, the lower of two; NaN where there is one. With dim (values, indices)."""
     return _median("median", input, dim, keepdim)
 
 
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(input: Tensor, dim: Any = _ALL, keepdim: bool = False) -> Any:
     """The median of what is not NaN. With dim (values, indices)."""
     return _median("nanmedian", input, dim, keepdim)
 
 
 def _median(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
+    _flag(name, keepdim)
+    if dim is not _ALL:
+        movement.dim_of(x, _one(name, dim))
     elementwise.arithmetic(x, name)
-    if dim is None:
+    if dim is _ALL:
         if not x.numel():
             return full((), math.nan, x._dtype, x.device)
         return _median(name, x.reshape((-1,)), 0, False)[0]
@@ -471,83 +509,14 @@ def _quantile(name: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpo
     return (movement.squeeze(out, 0) if not q._shape else out).contiguous()
 
 
-# ---- norms ---------------------------------------------------------------------------------------
-
-
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The p-norm over dim (an int, several, or None: all): p any number, infinity, or "fro" (2)."""
-    if p == "nuc":
-        unsupported("norm", "p", p, "sum the singular values")
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError("only valid string values are 'fro', found %s" % p)
-    return vector_norm("norm", _as(input, dtype), 2.0 if p in ("fro", None) else p, dim, keepdim)
-
-
-def vector_norm(name: str, x: Tensor, p: float, dim: Any, keepdim: bool) -> Tensor:
-    """(sum |x|^p)^(1/p) over dim; the largest or least magnitude for an infinite p, the number of
-    non-zeros for p = 0.
-    """
-    if not x._dtype.is_floating_point:
-        raise RuntimeError("%s: Expected a floating point or complex tensor as input. Got %s" % (name, x._dtype.name))
-    dims, p = dims_of(x, dim), float(p)
-    if not numel_of([x._shape[d] for d in dims]) and (p < 0 or p == math.inf):
-        raise RuntimeError(
-            "%s cannot compute the %s norm on an empty tensor because the operation does not have an identity"
-            % (name, p)
-        )
-    if not dims:
-        dims = dims_of(x, None)
-
-    def value(x: Tensor) -> Tensor:
-        size = elementwise.abs_(x)
-        if math.isinf(p):
-            return _shared_extreme("max" if p > 0 else "min", size, dims, True)
-        if p == 0:
-            return reduce.sum_(compare("ne", x, 0)._cast(x._dtype), dims, True)
-        if p == 1:
-            return reduce.sum_(size, dims, True)
-        wide = size._cast(float64)
-        total = reduce.sum_(elementwise.square(wide) if p == 2 else elementwise.pow_(wide, p), dims, True)
-        return (elementwise.unary("sqrt", total) if p == 2 else elementwise.pow_(total, 1 / p))._cast(x._dtype)
-
-    def slope(dy: Tensor, y: Tensor) -> Tensor:
-        mul, sign = elementwise.mul, f.function("sign", x)
-        if p == 0:
-            return elementwise.zeros_of(x)
-        if p == 1:
-            return mul(sign, dy)
-        size = elementwise.abs_(x)
-        if math.isinf(p):
-            hits = elementwise.logical_or(compare("eq", size, y), compare("ne", size, size))._cast(x._dtype)
-            return mul(mul(elementwise.div(dy, reduce.sum_(hits, dims, True)), hits), sign)
-        still = compare("eq", y, 0)
-        some = where(still, 1.0, y)
-        if p == 2:
-            return mul(x, where(still, 0.0, elementwise.div(dy, some)))
-        if p < 1:
-            flat = compare("eq", x, 0)
-            power = where(flat, 0.0, elementwise.pow_(where(flat, 1.0, size), p - 1))
-            return mul(mul(sign, power), mul(dy, elementwise.pow_(y, 1 - p)))
-        scale = where(still, 0.0, elementwise.div(dy, elementwise.pow_(some, p - 1)))
-        if p < 2:
-            return mul(mul(sign, elementwise.pow_(size, p - 1)), scale)
-        return mul(mul(x, elementwise.pow_(size, p - 2)), scale)
-
-    out = _recorded_wide(name, x, dims, value, slope)
-    return out if keepdim else _narrow(out, x, dims)
-
-
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of input - other."""
-    return vector_norm("dist", elementwise.sub(input, other), p, None, False)
-
-
 # ---- along a dimension ---------------------------------------------------------------------------
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The sums up to each element along dim; of integers and bools int64."""
     movement.dim_of(input, dim)
+    if dtype is bool_:
+        raise NotImplementedError("cumsum is not implemented for bool")
     out = reduce.cumsum(_as(input, dtype), dim)
     return out if dtype is None else out._cast(dtype)
 
@@ -555,6 +524,8 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The products up to each element along dim; of integers and bools int64."""
     movement.dim_of(input, dim)
+    if dtype is bool_:
+        raise NotImplementedError("cumprod is not implemented for bool")
     out = reduce.cumprod(_as(input, dtype), dim)
     return out if dtype is None else out._cast(dtype)
 
@@ -874,17 +845,19 @@ FUNCTIONS: dict[str, Any] = {
     "logsumexp": logsumexp, "max": max, "min": min, "amax": amax, "amin": amin, "aminmax": aminmax, "argmax": argmax,
     "argmin": argmin, "any": any_along, "all": all_along, "var": var, "std": std, "var_mean": var_mean,
     "std_mean": std_mean, "median": median, "nanmedian": nanmedian, "mode": mode, "quantile": quantile,
-    "nanquantile": nanquantile, "norm": norm, "dist": dist, "cumsum": cumsum, "cumprod": cumprod, "cummax": cummax,
+    "nanquantile": nanquantile, "cumsum": cumsum, "cumprod": cumprod, "cummax": cummax,
     "cummin": cummin, "logcumsumexp": logcumsumexp, "diff": diff, "trapezoid": trapezoid, "trapz": trapezoid,
     "cumulative_trapezoid": cumulative_trapezoid, "bincount": bincount, "histc": histc, "unique": unique,
     "unique_consecutive": unique_consecutive, "softmax": softmax, "log_softmax": log_softmax,
 }  # fmt: skip
 _FUNCTIONS_ONLY = ("var_mean", "std_mean", "trapezoid", "trapz", "cumulative_trapezoid")
-METHODS: dict[str, Any] = calling.methods(
-    {name: function for name, function in FUNCTIONS.items() if name not in _FUNCTIONS_ONLY}, "cumsum cumprod"
-)
+METHODS: dict[str, Any] = {
+    **calling.methods(
+        {name: function for name, function in FUNCTIONS.items() if name not in _FUNCTIONS_ONLY}, "cumsum cumprod"
+    ),
+    "count_nonzero": _count_nonzero,
+}
 LIMITED = {
-    "norm": 'p="nuc" is refused; sum the singular values',
     "unique": "sorted=False sorts too",
     "mode": "the index is that of the last of equal elements; PyTorch's of a long row is any",
 }
