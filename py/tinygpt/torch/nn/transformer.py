@@ -31,12 +31,16 @@ def _causal_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
     return movement.triu(full((sz, sz), -math.inf, dtype or DTYPES[state.real], device), 1)
 
 
+def _get_activation_fn(activation: str) -> Any:
+    if activation not in ("relu", "gelu"):
+        raise RuntimeError("activation should be relu/gelu, not %s" % activation)
+    return activations.relu if activation == "relu" else activations.gelu
+
+
 def _activation(given: Any) -> Any:
-    if not isinstance(given, str):
-        return activations.relu if given is None else given
-    if given not in ("relu", "gelu"):
-        raise RuntimeError("activation should be relu/gelu, not %s" % given)
-    return activations.relu if given == "relu" else activations.gelu
+    if isinstance(given, str):
+        return _get_activation_fn(given)
+    return activations.relu if given is None else given
 
 
 def _is_causal(mask: Tensor | None, given: bool | None, size: int) -> bool:
@@ -51,7 +55,7 @@ def _steps(x: Tensor, batch_first: bool) -> int:
     return x._shape[0] if x.ndim == 2 else x._shape[1 if batch_first else 0]
 
 
-def _clones(layer: Module, count: int) -> ModuleList:
+def _get_clones(layer: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 
 
@@ -231,7 +235,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
         why_not = _why_not_nested(encoder_layer)
@@ -299,7 +303,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Any, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
