@@ -53,6 +53,8 @@ sentiment
 char_rnn
 checkpoints
 schedules
+seq2seq
+translation
 """.split("\n")[1:-1]
 SECONDS = 120  # of one program, on a busy machine
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
