@@ -34,15 +34,12 @@ if TYPE_CHECKING:
 
 # Ops whose backward is composed of recorded ops of the output gradients and the op's inputs.
 _COMPOSED = (
-    "cumprod cumsum cumsum_backward "
     "neg to_copy add sub clamp where clone alias view permute expand unsqueeze squeeze cat tril sum mean max min "
-    "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put "
-    "slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter gather scatter scatter_add pad "
-    "index_select amax amin sort topk kthvalue linalg_vector_norm binary_cross_entropy "
-    "convolution convolution_backward batch_norm max_pool max_pool_backward max_unpool avg_pool avg_pool_backward "
-    "constant_pad_nd reflect_pad reflect_pad_backward replicate_pad replicate_pad_backward circular_pad "
-    "circular_pad_backward im2col col2im BackwardHookFunctionBackward linalg_solve_triangular linalg_lu "
-    "linalg_solve_ex linalg_inv_ex linalg_det linalg_slogdet linalg_cholesky_ex linalg_qr linalg_eigh linalg_svd"
+    "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put cumsum "
+    "cumsum_backward cumprod slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter gather "
+    "scatter scatter_add pad index_select amax amin sort topk kthvalue cholesky_solve linalg_cholesky_ex linalg_det "
+    "linalg_eigh linalg_inv_ex linalg_lu linalg_lu_factor_ex linalg_matrix_power linalg_pinv linalg_qr linalg_slogdet "
+    "linalg_solve_ex linalg_solve_triangular linalg_svd linalg_vector_norm"
 )
 for _name in (*_COMPOSED.split(), *kernels.MATH_OF_ONE, "random fill"):
     TWICE[_name] = None
