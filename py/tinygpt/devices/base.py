@@ -143,6 +143,11 @@ class Device:
         """Runs one kernel of the contract now."""
         raise NotImplementedError
 
+    def launch_all(self, kernel: Kernel, launches: Sequence[tuple[Sequence[Place | None], Sequence[float]]]) -> None:
+        """Runs one kernel of the contract for each (buffers, params), in order."""
+        for buffers, params in launches:
+            self.launch(kernel, buffers, params)
+
     def load(
         self, launches: Sequence[tuple[Kernel, Sequence[Place | None], Sequence[float]]], arena_bytes: int
     ) -> Loaded:

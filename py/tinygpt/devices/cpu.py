@@ -161,6 +161,22 @@ class CpuDevice(Device):
         if status:
             raise status_error(status, kernel.name)
 
+    def launch_all(self, kernel: Kernel, launches: Sequence[tuple[Sequence[Place | None], Sequence[float]]]) -> None:
+        size, command, pack, at = kernel.slots * 8, self.command, kernel.pack.pack_into, 0
+        for buffers, params in launches:
+            if at + size > COMMAND_BYTES:
+                self._run_all(kernel, at)
+                at = 0
+            addresses = [0 if b is None else b[0] + b[1] for b in buffers]
+            pack(command, at, kernel.id, kernel.slots, *addresses, *params)
+            at += size
+        self._run_all(kernel, at)
+
+    def _run_all(self, kernel: Kernel, nbytes: int) -> None:
+        status = self._run(nbytes)
+        if status:
+            raise status_error(status, kernel.name)
+
     def load(
         self, launches: Sequence[tuple[Kernel, Sequence[Place | None], Sequence[float]]], arena_bytes: int
     ) -> CpuProgram:

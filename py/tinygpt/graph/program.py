@@ -91,6 +91,30 @@ def launch(kernel: Kernel, tensors: Sequence[TensorLike | None], params: Sequenc
         _capture.record(kernel, storages, offsets, params)
 
 
+def launch_all(kernel: Kernel, launches: Sequence[tuple[Sequence[TensorLike | None], Sequence[float]]]) -> None:
+    """Runs a kernel for each (tensors, params), in order, in one call of their device."""
+    if _capture is not None:
+        for tensors, params in launches:
+            launch(kernel, tensors, params)
+        return
+    device = launches[0][0][0]._storage.device  # pyright: ignore[reportOptionalMemberAccess]: an output
+    placed: list[tuple[list[Any], Sequence[float]]] = []
+    for tensors, params in launches:
+        buffers: list[Any] = []
+        for t, buffer in zip(tensors, kernel.buffers):
+            if t is None:
+                buffers.append(None)
+                continue
+            storage = t._storage
+            if storage.device is not device:
+                raise RuntimeError("%s got tensors on two devices; move one with .to(...)" % kernel.name)
+            if storage.int8 is not None and buffer.access != "r":
+                forget_int8(storage)
+            buffers.append((storage.handle, t._offset * t._dtype.itemsize + storage.base))
+        placed.append((buffers, params))
+    device.launch_all(kernel, placed)
+
+
 def forget_int8(storage: StorageLike) -> None:
     """The storage is written: its int8 values are stale. What decoded with them records again."""
     storage.int8 = None

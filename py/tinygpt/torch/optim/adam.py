@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ... import kernels
 from ...core.tensor import Tensor
-from ...graph.program import launch
 from .counted import CountedOptimizer, new_count, number, refuse_both, refuse_differentiable, unrecorded, zeros_like
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ class Adam(CountedOptimizer):
                 if found and not isinstance(found["step"], Tensor):
                     found["step"] = new_count(float(found["step"]))
 
+    _kernel = kernels.adam
+
     def _member(self, group: dict[str, Any], p: Tensor) -> tuple[dict[str, Any], float]:
         state = self.state[p]
         if not state:
@@ -107,9 +108,11 @@ class Adam(CountedOptimizer):
     def _retreat(self, states: list[Any]) -> None:
         self._counts.advance([state["step"] for state in states], -1.0)
 
-    def _launch(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], hyper: Tensor) -> None:
+    def _launch(
+        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+    ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
         largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
-        launch(kernels.adam, (p, state["exp_avg"], state["exp_avg_sq"], largest, grad, hyper), (p.numel(),))
+        return (p, state["exp_avg"], state["exp_avg_sq"], largest, grad, hyper), (n,)
 
     def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: Any) -> None:
         lr, beta1, beta2, correction1, root2 = self._advance(group, [state])

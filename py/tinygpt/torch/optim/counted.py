@@ -15,9 +15,10 @@ from ...core.gradients import gradient_of
 from ...core.reads import paused
 from ...core.state import enable_grad
 from ...core.state import state as modes
-from ...core.tensor import DTYPES, Tensor, float32
+from ...core.tensor import DTYPES, Tensor, float32, row_major
 from ...devices.base import Words
 from ...graph import program
+from ...graph.program import launch_all
 from .optimizer import Optimizer, _use_grad_for_differentiable
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class unrecorded:
 def new_count(value: float = 0.0) -> Tensor:
     """A step count: 0-d, float64 where that is the default dtype, else float32."""
     return full((), value, DTYPES["float64" if modes.real == "float64" else "float32"])
+
+
+_row_major: dict[tuple[int, ...], tuple[int, ...]] = {}  # strides by shape
+
+
+def is_dense(x: Tensor) -> bool:
+    """As is_contiguous, faster: it is asked of every parameter and gradient in each step."""
+    strides = _row_major.get(x._shape)
+    if strides is None:
+        strides = _row_major[x._shape] = row_major(x._shape)
+    return x._strides == strides or x.is_contiguous()
 
 
 def zeros_like(p: Tensor) -> Tensor:
@@ -128,6 +140,7 @@ class CountedOptimizer(Optimizer):
     """Base of the optimizers with a kernel for one parameter."""
 
     _format = Words("8f")  # of the settings
+    _kernel: Any  # of the contract
 
     def _member(self, group: dict[str, Any], p: Tensor) -> tuple[dict[str, Any], Any]:
         """The state of a parameter, made before its first step, and the key of its row."""
@@ -143,8 +156,10 @@ class CountedOptimizer(Optimizer):
     def _retreat(self, states: list[Any]) -> None:
         """Counts back a step that was interrupted."""
 
-    def _launch(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], hyper: Tensor) -> None:
-        """One update of a dense float32 parameter."""
+    def _launch(
+        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+    ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
+        """The kernel's tensors and params for one dense float32 parameter of n elements."""
         raise NotImplementedError
 
     def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: Any) -> None:
@@ -172,15 +187,16 @@ class CountedOptimizer(Optimizer):
     def _update(self, group: dict[str, Any]) -> None:
         """One step of a group."""
         rows: dict[Any, list[tuple[Tensor, Tensor, dict[str, Any]]]] = {}
+        capturing = program.capturing()
         for p in group["params"]:
-            grad = gradient_of(p)
+            grad = gradient_of(p) if capturing else p._grad
             if grad is None:
                 continue
             state, key = self._member(group, p)
-            if p._dtype is not float32 or not p.is_contiguous():
+            if p._dtype is not float32 or not is_dense(p):
                 self._single(group, p, grad.detach(), state, key)
                 continue
-            if not grad.is_contiguous():
+            if not is_dense(grad):
                 grad = grad.contiguous()
             if group["maximize"]:
                 grad = -grad.detach()
@@ -190,10 +206,17 @@ class CountedOptimizer(Optimizer):
             row = _Row(self, group, [state for _, _, state in members], key, hyper)
             row.advance()
             program.before_replay(row)
+            launches = []
             for p, grad, state in members:
-                if p.numel():
-                    self._launch(group, p, grad, state, hyper)
-                written(p)
+                n = p.numel()
+                if n:
+                    launches.append(self._launch(group, p, n, grad, state, hyper))
+                if capturing:
+                    written(p)
+                else:
+                    p._storage.version += 1
+            if launches:
+                launch_all(self._kernel, launches)
 
     def _hyper(self, device: Any) -> Tensor:
         """The buffer of settings; a recording has its own."""

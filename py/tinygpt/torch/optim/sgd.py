@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from ... import kernels
 from ...core.tensor import Tensor
 from ...devices.base import Words
-from ...graph.program import launch
 from .counted import CountedOptimizer, number, refuse_both, refuse_differentiable, unrecorded, zeros_like
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class SGD(CountedOptimizer):
             for name, value in _SINCE.items():
                 group.setdefault(name, value)
 
-    _format = Words("i7f")
+    _format, _kernel = Words("i7f"), kernels.sgd
 
     def _member(self, group: dict[str, Any], p: Tensor) -> tuple[dict[str, Any], bool]:
         if group["momentum"] == 0:
@@ -80,8 +79,10 @@ class SGD(CountedOptimizer):
             number(group["weight_decay"]), float(group["nesterov"]), float(bool(key)), 0.0,
         )  # fmt: skip
 
-    def _launch(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], hyper: Tensor) -> None:
-        launch(kernels.sgd, (p, state.get("momentum_buffer"), grad, hyper, None), (p.numel(), 1))
+    def _launch(
+        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+    ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
+        return (p, state.get("momentum_buffer"), grad, hyper, None), (n, 1)
 
     def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: bool) -> None:
         momentum, weight_decay, buf = group["momentum"], number(group["weight_decay"]), state.get("momentum_buffer")
