@@ -16,6 +16,7 @@ FOLDER = ROOT / "tests" / "front" / "programs"
 PROGRAMS = """
 bigram
 mlp
+numpy_interop
 batchnorm
 backprop
 wavenet

@@ -10,7 +10,7 @@ import itertools
 import math
 from typing import Any
 
-from ..core import factory
+from ..core import current_device, factory
 from ..core.autograd import needs_grad
 from ..core.factory import empty as _empty
 from ..core.factory import full as _full
@@ -36,7 +36,7 @@ from ..core.tensor import (
 )
 from ..core.tensor import dtype as DType
 from ..ops import elementwise, inplace, movement, strided
-from . import front
+from . import arrays, front
 from .keywords import function, unsupported
 
 HARMLESS = ("pin_memory", "names")  # cannot change a value
@@ -409,6 +409,14 @@ def _of_array(data: Any, dtype: DType | None, device: Any) -> Tensor:
     return out if dtype is None else elementwise.cast(out, dtype)
 
 
+def _over_array(data: Any, dtype: DType | None, device: Any) -> Tensor:
+    """A tensor over a NumPy array's memory where it can be, else of its values."""
+    out = arrays.shared(data, device or current_device.get_device())
+    if out is None:
+        return _of_array(data, dtype, device)
+    return out if dtype is None else out._cast(dtype)
+
+
 @function
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """data itself where it is a tensor of that dtype and device, else a tensor of its values."""
@@ -416,6 +424,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         out = data if dtype is None else data._cast(dtype)
         return out if device is None else out.to(device)
+    if hasattr(data, "__array__") and hasattr(data, "strides") and hasattr(data, "flags"):
+        return _over_array(data, dtype, device)
     return _of(data, dtype, device, False)
 
 
@@ -435,10 +445,10 @@ def asarray(
 
 
 def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor of an array's values: a copy, where PyTorch shares the memory."""
+    """A tensor over an array's memory (arrays.shared: natively), else of its values."""
     if not (hasattr(ndarray, "__array__") and hasattr(ndarray, "strides")) or isinstance(ndarray, Tensor):
         raise TypeError("expected np.ndarray (got %s)" % type(ndarray).__name__)
-    return _finished(_of_array(ndarray, None, None), False)
+    return _finished(_over_array(ndarray, None, None), False)
 
 
 def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
@@ -699,8 +709,8 @@ METHODS = {
 }  # fmt: skip
 LIMITED = {
     "Tensor": "as a constructor of sizes: at most five, and of more than three the fourth is not 0",
-    "as_tensor": "a NumPy array is copied; PyTorch shares its memory",
-    "from_numpy": "a copy; PyTorch shares the array's memory",
+    "as_tensor": "a NumPy array of bools, and any in the tab, is copied; PyTorch shares its memory",
+    "from_numpy": "a copy of bools, and in the tab, where tensors have memory of their own",
     "frombuffer": "a copy; PyTorch shares the buffer's memory",
 }
 ABSENT = {
