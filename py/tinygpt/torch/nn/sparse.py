@@ -264,9 +264,19 @@ class _Embedding:
         return text
 
     @classmethod
-    def from_pretrained(cls: Any, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Any:
+    def from_pretrained(
+        cls: Any,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Any:
         """An Embedding of a table [V, C]. freeze: without a gradient."""
-        return cls(*_pretrained_size(embeddings), _weight=embeddings, _freeze=freeze, **settings)
+        settings = padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
+        return cls(*_pretrained_size(embeddings), *settings, _weight=embeddings, _freeze=freeze)
 
 
 class EmbeddingBag(Module):
@@ -330,8 +340,20 @@ class EmbeddingBag(Module):
         return text
 
     @classmethod
-    def from_pretrained(cls: Any, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Any:
+    def from_pretrained(
+        cls: Any,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> Any:
         """An EmbeddingBag of a table [V, C]. freeze: without a gradient."""
-        made = cls(*_pretrained_size(embeddings), _weight=embeddings, **settings)
+        settings = max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx
+        made = cls(*_pretrained_size(embeddings), *settings)
         made.weight.requires_grad = not freeze
         return made

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import Any
+from weakref import ref
 
 from ...core.moving import attributes_of
 from ...core.state import no_grad
@@ -215,13 +216,21 @@ class _WithState:
 
 
 class _OfModule:
-    """A hook that gets its module first; a deep copy of the module has one of its own."""
+    """A hook that gets its module first, which it holds weakly; a deep copy of the module has one
+    of its own.
+    """
 
     def __init__(self, hook: Any, module: Any) -> None:
-        self.hook, self.module = hook, module
+        self.hook, self.module = hook, ref(module)
 
     def __call__(self, *args: Any) -> Any:
-        return self.hook(self.module, *args)
+        return self.hook(self.module(), *args)
+
+    def __getstate__(self) -> Any:
+        return self.hook, self.module()
+
+    def __setstate__(self, values: Any) -> None:
+        self.__init__(*values)
 
 
 def _load_one(module: Any, name: str, key: str, tensor: Any, given: Any, assign: bool) -> str | None:
