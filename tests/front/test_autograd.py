@@ -336,6 +336,27 @@ def retained_behind_a_write(lib):
 
 
 @program
+def hook_of_several(lib):
+    x, y = leaf(lib), leaf(lib)
+    seen = []
+    register = lib.autograd.graph.register_multi_grad_hook
+    handle = register((x, y), lambda grads: seen.append([g.tolist() for g in grads]))
+    register((x, y), lambda g: seen.append(g.tolist()), mode="any")
+    (x * y).sum().backward()
+    handle.remove()
+    with lib.autograd.graph.save_on_cpu():
+        (x * y * 2.0).sum().backward()
+    return sorted(map(str, seen)), errors(lib, lambda: register((x, y), print, mode="none"))
+
+
+@program
+def grad_of_a_dict(lib):
+    x, y = leaf(lib), leaf(lib)
+    found = lib.autograd.grad((x * y * y).sum(), {"a": x, "b": y}, only_inputs=True)
+    return sorted(found), found["b"]
+
+
+@program
 def node_hooks(lib):
     x = leaf(lib)
     y = x.exp()

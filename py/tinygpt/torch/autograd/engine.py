@@ -325,6 +325,12 @@ def at(value: Tensor, edge: Edge) -> Tensor:
     return out
 
 
+def kept_by(function: Any) -> dict[str, Any]:
+    """The values that a backward keeps, by their names in it."""
+    cells = function.__closure__ or ()
+    return {name: cell.cell_contents for name, cell in zip(function.__code__.co_freevars, cells)}
+
+
 # ---- the two ways in ----------------------------------------------------------------------------
 
 

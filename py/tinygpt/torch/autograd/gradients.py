@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def _listed(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
@@ -29,11 +31,12 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """d sum(outputs * grad_outputs) / d inputs, a tuple; no `.grad` changes.
+) -> Any:
+    """d sum(outputs * grad_outputs) / d inputs, a tuple, or a dict for a dict; no `.grad` changes.
 
     inputs: leaves or results. create_graph: the gradients have a graph of their own. RuntimeError
     for an input that the outputs do not depend on, unless allow_unused (then None) or
@@ -43,8 +46,13 @@ def grad(
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
+    if not only_inputs:
+        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True).", FutureWarning, 2)
     if is_grads_batched:
         raise RuntimeError("grad has no is_grads_batched=True here; call it for each gradient, with retain_graph=True")
+    if isinstance(inputs, dict):
+        rest = grad_outputs, retain_graph, create_graph, only_inputs, allow_unused, is_grads_batched, materialize_grads
+        return dict(zip(inputs, grad(outputs, list(inputs.values()), *rest)))
     outs, ins, create_graph = _listed(outputs), _listed(inputs), _with_graph(create_graph)
     given = _listed(grad_outputs) if grad_outputs is not None else [None] * len(outs)
     if len(given) != len(outs):

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import autograd
 from ...core.tensor import Tensor
+from .. import table
 from ..utils.hooks import RemovableHandle
 from . import engine
+from .engine import kept_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Node"]
+__all__ = ["Node", "get_gradient_edge", "register_multi_grad_hook", "save_on_cpu"]
+STUBS = {"save_on_cpu": "what ops keep for the backward stays on its device"}
+ABSENT = {
+    "saved_tensors_hooks": "use torch.utils.checkpoint to keep less for the backward",
+    "disable_saved_tensors_hooks": "there are no such hooks here; leave it out",
+    "allow_mutation_on_saved_tensors": "clone() a tensor before the write",
+}
 
 # PyTorch's names of ops, where they are not our name in capitals with Backward0.
 NAMES = {
@@ -43,24 +51,20 @@ def name_of(node: Any) -> str:
     name: str = node.name
     if name in NAMES:
         return NAMES[name]
-    function: Any = node.backward
-    code = getattr(function, "__code__", None)
-    cells = [c.cell_contents for c in getattr(function, "__closure__", None) or ()]
-    kept: dict[str, Any] = dict(zip(code.co_freevars, cells)) if code is not None else {}
+    kept = kept_by(node.backward) if hasattr(node.backward, "__code__") else {}
     if name in _REDUCTIONS and ("dims" in kept or "where_" in kept):
         whole = kept.get("where_") is None if name in ("max", "min") else len(kept["dims"]) == len(kept["shape"])
         return "%sBackward%d" % (_camel(name), _REDUCTIONS[name][not whole])
     if name == "sub" and getattr(kept.get("gradient"), "__name__", "") == "neg":
         return "RsubBackward1"
-    if name == "pow":
+    if name == "pow" and kept:
         return "PowBackward%d" % isinstance(kept.get("b"), Tensor)
-    if name == "matmul" and "a" in kept:
-        return "MmBackward0" if kept["a"].ndim == 2 else "UnsafeViewBackward0"
+    if name == "matmul":  # a matrix product where the Node is freed
+        return "MmBackward0" if "a" not in kept or kept["a"].ndim == 2 else "UnsafeViewBackward0"
     if name == "linear":
-        bias = len(node.edges) == 3
-        inner = kept.get("backward")
-        x = kept["x"] if "x" in kept else dict(zip(inner.__code__.co_freevars, inner.__closure__))["x"].cell_contents
-        if x.ndim == 2:
+        bias, inner = len(node.edges) == 3, kept.get("backward")
+        kept = kept if inner is None else kept_by(inner)
+        if "x" not in kept or kept["x"].ndim == 2:
             return "AddmmBackward0" if bias else "MmBackward0"
         return "ViewBackward0" if bias else "UnsafeViewBackward0"
     if name == "permute" and sum([i != d for i, d in enumerate(kept.get("back", ()))]) == 2:
@@ -205,8 +209,66 @@ def _next(edge: Any) -> tuple[Node | None, int]:
     return _wrapped(edge, AccumulateGrad), 0
 
 
+def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str = "all") -> MultiHandle:
+    """Calls fn with the gradients of several tensors (None for one that has none) once all are
+    there; mode "any": with the first one alone, once a backward.
+    """
+    given = [x for x in tensors if x.requires_grad]
+    if mode not in ("all", "any"):
+        raise ValueError("Expects mode to be one of ('all', 'any') but got %s" % mode)
+    if len(given) != len(tensors):
+        raise RuntimeError("Expected all tensors to require a gradient; register the hook of those that do")
+    found: dict[int, Any] = {}
+
+    def hook_of(i: int) -> Callable[[Any], None]:
+        def hook(gradient: Any) -> None:
+            if mode == "any":
+                if not found:
+                    fn(gradient)
+            found[i] = gradient
+            if len(found) == len(given):
+                gradients = [found[j] for j in range(len(given))]
+                found.clear()
+                if mode == "all":
+                    fn(gradients)
+
+        return hook
+
+    return MultiHandle([x.register_hook(hook_of(i)) for i, x in enumerate(given)])
+
+
+class MultiHandle:
+    """Removes a hook of several tensors."""
+
+    def __init__(self, handles: list[RemovableHandle]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        """The hook is not called any more."""
+        for handle in self.handles:
+            handle.remove()
+
+
+class save_on_cpu:
+    """What ops keep stays where it is here, which changes no result."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
 def get_gradient_edge(x: Tensor) -> tuple[Node | None, int]:
     """(node, index of its output) of the gradient of a tensor."""
     if not x.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients.")
     return _next(autograd.edge_of(x))
+
+
+def __getattr__(name: str):
+    """The sentence on a name that is not here."""
+    return table.missing(__name__, name)

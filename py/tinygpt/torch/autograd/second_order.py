@@ -23,7 +23,7 @@ from ...core.tensor import Tensor
 from ...ops import elementwise, embedding, matmul, movement, reduce
 from ...ops.softmax_xent import softmax
 from . import engine
-from .engine import at, gradients
+from .engine import at, gradients, kept_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,12 +80,6 @@ class Kept(dict[str, Any]):
 
 
 engine.differentiate = differentiate
-
-
-def kept_by(function: Any) -> dict[str, Any]:
-    """The values that a backward keeps, by their names in it."""
-    cells = function.__closure__ or ()
-    return {name: cell.cell_contents for name, cell in zip(function.__code__.co_freevars, cells)}
 
 
 def formula(*names: str) -> Callable[[Any], Any]:
