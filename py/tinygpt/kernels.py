@@ -82,6 +82,10 @@ MAX_RANK = 6  # the strided kernels take sizes and strides padded in front with 
 PHILOX_ROUNDS = 10
 
 
+class RankError(RuntimeError):
+    """An expression has more dimensions that cannot be merged than the strided kernels take."""
+
+
 class Buffer(NamedTuple):
     """A buffer of a kernel: its access and element type are letters (see above)."""
 
@@ -1043,7 +1047,7 @@ def merged_dims(shape: Sequence[int], *strides: Sequence[int]) -> list[int]:
             for k, s in zip(kept, step):
                 k.append(s)
     if len(sizes) > MAX_RANK:
-        raise RuntimeError(
+        raise RankError(
             "this tensor expression has %d dimensions that cannot be merged; at most %d are supported"
             % (len(sizes), MAX_RANK)
         )

@@ -17,6 +17,13 @@ NAMES = """
     all amax aminmax any argmax bincount count_nonzero cummax cumprod cumsum diff dist histc log_softmax logcumsumexp
     logsumexp max mean median mode nanmean nanquantile nansum norm prod quantile softmax std std_mean sum trapezoid
     unique unique_consecutive var bool half int long
+    addmm as_strided baddbmm block_diag bmm broadcast_tensors cat cdist cholesky chunk corrcoef cov cross diag_embed
+    diagonal diagonal_scatter dsplit eye flip gather index_add index_copy index_fill index_put index_select inner kron
+    linalg.det linalg.eigvalsh linalg.inv linalg.lu linalg.matrix_norm linalg.matrix_power linalg.norm linalg.qr
+    linalg.slogdet linalg.solve linalg.solve_triangular linalg.svdvals linspace masked_fill masked_scatter masked_select
+    meshgrid movedim mv narrow nonzero outer permute put repeat repeat_interleave reshape roll rot90 scatter scatter_add
+    searchsorted select_scatter slice_scatter split squeeze stack take take_along_dim tensor_split tensordot tile
+    trace transpose tril triu unbind unflatten unfold unsqueeze vander view vstack
 """.split()
 
 

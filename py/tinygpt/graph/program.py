@@ -301,5 +301,17 @@ class Program:
 
 def copy(out: TensorLike, x: TensorLike) -> None:
     """out = x, whatever x's strides; out is dense."""
-    params = kernels.strided_copy_params(out._dtype.code, x._dtype.code, x._shape, out._strides, x._strides)
+    try:
+        params = kernels.strided_copy_params(out._dtype.code, x._dtype.code, x._shape, out._strides, x._strides)
+    except kernels.RankError:
+        for i in range(x._shape[0]):
+            copy(*[_slice(t, i) for t in (out, x)])
+        return
     launch(kernels.copy, (out, x), params)
+
+
+def _slice(x: Any, i: int) -> Any:
+    """x[i], for more dimensions than the kernels take."""
+    part = x.detach()
+    part._shape, part._strides, part._offset = x._shape[1:], x._strides[1:], x._offset + i * x._strides[0]
+    return part

@@ -32,15 +32,16 @@ from ..core.tensor import (
     uint8,
 )
 from ..graph.program import launch
-from ..kernels import broadcast_dims, strided_copy_params
+from ..kernels import RankError, broadcast_dims, strided_copy_params
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from ..core.attached_methods import Operand
     from ..core.tensor import Shape
     from ..core.tensor import dtype as DType
+    from ..kernels import Kernel
 
 # Unary functions whose gradient needs the output y rather than the input x
 # (kernels.unary_backward).
@@ -148,8 +149,34 @@ def _cast(x: Tensor, dtype: DType) -> Tensor:
 def copy_into(out: Tensor, x: Tensor) -> None:
     """out = x elementwise, both of one shape with any strides."""
     if out.numel():
-        params = strided_copy_params(out._dtype.code, x._dtype.code, x._shape, out._strides, x._strides)
+        try:
+            params = strided_copy_params(out._dtype.code, x._dtype.code, x._shape, out._strides, x._strides)
+        except RankError:
+            for parts in slices(x._shape, out, x):
+                copy_into(*parts)
+            return
         launch(kernels.copy, (out, x), params)
+
+
+def slices(shape: Shape, *tensors: Tensor) -> Iterator[list[Tensor]]:
+    """The tensors, seen as `shape`, at each index of its first dimension: for more dimensions than
+    the kernels take.
+    """
+    strides = [expand_strides(x, shape) for x in tensors]
+    for i in range(shape[0]):
+        yield [Tensor(x._storage, shape[1:], x._dtype, x._offset + i * s[0], s[1:]) for x, s in zip(tensors, strides)]
+
+
+def in_steps(kernel: Kernel, head: tuple[int, ...], shape: Shape, *tensors: Tensor) -> None:
+    """A strided kernel whose first tensor is dense over `shape`, a slice after the other."""
+    for parts in slices(shape, *tensors):
+        inner = shape[1:]
+        try:
+            dims = broadcast_dims(inner, *[expand_strides(x, inner) for x in parts])
+        except RankError:
+            in_steps(kernel, head, inner, *parts)
+            continue
+        launch(kernel, parts, (*head, *dims))
 
 
 def broadcast_shapes(a: Shape, b: Shape) -> Shape:
@@ -301,7 +328,11 @@ def binary(name: str, a: Tensor, b: Tensor, dtype: DType | None = None) -> Tenso
     shape = broadcast_shapes(a._shape, b._shape)
     out = like(a, shape, dtype or (int32 if a._dtype is bool_ else a._dtype))
     if out.numel():
-        dims = broadcast_dims(shape, row_major(shape), expand_strides(a, shape), expand_strides(b, shape))
+        try:
+            dims = broadcast_dims(shape, row_major(shape), expand_strides(a, shape), expand_strides(b, shape))
+        except RankError:
+            in_steps(kernels.binary, (kernels.BINARY[name], a._dtype.code), shape, out, a, b)
+            return out
         launch(kernels.binary, (out, a, b), (kernels.BINARY[name], a._dtype.code, *dims))
     return out
 
@@ -869,8 +900,11 @@ def where(condition: Tensor, a: Any, b: Any) -> Tensor:
     shape = broadcast_shapes(condition._shape, broadcast_shapes(a._shape, b._shape))
     out = like(a, shape)
     if out.numel():
-        dims = broadcast_dims(shape, row_major(shape), *(expand_strides(t, shape) for t in (condition, a, b)))
-        launch(kernels.where, (out, condition, a, b), (a._dtype.code, *dims))
+        try:
+            dims = broadcast_dims(shape, row_major(shape), *(expand_strides(t, shape) for t in (condition, a, b)))
+            launch(kernels.where, (out, condition, a, b), (a._dtype.code, *dims))
+        except RankError:
+            in_steps(kernels.where, (a._dtype.code,), shape, out, condition, a, b)
     if needs_grad(a, b):
 
         def backward(dy):

@@ -15,7 +15,7 @@ from ..core.factory import like
 from ..core.state import no_grad
 from ..core.tensor import row_major
 from ..graph.program import launch
-from ..kernels import broadcast_dims
+from ..kernels import RankError, broadcast_dims
 from . import elementwise
 from .elementwise import add, as_float, compare, div, mul, neg, reduce_to, square, sub, unary, where
 
@@ -169,10 +169,14 @@ def pair_values(name: str, a: Tensor, b: Tensor) -> Tensor:
     shape = elementwise.broadcast_shapes(a._shape, b._shape)
     out = like(a, shape)
     if out.numel():
-        dims = broadcast_dims(
-            shape, row_major(shape), elementwise.expand_strides(a, shape), elementwise.expand_strides(b, shape)
-        )
-        launch(kernels.math_of_two, (out, a, b), (kernels.MATH_OF_TWO[name], dtype.code, *dims))
+        head = kernels.MATH_OF_TWO[name], dtype.code
+        try:
+            dims = broadcast_dims(
+                shape, row_major(shape), elementwise.expand_strides(a, shape), elementwise.expand_strides(b, shape)
+            )
+            launch(kernels.math_of_two, (out, a, b), (*head, *dims))
+        except RankError:
+            elementwise.in_steps(kernels.math_of_two, head, shape, out, a, b)
     return out
 
 

@@ -26,7 +26,7 @@ from ..core.quoting import quoted
 from ..core.state import state
 from ..core.tensor import DTYPES, Tensor, bool_, fitted, float32, in_64_bits, int64, is_number
 from ..graph.program import launch
-from ..kernels import merged_dims
+from ..kernels import RankError, merged_dims
 from . import elementwise, movement
 
 if TYPE_CHECKING:
@@ -163,8 +163,11 @@ def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
         )
     elif a.numel():
         if isinstance(b, Tensor):
-            dims = merged_dims(a._shape, a._strides, elementwise.expand_strides(b, a._shape))
-            launch(kernels.binary, (a, a, b), (kernels.BINARY[name], a._dtype.code, *dims))
+            try:
+                dims = merged_dims(a._shape, a._strides, elementwise.expand_strides(b, a._shape))
+                launch(kernels.binary, (a, a, b), (kernels.BINARY[name], a._dtype.code, *dims))
+            except RankError:
+                elementwise.in_steps(kernels.binary, (kernels.BINARY[name], a._dtype.code), a._shape, a, a, b)
         else:
             launch(kernels.binary_scalar, (a, a), (kernels.BINARY[name], a._dtype.code, a.numel(), float(b), 0))
     return written(a)

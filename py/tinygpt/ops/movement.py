@@ -652,8 +652,8 @@ def cat(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
 
         def backward(dy):
             at, grads = 0, []
-            for n in sizes:
-                grads.append(sliced(dy, d, at, n))
+            for x, n in zip(tensors, sizes):
+                grads.append(sliced(dy, d, at, n)._cast(x._dtype))
                 at += n
             return grads
 

@@ -198,7 +198,7 @@ def _summed(dy: Tensor, index: Tensor, count: int) -> Tensor:
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The views x[..., i, ...] along dim, as a tuple."""
     if not x._shape:
-        raise RuntimeError("unbind: dimension specified as %s but tensor has no dimensions" % dim)
+        raise IndexError("unbind: dimension specified as %s but tensor has no dimensions" % dim)
     d = movement.dim_of(x, dim)
     shape, strides = x._shape[:d] + x._shape[d + 1 :], x._strides[:d] + x._strides[d + 1 :]
     outs: list[Tensor] = []

@@ -214,7 +214,7 @@ def arange(*bounds: Any, **keywords: Any) -> Tensor:
     if not dtype.is_floating_point and dtype is not bool_:
         start, end, step = [v if v != v or v in (math.inf, -math.inf) else int(v) for v in (start, end, step)]
     elif dtype is bool_:
-        raise RuntimeError("\"arange_cpu\" not implemented for 'Bool'") from None
+        raise NotImplementedError("arange is not implemented for bool")
     if dtype.computed is not dtype and dtype.is_floating_point:
         return _finished(movement.arange(start, end, step, float32, device)._cast(dtype), requires_grad)
     return _finished(movement.arange(start, end, step, dtype, device), requires_grad)

@@ -40,7 +40,7 @@ def einsum(*args: Any) -> Tensor:
         few = "fewer" if len(operands) < len(inputs) else "more"
         raise RuntimeError("einsum(): %s operands were provided than specified in the equation" % few)
     terms = [_seen(x, labels, i) for i, (x, labels) in enumerate(zip(operands, inputs))]
-    kept = _output(terms, output)
+    kept = _output(terms, output, [label for labels in inputs for label in labels])
     sizes: dict[str, int] = {}
     for i, (x, labels) in enumerate(terms):
         for label, n in zip(labels, x._shape):
@@ -119,13 +119,12 @@ def _seen(x: Tensor, labels: list[str], number: int) -> tuple[Tensor, list[str]]
     return x, labels
 
 
-def _output(terms: list[tuple[Tensor, list[str]]], output: list[str] | None) -> list[str]:
-    """The labels of the result, in order."""
+def _output(terms: list[tuple[Tensor, list[str]]], output: list[str] | None, written: list[str]) -> list[str]:
+    """The labels of the result, in order: without output those that are written once."""
     named = [label for _, labels in terms for label in labels]
     rest = sorted({label for label in named if label.startswith(REST)}, key=lambda v: -int(v[3:]))
     if output is None:
-        once = sorted(label for label in set(named) if not label.startswith(REST) and named.count(label) == 1)
-        return rest + [label for label in once if _uses(terms, label) == 1]
+        return rest + sorted(label for label in set(written) if label != REST and written.count(label) == 1)
     kept: list[str] = []
     for label in output:
         if label != REST and label in kept:
@@ -136,10 +135,6 @@ def _output(terms: list[tuple[Tensor, list[str]]], output: list[str] | None) -> 
             )
         kept += rest if label == REST else [label]
     return kept
-
-
-def _uses(terms: list[tuple[Tensor, list[str]]], label: str) -> int:
-    return sum([label in labels for _, labels in terms])
 
 
 def _summed(x: Tensor, labels: list[str], keep: Any) -> tuple[Tensor, list[str]]:

@@ -72,6 +72,9 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
     out = out._cast(x._dtype).detach()
     if needs_grad(x):
         y = out
+        if ord == 0:  # no gradient reaches x, as in PyTorch
+            attach("linalg_vector_norm", (out,), (x,), lambda dy: (None,), ())
+            return out
 
         def backward(dy):
             kept = y if keepdim or not x._shape else reduce._keepdim(y, x, dims)

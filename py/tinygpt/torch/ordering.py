@@ -158,7 +158,7 @@ def searchsorted(
         if not is_number(values):
             raise TypeError("searchsorted(): argument 'input' must be Tensor or Number, not %s" % type(values).__name__)
         values = full((), values, None, sequence.device)
-    if not values._shape:
+    if values.numel() == 1:
         kind = elementwise.promote_types(sequence._dtype, values._dtype)
         sequence, values = sequence._cast(kind), values._cast(kind)
     if sequence._dtype is not values._dtype:

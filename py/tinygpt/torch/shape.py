@@ -190,6 +190,8 @@ def t(input: Tensor) -> Tensor:
 @function
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """input with the dimensions `source` at `destination`, the others in their order; a view."""
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError("movedim() takes two ints or two tuples of ints, not %r and %r" % (source, destination))
     sources, places = ints_of((source,), "a dimension"), ints_of((destination,), "a dimension")
     if len(sources) != len(places):
         raise RuntimeError(

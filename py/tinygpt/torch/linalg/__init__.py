@@ -16,9 +16,9 @@ from ..norms import matrix_norm, vector_norm
 from ..products import cross_along, matmul, multiplied, vecdot
 from ..return_types import _result as result
 from . import factor
-from .factor import H, LinAlgError, checked, eye_like, failed
+from .factor import H, _LinAlgError, checked, eye_like, failed
 
-multi_dot = multiplied
+multi_dot, LinAlgError = multiplied, _LinAlgError
 _inv_ex, _cholesky_ex, _solve_ex = (
     result("linalg_inv_ex", "inverse info"), result("linalg_cholesky_ex", "L info"),
     result("linalg_solve_ex", "result info"),
@@ -346,7 +346,7 @@ def _pinv_gradient(A: Tensor, P: Tensor, dy: Tensor) -> Tensor:
     K = mul(P, dyh)
     PhK = mul(Ph, K)
     out = sub(mul(mul(sub(dyh, mul(A, K)), P), Ph), H(mul(K, P)))
-    return add(out, sub(PhK, mul(mul(PhK, A), P)))
+    return add(out, sub(PhK, mul(mul(PhK, P), A)))
 
 
 def cond(A: Tensor, p: Any = None) -> Tensor:

@@ -17,7 +17,7 @@ from ...ops import matmul as product
 from .. import return_types
 
 
-class LinAlgError(RuntimeError):
+class _LinAlgError(RuntimeError):
     """A matrix that an algorithm cannot take: singular, or not positive."""
 
 
@@ -68,12 +68,12 @@ def _scaled_columns(x: Tensor, values: Tensor) -> Tensor:
 
 
 def failed(info: Tensor, name: str, sentence: str) -> None:
-    """LinAlgError for the first matrix of a batch whose info is not 0."""
+    """_LinAlgError for the first matrix of a batch whose info is not 0."""
     values = info.reshape(-1).tolist()
     for i, k in enumerate(values):
         if k:
             where = "(Batch element %d): " % i if info._shape else ""
-            raise LinAlgError("%s: %s%s" % (name, where, sentence % k if "%d" in sentence else sentence))
+            raise _LinAlgError("%s: %s%s" % (name, where, sentence % k if "%d" in sentence else sentence))
 
 
 # ---- triangular systems --------------------------------------------------------------------------
@@ -254,12 +254,11 @@ def det(A: Tensor) -> Tensor:
     if needs_grad(A):
 
         def backward(dy):
-            # d det = det tr(inv(A) dA), by the cofactors where A is singular
-            if bool(reduce.any_(elementwise.compare("eq", out, 0)).item()):
-                return (elementwise.mul(_cofactors(A), _column(dy)),)
-            scale = _column(elementwise.mul(dy, out))
+            # d det = det tr(inv(A) dA); of a singular matrix PyTorch's gradient is 0
             eye = movement.expand(eye_like(A), A._shape)
-            return (solve(H(A), elementwise.mul(eye, scale), "linalg.det")[0],)
+            singular = _column(elementwise.compare("eq", out, 0))
+            scale = _column(elementwise.mul(dy, out))
+            return (solve(elementwise.where(singular, eye, H(A)), elementwise.mul(eye, scale), "linalg.det")[0],)
 
         attach("linalg_det", (out,), (A,), backward, (A, out))
     return out
@@ -267,19 +266,6 @@ def det(A: Tensor) -> Tensor:
 
 def _column(x: Tensor) -> Tensor:
     return movement.unsqueeze(movement.unsqueeze(x, -1), -1)
-
-
-def _cofactors(A: Tensor) -> Tensor:
-    """The cofactors of matrices, singular or not, from singular values: no gradient here."""
-    U, S, Vh = svd_of(A.detach())
-    n = A._shape[-1]
-    turn = elementwise.mul(det(U.detach()), det(Vh.detach()))
-    places = [movement.cat([movement.sliced(S, S.ndim - 1, 0, i), movement.sliced(S, S.ndim - 1, i + 1, n - i - 1)], -1)
-              for i in range(n)]  # fmt: skip
-    others = movement.stack(
-        [reduce.prod(v, -1) if n > 1 else elementwise.add(elementwise.zeros_of(turn), 1) for v in places], -1
-    )
-    return elementwise.mul(product.matmul(_scaled_columns(U, others), Vh), _column(turn)).detach()
 
 
 def slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
