@@ -5,8 +5,8 @@
 
 namespace {
 
-// log(1 + e) and e^x - 1 with the relative accuracy of the exact ones: the error of u = 1 + e, or of
-// u = e^x, is that of both factors of the quotient (Kahan; Higham 2002, section 1.14.1).
+// log(1 + e) and e^x - 1 with a small relative error: the error of u = 1 + e, or of u = e^x, is
+// that of both factors of the quotient (Kahan; Higham 2002, section 1.14.1).
 INLINE vf vlog1p(vf e) {
   vf one = vsplat(1), u = vadd(one, e);
   return vselect(veq(u, one), e, vmul(vlog(u), vdiv(e, vsub(u, one))));
@@ -55,9 +55,8 @@ static void run_activation(const Slot* p, Team& team) {
   switch (p[ACTIVATION_op].i) {
     case ACTIVATION_LEAKY_RELU: return map(out, x, s, [=](vf v) { return vselect(vgt(v, zero), v, vmul(v, a)); });
     case ACTIVATION_ELU:
-      return map(out, x, s, [=](vf v) {
-        return vselect(vgt(v, zero), vmul(v, b), vmul(vexpm1(vmul(vmin(zero, v), c)), a));
-      });
+      return map(out, x, s,
+                 [=](vf v) { return vselect(vgt(v, zero), vmul(v, b), vmul(vexpm1(vmul(vmin(zero, v), c)), a)); });
     case ACTIVATION_HARDTANH: return map(out, x, s, [=](vf v) { return between(v, a, b); });
     case ACTIVATION_HARDSIGMOID:
       return map(out, x, s, [=](vf v) { return vdiv(between(vadd(v, three), zero, six), six); });
@@ -74,8 +73,7 @@ static void run_activation(const Slot* p, Team& team) {
       return map(out, x, s, [=](vf v) {
         return vselect(vgt(v, a), vsub(v, a), vselect(vlt(v, minus_a), vadd(v, a), vmul(v, zero)));
       });
-    case ACTIVATION_HARDSHRINK:
-      return map(out, x, s, [=](vf v) { return vselect(vle(vabs(v), a), zero, v); });
+    case ACTIVATION_HARDSHRINK: return map(out, x, s, [=](vf v) { return vselect(vle(vabs(v), a), zero, v); });
     case ACTIVATION_THRESHOLD: return map(out, x, s, [=](vf v) { return vselect(vle(v, a), b, v); });
     default: team.fail(STATUS_BAD_INDEX);
   }
@@ -99,7 +97,8 @@ static void run_activation_backward(const Slot* p, Team& team) {
     case ACTIVATION_HARDTANH:
       return map(dx, dy, x, s, [=](vf d, vf v) { return vselect(vle(v, a), zero, vselect(vge(v, b), zero, d)); });
     case ACTIVATION_HARDSIGMOID:
-      return map(dx, dy, x, s, [=](vf d, vf v) { return vselect(vlt(vabs(v), three), vmul(d, vsplat(1 / 6.0f)), zero); });
+      return map(dx, dy, x, s,
+                 [=](vf d, vf v) { return vselect(vlt(vabs(v), three), vmul(d, vsplat(1 / 6.0f)), zero); });
     case ACTIVATION_HARDSWISH:
       return map(dx, dy, x, s, [=](vf d, vf v) {
         vf middle = vmul(d, vadd(vdiv(v, three), vsplat(0.5f)));
@@ -117,14 +116,13 @@ static void run_activation_backward(const Slot* p, Team& team) {
       });
     case ACTIVATION_LOGSIGMOID: return map(dx, dy, x, s, [](vf d, vf v) { return vmul(d, vsigmoid(vneg(v))); });
     case ACTIVATION_SOFTSHRINK:
-    case ACTIVATION_HARDSHRINK:
-      return map(dx, dy, x, s, [=](vf d, vf v) { return vselect(vle(vabs(v), a), zero, d); });
+    case ACTIVATION_HARDSHRINK: return map(dx, dy, x, s, [=](vf d, vf v) { return vselect(vle(vabs(v), a), zero, d); });
     case ACTIVATION_THRESHOLD: return map(dx, dy, x, s, [=](vf d, vf v) { return vselect(vle(v, a), zero, d); });
     default: team.fail(STATUS_BAD_INDEX);
   }
 }
 
 ENTRY(activation, [](const Slot* p) { return 50 + p[ACTIVATION_n].i * cost(p[ACTIVATION_op].i); }, nullptr);
-ENTRY(activation_backward,
-      [](const Slot* p) { return 50 + p[ACTIVATION_BACKWARD_n].i * (0.2 + cost(p[ACTIVATION_BACKWARD_op].i)); },
-      nullptr);
+ENTRY(activation_backward, [](const Slot* p) {
+  return 50 + p[ACTIVATION_BACKWARD_n].i * (0.2 + cost(p[ACTIVATION_BACKWARD_op].i));
+}, nullptr);

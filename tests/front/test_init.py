@@ -108,6 +108,9 @@ NORMED = [
     "nn.utils.parametrizations.weight_norm(nn.Linear(4, 3), dim=1)",
     "nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))",
     "nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3), n_power_iterations=3)",
+    "nn.utils.parametrizations.orthogonal(nn.Linear(4, 4))",
+    "nn.utils.parametrizations.orthogonal(nn.Linear(4, 4), orthogonal_map='cayley', use_trivialization=False)",
+    "nn.utils.parametrizations.orthogonal(nn.Linear(4, 3), orthogonal_map='matrix_exp')",
     "nn.utils.remove_weight_norm(nn.utils.weight_norm(nn.Linear(4, 3)))",
     "nn.utils.remove_spectral_norm(nn.utils.spectral_norm(nn.Linear(4, 3)))",
     "nn.utils.parametrize.remove_parametrizations(nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), 'weight')",
@@ -118,7 +121,8 @@ NORMED = [
 @pytest.mark.parametrize("train", [True, False])
 def test_normed_weights(front, source, train):
     x = torch.sin(torch.arange(8.0)).reshape(2, 4).requires_grad_()
-    compare_module(front, source, x, train=train)
+    tolerance = dict(rtol=1e-4, atol=1e-5) if "orthogonal" in source else {}
+    compare_module(front, source, x, train=train, **tolerance)
 
 
 def test_a_parametrization_of_ones_own(front):
@@ -169,5 +173,5 @@ def test_skipped_first_values_draw_no_number(front):
 def test_what_is_not_here_is_said(front):
     with pytest.raises(AttributeError, match="multiply the weight by a mask"):
         front.nn.utils.prune  # noqa: B018
-    with pytest.raises(RuntimeError, match="orthogonal_"):
-        front.nn.utils.parametrizations.orthogonal(front.nn.Linear(2, 2))
+    with pytest.raises(RuntimeError, match="householder"):
+        front.nn.utils.parametrizations.orthogonal(front.nn.Linear(2, 3))
