@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include "pool.h"
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #if THREADS
 #include <pthread.h>
 #endif
@@ -129,7 +132,17 @@ static void* pool_thread(void* argument) {
 }
 #endif
 
+// The C library returns freed memory to the system, and an eager step then takes it back page by
+// page: 8232 page faults, a third of the time of a step of a small CNN. It keeps up to 1 GiB here.
+static void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 1 << 25);  // the largest that it takes
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 EXPORT int tg_start(int n) {
+  keep_freed_memory();
   if (n < 1) n = 1;
   if (n > MAX_THREADS) n = MAX_THREADS;
 #if THREADS
