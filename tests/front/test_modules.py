@@ -42,6 +42,11 @@ LAYERS = [
     ("nn.EmbeddingBag(7, 3, mode='max')", (torch.tensor([1, 6, 1, 2]), torch.tensor([0, 1, 1]))),
     ("nn.EmbeddingBag(7, 3, padding_idx=1)", (torch.tensor([1, 6, 1, 2]), torch.tensor([0, 1, 3]))),
     ("nn.EmbeddingBag(7, 3, include_last_offset=True)", (torch.tensor([1, 6, 1, 2]), torch.tensor([0, 1, 4]))),
+    (
+        "nn.AdaptiveLogSoftmaxWithLoss(16, 30, [4, 10, 20], div_value=2.0)",
+        (wave(9, 16), torch.tensor([0, 3, 5, 29, 11, 4, 19, 20, 2])),
+    ),
+    ("nn.AdaptiveLogSoftmaxWithLoss(8, 9, [4], head_bias=True)", (wave(8), torch.tensor(7))),
     ("nn.Dropout(0.3)", (wave(5, 4),)),
     ("nn.Dropout(0.3, inplace=True)", (wave(5, 4, grad=False),)),
     ("nn.Dropout(1.0)", (wave(5, 4),)),
@@ -79,6 +84,7 @@ PRINTED = [
     "F.one_hot(t.tensor([0, 2]), 5)",
 ]  # fmt: skip
 REFUSED = [
+    "nn.AdaptiveLogSoftmaxWithLoss(4, 5, [3, 2])", "nn.AdaptiveLogSoftmaxWithLoss(4, 5, [2])(t.ones(2, 4), t.ones(3))",
     "nn.Linear(2, 3)(t.ones(4))", "nn.Linear(2, 3, True, 'cpu', t.float32, 1)", "nn.Embedding(3, 2)(t.tensor([3]))",
     "nn.Embedding(3, 2)(t.tensor([1.0]))", "nn.Embedding(3, 2, padding_idx=3)",
     "nn.Embedding(3, 2, _weight=t.ones(2, 2))", "nn.Dropout(1.5)", "F.dropout(t.ones(2), -0.1)",

@@ -18,7 +18,6 @@ ABSENT = {
     "parallel": "leave it out: a tab has one device",
     "grad": "use torch.autograd.grad",
     "Container": "use Module",
-    "AdaptiveLogSoftmaxWithLoss": "use Linear with cross_entropy",
     "quantized": "train in float32; tinygpt.checkpoint writes int8 files",
     "qat": "train in float32; tinygpt.checkpoint writes int8 files",
     "intrinsic": "leave it out: a tab has no quantized modules",
@@ -27,7 +26,7 @@ ABSENT = {
 # Each family names its modules in __all__.
 FAMILIES = [
     "state_dict", "activations", "containers", "dropout", "linear", "losses", "sparse", "convolution", "pooling",
-    "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer",
+    "normalization", "layer_norm", "padding", "vision", "recurrent", "multihead", "transformer", "adaptive",
 ]  # fmt: skip
 for _family in FAMILIES:
     _module = importlib.import_module("." + _family, __name__)

@@ -16,7 +16,7 @@ from . import utils
 # PyTorch's file, and the families here whose names it has.
 PATHS = {
     "module": "module state_dict", "activation": "activations multihead", "container": "containers",
-    "dropout": "dropout",
+    "dropout": "dropout", "adaptive": "adaptive",
     "linear": "linear", "flatten": "linear", "loss": "losses", "distance": "losses", "sparse": "sparse", "lazy": "lazy",
     "conv": "convolution", "pooling": "pooling", "batchnorm": "normalization",
     "normalization": "normalization layer_norm", "instancenorm": "normalization", "padding": "padding",
