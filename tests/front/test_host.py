@@ -12,6 +12,7 @@ import torch
 
 import tinygpt
 import tinygpt.torch as tt
+import tinygpt.torch.nn as tnn
 from tinygpt import nn, tensor
 
 pytestmark = pytest.mark.fast
@@ -200,6 +201,113 @@ def test_a_compiled_module_is_trained_as_the_module():
     want = torch.compile(torch.nn.Sequential(torch.nn.Linear(2, 2)))
     got = tt.compile(nn.Sequential(nn.Linear(2, 2)))
     assert list(got.state_dict()) == list(want.state_dict()) and repr(got) == repr(want)
+
+
+class Wide(tnn.Module):
+    """Dropout, batch norm, several results."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = tnn.Linear(4, 8), tnn.BatchNorm1d(8), tnn.Linear(8, 3)
+        self.drop = tnn.Dropout(0.3)
+
+    def forward(self, x, target=None):
+        hidden = self.drop(self.norm(self.first(x)).relu())
+        out = self.last(hidden)
+        return {"out": out, "loss": None if target is None else ((out - target) ** 2).mean(), "sizes": x.shape[0]}
+
+
+def plain_steps(model, x, y):
+    return [model(x, y)["loss"] for _ in range(2)]
+
+
+def accumulated(model, x, y):
+    """Two calls before the backward of the first."""
+    first, second = model(x, y)["loss"], model(x * 2, y)["loss"]
+    return [first + second]
+
+
+def read_without_a_gradient(model, x, y):
+    model.eval()
+    seen = model(x)["out"].sum() * 0
+    model.train()
+    with tt.no_grad():
+        seen = seen + model(x)["out"].sum() * 0
+    return [model(x, y)["loss"] + seen.detach()]
+
+
+def of_other_shapes(model, x, y):
+    return [model(x[:n], y[:n])["loss"] for n in (5, 3, 5)]
+
+
+def both_results(model, x, y):
+    found = model(x, y)
+    return [found["loss"] + found["out"].square().mean(), found["loss"] * 1]
+
+
+def frozen_in_between(model, x, y):
+    model.first.weight.requires_grad_(not model.first.weight.requires_grad)
+    return [model(x, y)["loss"]]
+
+
+@pytest.mark.parametrize(
+    "losses_of",
+    [plain_steps, accumulated, read_without_a_gradient, of_other_shapes, both_results, frozen_in_between],
+)
+def test_training_through_a_compiled_module(losses_of):
+    """Losses, gradients, buffers and random numbers are those of the module itself."""
+    found = []
+    for compiled in (False, True):
+        tt.manual_seed(4)
+        module = Wide()
+        model = tt.compile(module) if compiled else module
+        optimizer, seen = tt.optim.SGD(module.parameters(), lr=0.1, momentum=0.9), []
+        for _ in range(4):
+            x, y = tt.randn(5, 4), tt.randn(5, 3)
+            losses = losses_of(model, x, y)
+            optimizer.zero_grad()
+            for i, loss in enumerate(losses):
+                loss.backward(retain_graph=i + 1 < len(losses))
+            seen += [[loss.item() for loss in losses], [None if p.grad is None else p.grad.tolist() for p in
+                     module.parameters()]]  # fmt: skip
+            optimizer.step()
+        seen += [value.tolist() for value in module.state_dict().values()] + [tt.rand(1).item()]
+        found.append(seen)
+    assert found[1] == found[0]
+
+
+def test_a_compiled_call_is_recorded_once_for_its_backward_too():
+    module = Wide()
+    model = tt.compile(module)
+    for _ in range(5):
+        model(tt.randn(5, 4), tt.randn(5, 3))["loss"].backward()
+    calls = model._calls
+    assert calls.with_gradients.captures == 1 and calls.with_gradients.refused is None
+    ((_, graph),) = calls.graphs.values()
+    assert [walk.captures for walk in graph.backwards.values()] == [1]
+
+
+def test_an_update_between_a_compiled_call_and_its_backward():
+    """An error where the backward reads what was updated, as in PyTorch, and none elsewhere."""
+    module = tnn.Sequential(tnn.Linear(2, 2), tnn.Linear(2, 1))
+    model, x = tt.compile(module), tt.ones(3, 2)
+    for updated, fails in ((module[1].weight, True), (module[0].weight, False)) * 2:
+        loss = model(x).sum()
+        with tt.no_grad():
+            updated.mul_(2)
+        if fails:
+            with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+                loss.backward()
+        else:
+            loss.backward()
+        del loss
+
+
+def test_gradients_of_gradients_through_a_compiled_call_are_refused():
+    module = tnn.Linear(2, 1)
+    model = tt.compile(module)
+    with pytest.raises(RuntimeError):
+        tt.autograd.grad(model(tt.ones(3, 2)).square().sum(), module.weight, create_graph=True)[0].sum().backward()
 
 
 def test_a_compiled_step_is_recorded_once_and_replayed():

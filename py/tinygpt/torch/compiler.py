@@ -1,21 +1,24 @@
 """torch.compile over tinygpt.compile: a function is recorded on its first call and replayed.
 
-A call whose result is differentiated outside of it (`loss = model(x); loss.backward()`) runs as
-written: what is replayed is a complete step (the function that calls backward() and step()), and
-whatever runs under no_grad.
+A call whose result is differentiated outside of it (`loss = model(x); loss.backward()`) is two
+recordings: the call, and the walk over its tape. A complete step (a function that calls backward()
+and step()) is one.
 """
 
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
+from weakref import ref
 
-from ..core.compile import Compiled
+from ..core.autograd import attach
+from ..core.compile import Compiled, _map
+from ..core.current_device import get_device
 from ..core.state import state
 from ..core.tensor import Tensor
 from ..graph import program
 from ..nn import Module
+from .autograd.engine import gradients
 from .keywords import Unsupported
 
 __all__ = [
@@ -25,7 +28,6 @@ __all__ = [
 
 BACKENDS = ("inductor", "eager", "aot_eager", "aot_eager_decomp_partition", "cudagraphs", "openxla", "tvm")
 MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs", "lite")
-_DIFFERENTIATED = "its result is differentiated"
 
 
 def compile(
@@ -76,52 +78,148 @@ def _function(function: Any) -> Any:
 
 
 class _Calls:
-    """The recordings of a function: those that a gradient may follow, and those under no_grad."""
+    """The recordings of a function: those under no_grad, and those that a gradient may follow."""
 
     def __init__(self, function: Any) -> None:
         self.function = function
         self.with_gradients, self.without = Compiled(self._watched), Compiled(function)
+        self.graphs: dict[int, tuple[Any, _Graph]] = {}  # by the id of a Program, which it holds
+        self.made: _Graph | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not state.grad_enabled:
             return self.without(*args, **kwargs)
         recording = self.with_gradients
-        if recording.refused is not None:
+        if (
+            recording.refused is not None
+            or program.capturing()
+            or get_device().volatile  # where a backward draws dropout's numbers again
+            or any(x._requires_grad for x in _tensors((args, kwargs)))
+            or any(graph.is_pending() for _, graph in self.graphs.values())
+        ):
             return self.function(*args, **kwargs)
-        with warnings.catch_warnings():
-            if not recording.captures:  # the reason below needs no warning: the result is the same
-                warnings.filterwarnings("ignore", ".*" + _DIFFERENTIATED, RuntimeWarning)
-            return recording(*args, **kwargs)
+        captures, self.made = recording.captures, None
+        result = recording(*args, **kwargs)
+        ran = recording.program
+        if recording.captures != captures:
+            made, self.made = self.made, None
+            if made is None:
+                return result
+            if recording.refused is not None or ran is None or id(ran) in self.graphs:
+                return made.value
+            kept = {id(entry.program) for entries in recording.entries.values() for entry in entries}
+            self.graphs = {key: found for key, found in self.graphs.items() if key in kept}
+            self.graphs[id(ran)] = ran, made
+        found = self.graphs.get(id(ran))
+        return result if found is None else found[1].attached(result)
 
     def _watched(self, *args: Any, **kwargs: Any) -> Any:
         result = self.function(*args, **kwargs)
-        if program.capturing() and _any_graph(result):
-            program.note_read(_DIFFERENTIATED)
+        if not program.capturing() or not any(map(_is_live, _tensors(result))):
+            return result
+        self.made = _Graph(result)
+        return _map(result, lambda x: x.detach().clone())
+
+
+class _Graph:
+    """The tape of a recorded call, whose values each replay computes anew in their places.
+
+    value: the call's own result. The result of a replay gets one Node, whose backward walks this
+    tape: recorded at the first time, replayed afterwards.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        results = _tensors(value)
+        self.live = [i for i, x in enumerate(results) if _is_live(x)]
+        self.results = [results[i] for i in self.live]
+        self.nodes: list[Any] = []
+        self.leaves: list[Tensor] = []
+        self.backwards: dict[tuple[bool, ...], Compiled] = {}  # by which results have a gradient
+        self.pending: Any = None
+        seen: set[int] = set()
+        todo: list[Any] = [x._node for x in self.results]
+        while todo:
+            node = todo.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            self.nodes.append(node)
+            for edge in node.edges:
+                if isinstance(edge, tuple):
+                    todo.append(edge[0])
+                elif isinstance(edge, Tensor) and id(edge) not in seen:
+                    seen.add(id(edge))
+                    self.leaves.append(edge)
+        read = {storage.uid for node in self.nodes for storage, _, _ in node.saved}
+        self.read = [leaf for leaf in self.leaves if leaf._storage.uid in read]  # those whose values a backward reads
+
+    def is_pending(self) -> bool:
+        """Whether a backward of the last call may still come, which needs that call's values."""
+        return self.pending is not None and self.pending() is not None
+
+    def attached(self, result: Any) -> Any:
+        """The result of a replay, on the tape."""
+        tensors = _tensors(result)
+        call = _Call([leaf._storage.writes() for leaf in self.read])
+        self.pending = ref(call)
+
+        def backward(*gradients: Tensor | None) -> Any:
+            if call.versions != [leaf._storage.writes() for leaf in self.read]:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    "a parameter of a compiled call; compute the gradient before the update"
+                )
+            return self._backward(gradients)
+
+        attach("CompiledFunction", [tensors[i] for i in self.live], self.leaves, backward)
         return result
 
+    def _backward(self, gradients: tuple[Tensor | None, ...]) -> Any:
+        which = tuple([g is not None for g in gradients])
+        if which not in self.backwards:
+            results = [x for x, given in zip(self.results, which) if given]
+            self.backwards[which] = Compiled(functools.partial(self._walk, results))
+        return self.backwards[which](*[g.detach() for g in gradients if g is not None])
 
-def _any_graph(value: Any) -> bool:
-    """Whether a gradient of a tensor in `value` can still be computed."""
+    def _walk(self, results: list[Tensor], *given: Tensor) -> Any:
+        for node in self.nodes:  # the parameters have other versions by now, and the values are new
+            node.saved = [(storage, storage.writes(), shape) for storage, _, shape in node.saved]
+        return tuple(gradients(list(zip(results, given)), self.leaves, True, False))
+
+
+class _Call:
+    """One replay; it is there as long as a backward of it may come. versions: of the leaves."""
+
+    def __init__(self, versions: list[int]) -> None:
+        self.versions = versions
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in lists, tuples and dicts, in order."""
     if isinstance(value, Tensor):
-        return value._node is not None and not _is_freed(value._node)
+        return [value]
     if isinstance(value, dict):
-        return any(_any_graph(item) for item in value.values())
-    return isinstance(value, (list, tuple)) and any(_any_graph(item) for item in value)
+        value = value.values()
+    return [x for item in value for x in _tensors(item)] if isinstance(value, (list, tuple, type({}.values()))) else []
 
 
-def _is_freed(node: Any) -> bool:
-    """Whether a backward has gone through the graph."""
+def _is_live(x: Tensor) -> bool:
+    """Whether a gradient of a result can still be computed: it is on a tape that is not freed."""
+    node: Any = x._node
+    if node is None:
+        return False
     seen, todo = {id(node)}, [node]
     while todo:
         node = todo.pop()
         if node.backward is None:
-            return True
+            return False
         for edge in node.edges:
             below = edge[0] if isinstance(edge, tuple) else None
             if below is not None and id(below) not in seen:
                 seen.add(id(below))
                 todo.append(below)
-    return False
+    return True
 
 
 class OptimizedModule(Module):

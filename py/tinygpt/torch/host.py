@@ -139,7 +139,7 @@ __all__ = [
 ]  # fmt: skip
 LIMITED = {
     "autocast": "computes in float32, and says so once",
-    "compile": "a call whose result is differentiated afterwards runs as written; any other is recorded and replayed",
+    "compile": "prints and other effects inside happen when a call is recorded; a replay repeats what is computed",
     "set_flush_denormal": "small numbers are never flushed to 0",
 }
 STUBS = {
