@@ -59,7 +59,8 @@ def _expm1(x: Tensor) -> Tensor:
     return x.exp() - 1 if x.device.volatile else function("expm1", x)
 
 
-def _log1p(x: Tensor) -> Tensor:
+def log1p(x: Tensor) -> Tensor:
+    """log(1 + x); on a GPU of the rounded sum."""
     return (x + 1).log() if x.device.volatile else function("log1p", x)
 
 
@@ -100,7 +101,7 @@ def _hardswish(x: Tensor, a: float, b: float, c: float) -> Tensor:
 def _softplus(x: Tensor, a: float, b: float, c: float) -> Tensor:
     scaled = x if a == 1 else x * a
     linear = compare("gt", scaled, b)
-    curved = _log1p(where(linear, 0.0, scaled).exp())
+    curved = log1p(where(linear, 0.0, scaled).exp())
     return where(linear, x, curved if a == 1 else curved / a)
 
 
@@ -109,7 +110,7 @@ def _mish(x: Tensor, a: float, b: float, c: float) -> Tensor:
 
 
 def _logsigmoid(x: Tensor, a: float, b: float, c: float) -> Tensor:
-    return elementwise.minimum(x, 0.0) - _log1p(x.abs().neg().exp())
+    return elementwise.minimum(x, 0.0) - log1p(x.abs().neg().exp())
 
 
 def _within(x: Tensor, limit: float) -> Tensor:

@@ -77,3 +77,4 @@ def typename(obj: Any) -> str:
 globals().update({name: _method(name) for name in (*IN_PLACE, *METHOD)})
 globals().update({name: _functional(name) for name in FUNCTIONAL})
 __all__ = [*IN_PLACE, *METHOD, *FUNCTIONAL, "alpha_dropout", "embedding", "fill", "typename"]  # pyright: ignore[reportUnsupportedDunderAll]
+METHODS = {name: globals()[name] for name in ("hardshrink", "prelu")}
