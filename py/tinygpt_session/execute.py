@@ -90,6 +90,7 @@ async def run(source: str, mode: str, options: str) -> str:
 def _ended(outcome: protocol.Outcome) -> str:
     """After any source: what was requested of it makes the next one neither wait nor resume."""
     torch_program.end(outcome)
+    torch_finder.leave()
     step_boundary.begin()
     hot_apply.end("the run ended before the edit took effect")
     loop = sys.modules.get("tinygpt.loop")

@@ -88,7 +88,7 @@ def known(name: str) -> ModuleType | None:
 
 
 def leave() -> None:
-    """Before a run: TinyGPT's own meaning, and the next `import torch` brings PyTorch's again."""
+    """Before and after a run: TinyGPT's own meaning, until the next `import torch`."""
     if front := sys.modules.get(FRONT + ".front"):
         front.leave()
         for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:

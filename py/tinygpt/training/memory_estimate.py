@@ -148,13 +148,14 @@ def counting() -> Iterator[PlanningDevice]:
     """A new PlanningDevice is the current device, with a random stream of its own; afterwards all
     is as it was.
     """
-    before = state.device, state.layout, state.epoch, generator.default_generator
+    before = state.device, state.layout, state.epoch, state.whole, generator.default_generator, generator.mersenne
     state.device, generator.default_generator = PlanningDevice(), generator.Generator(0)
+    state.whole, generator.mersenne = "int32", None  # where code of PyTorch's meaning runs beside it
     try:
         yield state.device
     finally:
         # The numbers of layouts given out meanwhile name nothing that is left.
-        state.device, state.layout, state.epoch, generator.default_generator = before
+        state.device, state.layout, state.epoch, state.whole, generator.default_generator, generator.mersenne = before
 
 
 def holds(device: Any, machine: float | None = None, budget: int | None = None) -> int | None:
