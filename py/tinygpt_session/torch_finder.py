@@ -36,7 +36,7 @@ class TorchFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of the front's module. None: it is another name, or no module of the front."""
-        if name != "torch" and not name.startswith("torch."):
+        if name.partition(".")[0] not in ("torch", "safetensors"):
             return None
         if FRONT not in sys.modules:
             self._fetch()

@@ -138,7 +138,7 @@ def test_map_location():
         with pytest.raises((RuntimeError, AssertionError), match="webgpu"):
             tt.load(out, map_location=place)
     with pytest.raises(RuntimeError, match="CUDA device"):
-        serialization._Loaded(None)._place("cuda:0")
+        serialization.Loaded(None)._place("cuda:0")
 
 
 class Config:
@@ -181,3 +181,41 @@ def test_keywords():
         tt.load(io.BytesIO(), pickle_module=io)
     with pytest.raises(AttributeError, match="'write' attribute"):
         tt.save(1, 2)
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_safetensors_both_ways(name, tmp_path):
+    import safetensors.torch as theirs
+
+    from tinygpt.torch._safetensors import safe_open
+    from tinygpt.torch._safetensors import torch as ours
+
+    value = torch.tensor([[0, 1, 1], [1, 0, 1]]).to(getattr(torch, name))
+    theirs.save_file({"a": value, "b": value[0].clone(), "c": value[:0]}, tmp_path / "a", {"format": "pt"})
+    mine = ours.load_file(tmp_path / "a")
+    assert {k: (str(v.dtype), v.tolist()) for k, v in mine.items()} == {
+        k: (str(v.dtype), v.tolist()) for k, v in theirs.load_file(tmp_path / "a").items()
+    }
+    ours.save_file(mine, str(tmp_path / "b"), {"format": "pt"})
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes() or theirs.load_file(tmp_path / "b")
+    back = theirs.load_file(tmp_path / "b")
+    assert back["a"].dtype is value.dtype and back["a"].tolist() == value.tolist()
+    with safe_open(tmp_path / "b", framework="pt") as file:
+        assert list(file.keys()) == ["a", "b", "c"] and file.metadata() == {"format": "pt"}
+        assert file.get_slice("a")[:, 1].tolist() == value[:, 1].tolist()
+
+
+def test_safetensors_of_a_model(tmp_path):
+    from tinygpt.torch._safetensors import torch as ours
+
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    ours.save_model(model, tmp_path / "m")
+    other = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    other[1].weight = other[0].weight
+    assert ours.load_model(other, tmp_path / "m") == ([], [])
+    assert [p.tolist() for p in other.parameters()] == [p.tolist() for p in model.parameters()]
+    with pytest.raises(RuntimeError, match="share memory"):
+        ours.save_file(dict(model.state_dict()), tmp_path / "n")
+    with pytest.raises(ValueError, match="non contiguous"):
+        ours.save({"a": tensor([[1, 2], [3, 4]]).t()})

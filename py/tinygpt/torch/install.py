@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 PACKAGE = __name__.rpartition(".")[0]
 
 
+HOSTED = {"safetensors": "._safetensors", "safetensors.torch": "._safetensors.torch"}  # name -> module of the front
+
+
+def behind(fullname: str) -> str | None:
+    """The front's module behind a name that a program imports, or None."""
+    return fullname[len("torch") :] if fullname.partition(".")[0] == "torch" else HOSTED.get(fullname)
+
+
 class TorchFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """`torch.x` is the module `tinygpt.torch.x`, the same object."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "torch" and not fullname.startswith("torch."):
-            return None
-        if importlib.util.find_spec(PACKAGE + fullname[len("torch") :]) is None:
+        inner = behind(fullname)
+        if inner is None or importlib.util.find_spec(PACKAGE + inner) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        module = importlib.import_module(PACKAGE + spec.name[len("torch") :])
+        module = importlib.import_module(PACKAGE + str(behind(spec.name)))
         self._own: Any = module.__spec__
         return module
 

@@ -126,14 +126,14 @@ def load(
     if not data:
         raise EOFError("Ran out of input")
     try:
-        return _Loaded(map_location).value(torch_file.read(data))
+        return Loaded(map_location).value(torch_file.read(data))
     except LoadError:
         raise
     except CheckpointError as error:
         raise LoadError("Weights only load failed. %s" % error) from None
 
 
-class _Loaded:
+class Loaded:
     """The values of a file: its containers with tensors on their devices. What was one object in
     the file is one.
     """
