@@ -132,16 +132,18 @@ def index_select(x: Tensor, d: int, index: Tensor, trusted: bool = False) -> Ten
     k, kept = index._shape[0], index
     out_shape = (*x._shape[:d], k, *x._shape[d + 1 :])
     n, outer, inner = x._shape[d], numel_of(x._shape[:d]), numel_of(x._shape[d + 1 :])
-    if outer > 1:
+    if outer > 1 and inner:
         if not trusted:
             wrong = elementwise.logical_or(elementwise.compare("lt", index, 0), elementwise.compare("ge", index, n))
             index = elementwise.where(wrong, full((), OUTSIDE, int32, x.device), index)
         index = elementwise.binary("add", _counted(outer, n, x).reshape(outer, 1), index)
-    table = x.detach().contiguous().reshape(outer * n, inner)
-    if not outer * n and k and inner:
+    if not outer * inner * k:
+        trusted, outer = True, 0
+    table = x.detach().contiguous().reshape(outer * n, inner) if outer else x.detach().reshape(-1)
+    if not n and k:
         raise BoundsError("index out of range in self")
     try:
-        out = embedding.rows(index, table).reshape(out_shape)
+        out = embedding.rows(index, table).reshape(out_shape) if outer else full(out_shape, 0, x._dtype, x.device)
     except IndexError:
         raise BoundsError("index out of range in self") from None
     out = out.detach()

@@ -295,10 +295,11 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """
     if not x.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor")
-    d, start, length = dim_of(x, dim), whole_number(start, "the start"), whole_number(length, "the length")
-    n = x._shape[d]
+    start, length = whole_number(start, "the start"), whole_number(length, "the length")
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative, not %d" % length)
+    d = dim_of(x, dim)
+    n = x._shape[d]
     if not -n <= start <= n:
         raise IndexError("start out of range (expected to be in range of [%d, %d], but got %d)" % (-n, n, start))
     start = start if start >= 0 else start + n
@@ -637,7 +638,7 @@ def cat(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
     first = tensors[0]
     if not first._shape:
         raise RuntimeError("a 0-d tensor cannot be concatenated; use stack")
-    d = dim_of(first, dim)
+    d = 0 if first._shape == (0,) and state.whole == "int64" else dim_of(first, dim)  # PyTorch: any dim
     for x in tensors[1:]:
         if x.ndim != first.ndim or any(a != b for i, (a, b) in enumerate(zip(x._shape, first._shape)) if i != d):
             raise RuntimeError(
@@ -648,16 +649,18 @@ def cat(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
     sizes = [x._shape[d] for x in tensors]
     out = like(first, first._shape[:d] + (sum(sizes),) + first._shape[d + 1 :], elementwise.result_type(*given))
     _fill_parts(out.detach(), tensors, d, sizes)
-    if needs_grad(*tensors):
+    if needs_grad(*given):
+        # of one that was left out: None
+        parts = [(x._dtype, None if tensors is not given and x._shape == (0,) else x._shape[d]) for x in given]
 
         def backward(dy):
             at, grads = 0, []
-            for x, n in zip(tensors, sizes):
-                grads.append(sliced(dy, d, at, n)._cast(x._dtype))
-                at += n
+            for kind, n in parts:
+                grads.append(full((0,), 0.0, kind, dy.device) if n is None else sliced(dy, d, at, n)._cast(kind))
+                at += n or 0
             return grads
 
-        attach("cat", (out,), tuple(tensors), backward, ())
+        attach("cat", (out,), tuple(given), backward, ())
     return out
 
 
@@ -745,9 +748,9 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     count = whole_number(chunks, "chunks")
     if not x._shape:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    d = dim_of(x, dim)
     if count <= 0:
         raise RuntimeError("chunk expects `chunks` to be greater than 0, got: %d" % count)
+    d = dim_of(x, dim)
     if not x._shape[d]:
         return _parts(x, d, [0] * count)
     return split(x, -(-x._shape[d] // count), d)

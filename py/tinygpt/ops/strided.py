@@ -139,6 +139,11 @@ def as_strided(x: Tensor, size: Any, stride: Any, storage_offset: int | None = N
         raise RuntimeError("as_strided: Negative strides are not supported: %s" % list(strides))
     if offset < 0:
         raise RuntimeError("Tensor: invalid storage offset %d" % offset)
+    if x._storage.nbytes <= 4 and 0 not in shape:  # the least memory there is: what a tensor sees of it counts
+        base = x if x._base is None else x._base
+        stop = _range((base._shape, base._strides, base._offset))[1]
+        if _range((shape, strides, offset))[1] > stop:
+            raise RuntimeError("setStorage: sizes %s are out of bounds for storage of size %d" % (list(shape), stop))
     place, whole = (shape, strides, offset), (x._shape, x._strides, x._offset)
     return movement._view(x, shape, strides, offset, "as_strided", lambda dy: (_strided_gradient(dy, place, whole),))
 

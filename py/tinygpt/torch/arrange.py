@@ -113,6 +113,8 @@ def block_diag(*tensors: Any) -> Tensor:
 
 def repeat(input: Tensor, *repeats: Any, **keywords: Any) -> Tensor:
     """input repeated so often along each dimension; more numbers than dimensions make new ones."""
+    if not repeats and "repeats" not in keywords:
+        raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
     counts = ints_of(repeats or (keywords["repeats"],), "a number of repeats")
     if len(counts) < input.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -152,8 +154,11 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
     if dim is None:
         input, dim = movement.reshape(input, (input.numel(),)), 0
     d = movement.dim_of(input, dim)
-    x = input if input._shape else input.reshape(1)
-    n = x._shape[d]
+    if isinstance(repeats, int) and repeats < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    if not input._shape:
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
+    x, n = input, input._shape[d]
     if isinstance(repeats, Tensor):
         if repeats._dtype not in (int64, int32):
             raise RuntimeError("repeats has to be Long or Int tensor")
@@ -169,8 +174,6 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
             return along.index_select(x, d, _interleaved_index(counts, output_size), trusted=True)
         repeats = int(repeats.item())
     k = whole_number(repeats, "repeats")
-    if k < 0:
-        raise RuntimeError("Repeats must be non-negative")
     wide = movement.expand(movement.unsqueeze(x, d + 1), (*x._shape[: d + 1], k, *x._shape[d + 1 :]))
     return movement.no_view(movement.reshape(movement.clone(wide), (*x._shape[:d], n * k, *x._shape[d + 1 :])))
 
@@ -262,9 +265,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     if len(steps) != len(named):
         raise RuntimeError("shifts and dimensions must align. shifts: %d, dims:%d" % (len(steps), len(named)))
     if not input._shape:
-        for d in named:
-            movement.dim_of(input, d)
-        return movement.clone(input)
+        raise IndexError("Dimension specified as %d but tensor has no dimensions" % named[0])
     out = input
     for k, d in zip(steps, named):
         out = _rolled(out, k, movement.dim_of(input, d))
@@ -373,6 +374,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 @function
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
+    elementwise.arithmetic(input, "trace")
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim %d" % input.ndim)
     return reduce.sum_(strided.diagonal(input))

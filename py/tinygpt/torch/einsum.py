@@ -49,7 +49,7 @@ def einsum(*args: Any) -> Tensor:
                     "einsum(): subscript %s has size %d for operand %d which does not broadcast with previously seen "
                     "size %d" % (label, n, i, sizes[label])
                 )
-            sizes[label] = max(sizes.get(label, 1), n) if n else 0
+            sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
     return _contracted(terms, kept, sizes)
 
 

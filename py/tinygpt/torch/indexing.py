@@ -97,9 +97,18 @@ def _scattered(op: str, name: str, input: Tensor, dim: int, index: Tensor, src: 
     _same_dtype(name, input, src)
     at = _check_index(name, input, d, index, src)
     if not at.numel():
-        return input.clone()
+        return _untouched(input, src)
     x, at, values = _as_vector(input, at, src)
     return along.scatter(op, x, d, at, values).reshape(input._shape)
+
+
+def _untouched(x: Tensor, src: Tensor) -> Tensor:
+    """A copy of x, into which an empty index has written nothing of src."""
+    out = movement.clone(x.detach())
+    if needs_grad(x, src):
+        shape = src._shape
+        attach("scatter", (out,), (x, src), lambda dy: (dy, full(shape, 0, dy._dtype, dy.device)), ())
+    return out
 
 
 def _source(name: str, input: Tensor, index: Tensor, src: Any, value: Any, reduce: Any) -> tuple[Tensor, str]:
@@ -164,7 +173,7 @@ def scatter_reduce(
     _same_dtype("scatter", input, src)
     at = _check_index("scatter", input, d, index, src)
     if not at.numel():
-        return input.clone()
+        return _untouched(input, src)
     x, at, values = _as_vector(input, at, src)
     return _reduced(x, d, at, values, reduce, include_self).reshape(input._shape)
 
@@ -334,16 +343,18 @@ def _written_at(op: str, x: Tensor, d: int, at: Tensor, values: Tensor, error: A
     try:
         return along.scatter(op, x, d, along.spread_index(at, values._shape, d), values)
     except RuntimeError as problem:
-        raise error(*problem.args) from None
+        raise (error if x.numel() else along.BoundsError)(*problem.args) from None
 
 
 @function
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy of input with alpha * source added to the slices along dim that index names."""
     x, d, at, values = _slices("index_add_", input, dim, index, source, _LONG, RuntimeError)
+    if not x.numel() and x.ndim > 1:
+        return _untouched(input, source)
     if alpha != 1:
         values = elementwise.mul(values, fitted(alpha, values._dtype))
-    return _written_at("add", x, d, at, values).reshape(input._shape)
+    return _written_at("add", x, d, at, values, along.BoundsError).reshape(input._shape)
 
 
 @function
@@ -410,7 +421,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     one = value._cast(x._dtype) if isinstance(value, Tensor) else full((), fitted(value, x._dtype), x._dtype, x.device)
     at = elementwise.where(elementwise.compare("lt", at, 0), elementwise.binary_scalar("add", at, x._shape[d]), at)
     at = embedding.as_index(at)
-    mask = _written_at("put", full((x._shape[d],), False, bool_, x.device), 0, at, full(at._shape, True), IndexError)
+    mask = full((x._shape[d],), False, bool_, x.device)
+    mask = _written_at("put", mask, 0, at, full(at._shape, True, device=x.device), IndexError)
     mask = mask.reshape((x._shape[d],) + (1,) * (x.ndim - d - 1))
     return elementwise.where(mask, one, x).reshape(input._shape)
 

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 from ..core.autograd import attach, needs_grad
-from ..core.factory import full
 from ..core.tensor import Tensor, float32, float64, ints_of, numel_of
 from ..ops import elementwise, movement, reduce
 from ..ops import gather as along
@@ -266,7 +265,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         squares = elementwise.sub(elementwise.add(first, movement.transpose(second, -2, -1)), elementwise.mul(both, 2))
         return _safe_root(elementwise.clamp(squares, min=0))
     apart = elementwise.sub(movement.unsqueeze(x1, -2), movement.unsqueeze(x2, -3))
-    return vector_norm(apart, p, -1) if x1._shape[-1] else full(apart._shape[:-1], 0, apart._dtype, apart.device)
+    return vector_norm(apart, p, -1) if x1._shape[-1] else reduce.sum_(apart, -1)
 
 
 @function
