@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
 from ..core.quoting import quoted
+from ..core.tensor import Tensor
 from .amp.autocast_mode import (
     autocast,
     get_autocast_cpu_dtype,
@@ -15,9 +17,14 @@ from .amp.autocast_mode import (
     is_autocast_cpu_enabled,
     is_autocast_enabled,
 )
+from .amp.grad_scaler import GradScaler
 from .compiler import compile
-from .types import cpu
+from .types import cpu, found
 
+has_mkl = has_mkldnn = has_openmp = False  # the kernels and their threads are TinyGPT's own
+has_lapack = has_spectral = True  # torch.linalg is here
+
+PACKAGE = __name__.rpartition(".")[0]
 _PRECISIONS = ("highest", "high", "medium")
 _MODES = {"default": 0, "warn": 1, "error": 2}
 
@@ -129,7 +136,42 @@ def compiled_with_cxx11_abi() -> bool:
     return True
 
 
+class OutOfMemoryError(RuntimeError):
+    """The memory of a GPU does not suffice. A device here raises MemoryError."""
+
+
+class AcceleratorError(RuntimeError):
+    """A GPU has failed."""
+
+
+_CLASSES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+    "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+}  # fmt: skip
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type with its module; of a tensor that of its dtype."""
+    kind = type(obj)
+    if isinstance(obj, Tensor):
+        return "torch.%sTensor" % _CLASSES.get(obj.dtype.name, obj.dtype.name.capitalize())
+    module = kind.__module__.replace(PACKAGE, "torch", 1)
+    return kind.__name__ if module == "builtins" else "%s.%s" % (module, kind.__name__)
+
+
+def clear_autocast_cache() -> None:
+    """Nothing is cached."""
+
+
+def get_device_module(device: Any = None) -> Any:
+    """The module of a kind of device: torch.cpu, torch.cuda."""
+    kind = "cpu" if device is None else found(device).type
+    return importlib.import_module("%s.%s" % (PACKAGE, kind))
+
+
 __all__ = [
+    "AcceleratorError", "GradScaler", "OutOfMemoryError", "clear_autocast_cache", "get_device_module", "has_lapack",
+    "has_mkl", "has_mkldnn", "has_openmp", "has_spectral", "typename",
     "are_deterministic_algorithms_enabled", "autocast", "compile", "compiled_with_cxx11_abi",
     "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype", "get_deterministic_debug_mode",
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_autocast_cache_enabled",

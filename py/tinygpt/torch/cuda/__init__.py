@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any, NoReturn
 
 from .. import table
+from ..host import AcceleratorError, OutOfMemoryError
 from ..types import unavailable
 
 has_half = has_magma = False
@@ -128,10 +129,6 @@ class stream(device):
     """A context that chooses a stream: it does nothing."""
 
 
-OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {"__doc__": "The memory of a GPU does not suffice."})
-AcceleratorError = type("AcceleratorError", (RuntimeError,), {"__doc__": "A GPU has failed."})
-
-
 def _typed(name: str) -> type:
     def new(cls: type, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("type torch.cuda.%s not available. %s" % (name, unavailable("cuda")))
@@ -144,7 +141,8 @@ LongTensor, IntTensor, BoolTensor = _typed("LongTensor"), _typed("IntTensor"), _
 ByteTensor, BFloat16Tensor = _typed("ByteTensor"), _typed("BFloat16Tensor")
 
 __all__ = [
-    "CUDAGraph", "Event", "OutOfMemoryError", "Stream", "current_device", "device", "device_count", "empty_cache",
+    "AcceleratorError", "CUDAGraph", "Event", "OutOfMemoryError", "Stream", "current_device", "device",
+    "device_count", "empty_cache",
     "get_device_capability", "get_device_name", "get_device_properties", "init", "is_available",
     "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all", "max_memory_allocated",
     "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_reserved", "reset_peak_memory_stats",

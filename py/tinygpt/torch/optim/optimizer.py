@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.state import state as modes
 from ...core.tensor import Tensor
 from ...optim import _items
+from ..host import typename
 from ..utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ _HOOKS = tuple(
 )
 
 
-_CLASSES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
-    "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
-}  # fmt: skip
-
-
 class _RequiredParameter:
     """The default of a setting that has to be given."""
 
@@ -51,14 +46,6 @@ class _RequiredParameter:
 
 
 required: Any = _RequiredParameter()
-
-
-def typename(value: Any) -> str:
-    """The type's name with its module, as PyTorch's messages have it."""
-    kind = type(value)
-    if kind is Tensor:
-        return "torch.%sTensor" % _CLASSES.get(value.dtype.name, value.dtype.name.capitalize())
-    return kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__name__)
 
 
 def _use_grad_for_differentiable(function: Any) -> Any:
