@@ -1,11 +1,13 @@
 """A share of PyTorch's own sample inputs, of float32 and int64: value, type, shape, gradient and
-class of error are PyTorch's. tests/front/opinfo.py runs all.
+class of error are PyTorch's. tests/front/opinfo.py runs all. Gradients of gradients in float64:
+tests/front/opinfo_twice.py.
 """
 
 import warnings
 
 import pytest
 
+from . import opinfo_twice
 from .opinfo import op_db, run
 
 pytestmark = pytest.mark.fast
@@ -43,3 +45,17 @@ def test_an_op(name, entries):
             found = run(info, most=3, kinds=("float32", "int64"))
             assert [x for x in found if x[2] == "same"]
             assert not [(x[0], x[1], x[3]) for x in found if x[2] in ("different", "missing")]
+
+
+TWICE = """
+    addmm baddbmm cumprod diff fmod kron logcumsumexp logit nansum outer polygamma roll scatter_reduce take_along_dim
+    tile trace linalg.eigvalsh nn.functional.huber_loss nn.functional.interpolate nn.functional.softplus
+""".split()
+
+
+def test_gradients_of_gradients(entries):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [(name, *case) for name in TWICE for info in entries[name] for case in opinfo_twice.run(info, 2) or ()]
+    assert not [(name, how) for name, status, how, _ in found if status in ("refused", "different")]
+    assert len([1 for _, status, _, _ in found if status == "same"]) > 50

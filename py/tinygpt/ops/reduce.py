@@ -176,7 +176,7 @@ def cumprod(x: Tensor, dim: int) -> Tensor:
             if not state.grad_enabled:
                 return (elementwise.div(scan("sum", elementwise.mul(dy, y), d, reverse=True), x.detach()),)
             sums = cumsum(elementwise.mul(dy, cumprod(x, d)), d)
-            whole = sums if not x.ndim else movement.narrow(sums, d, x._shape[d] - 1, 1)
+            whole = sums if not x.ndim or not x.numel() else movement.narrow(sums, d, x._shape[d] - 1, 1)
             rest = elementwise.add(elementwise.sub(whole, sums), elementwise.mul(dy, cumprod(x, d)))
             return (elementwise.div(rest, x),)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.autograd import attach, before_write, is_recorded, needs_grad, refuse_repeated, written
 from ..core.factory import full
+from ..core.state import state
 from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number
 from ..ops import elementwise, embedding, inplace, movement
 from ..ops import gather as along
@@ -216,7 +217,9 @@ def _reduced(x: Tensor, d: int, at: Tensor, src: Tensor, how: str, include_self:
     y, given = out.detach(), (x._requires_grad, src._requires_grad)
 
     def backward(dy):
-        dx, dsrc = _REDUCE_BACKWARD[how](dy, x, d, at, src, y, include_self)
+        again = how == "prod" and state.grad_enabled  # its gradient's gradient reads the product too
+        product = _reduced(x, d, at, src, how, include_self) if again else y
+        dx, dsrc = _REDUCE_BACKWARD[how](dy, x, d, at, src, product, include_self)
         if not include_self:
             dx = _filled(dx, d, at, 0)
         return dx if given[0] else None, along.padded(dsrc, src._shape) if given[1] else None

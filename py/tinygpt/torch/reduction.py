@@ -11,7 +11,7 @@ from typing import Any
 from ..core.autograd import keep
 from ..core.factory import full, tensor
 from ..core.state import state
-from ..core.tensor import DTYPES, Tensor, bool_, float64, int64, numel_of, uint8
+from ..core.tensor import DTYPES, LARGEST, Tensor, bool_, float64, int64, numel_of, uint8
 from ..core.tensor import dtype as DType
 from ..ops import elementwise, movement, reduce, softmax_xent
 from ..ops import functions as f
@@ -582,7 +582,9 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         y = logcumsumexp(input, dim)
 
         def share(part: Tensor) -> Tensor:
-            logs = elementwise.sub(elementwise.unary("log", part), y)
+            there = compare("gt", part, 0)  # as PyTorch, a finite logarithm of 0
+            logs = where(there, elementwise.unary("log", where(there, part, 1.0)), -LARGEST[part._dtype.name])
+            logs = elementwise.sub(logs, y)
             rest = _flipped(_log_running(_flipped(logs, d), d), d)
             return elementwise.unary("exp", elementwise.add(rest, input))
 

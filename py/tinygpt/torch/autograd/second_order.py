@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 _COMPOSED = (
     "neg to_copy add sub clamp where clone alias view permute expand unsqueeze squeeze cat tril sum mean max min "
     "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put cumsum "
-    "cumsum_backward cumprod slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter gather "
+    "cumsum_backward cumprod slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter "
+    "as_strided_scatter scatter_reduce gather "
     "scatter scatter_add pad index_select amax amin sort topk kthvalue cholesky_solve linalg_cholesky_ex linalg_det "
     "linalg_eigh linalg_inv_ex linalg_lu linalg_lu_factor_ex linalg_matrix_power linalg_pinv linalg_qr linalg_slogdet "
     "linalg_solve_ex linalg_solve_triangular linalg_svd linalg_vector_norm"
@@ -455,14 +456,6 @@ def _copy_slices(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
     rest = linear_pair(dy, lambda g: backward(g)[0], lambda g: backward(g)[0])
     inner = linear_pair(dy, lambda g: backward(g)[1], lambda g: autograd._spread(g, place, whole, g)[0])
     return rest, inner
-
-
-@formula("scatter_reduce")
-def _scatter_reduce(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
-    if kept["how"] == "prod":
-        raise RuntimeError("scatter_reduce of 'prod' has no gradient of its gradient here (create_graph=True)")
-    backward: Any = node.backward
-    return backward(dy)
 
 
 @formula("index_put")

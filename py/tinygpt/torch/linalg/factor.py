@@ -400,7 +400,8 @@ def eigh_of(A: Tensor, upper: bool = False) -> tuple[Tensor, Tensor]:
             if dL is not None:
                 own = elementwise.mul(movement.unsqueeze(dL, -1), eye_like(A))
                 inner = own if inner is None else elementwise.add(inner, own)
-            return (product.matmul(V, product.matmul(inner, H(V))),)
+            out = product.matmul(V, product.matmul(inner, H(V)))
+            return (elementwise.mul(elementwise.add(out, H(out)), 0.5),)  # symmetric, as PyTorch's
 
         attach("linalg_eigh", (values, V), (A,), backward, (values, V))
     return values, V
