@@ -34,20 +34,20 @@ enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { CELL_LSTM = 0, CELL_GRU = 1, CELL_TANH = 2, CELL_RELU = 3 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 71, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 72, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
-  X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(wide_matmul) X(take) X(put) X(scan) X(sort) \
-  X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
+  X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(variance) X(wide_matmul) X(take) X(put) \
+  X(scan) X(sort) X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
   X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(gather) X(scatter) X(lu) X(cholesky) \
   X(triangular_solve) X(qr) X(eigh) X(svd) X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) \
   X(random_int) X(dropout) X(batch_windows) X(mersenne) X(activation) X(activation_backward) X(recurrent) \
   X(recurrent_backward) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 9, 6, 10, 9, 7,
-  9, 8, 8, 8, 8, 8, 8, 12, 9, 9, 10, 20, 26, 10, 9, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 10, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 9, 6, 10, 9,
+  7, 9, 8, 8, 8, 8, 8, 8, 12, 9, 9, 10, 20, 26, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -259,41 +259,46 @@ enum { KERNEL_MATH_OF_TWO = 32, MATH_OF_TWO_out = 2, MATH_OF_TWO_a = 3, MATH_OF_
   MATH_OF_TWO_a3 = 16, MATH_OF_TWO_a4 = 17, MATH_OF_TWO_a5 = 18, MATH_OF_TWO_b0 = 19, MATH_OF_TWO_b1 = 20,
   MATH_OF_TWO_b2 = 21, MATH_OF_TWO_b3 = 22, MATH_OF_TWO_b4 = 23, MATH_OF_TWO_b5 = 24, MATH_OF_TWO_SLOTS = 25 };
 
+// x seen as [outer, n, inner]: out = sum (x - mean)^2 / max(n - correction, 0) over n, its square
+// root when root; float32 or float64, two passes in float64. n >= 1.
+enum { KERNEL_VARIANCE = 33, VARIANCE_out = 2, VARIANCE_x = 3, VARIANCE_dtype = 4, VARIANCE_root = 5,
+  VARIANCE_outer = 6, VARIANCE_n = 7, VARIANCE_inner = 8, VARIANCE_correction = 9, VARIANCE_SLOTS = 10 };
+
 // For each batch z: out_z = op(A_z) op(B_z) of float64 or int64 (modulo 2^64), placed as in matmul.
-enum { KERNEL_WIDE_MATMUL = 33, WIDE_MATMUL_out = 2, WIDE_MATMUL_a = 3, WIDE_MATMUL_b = 4, WIDE_MATMUL_dtype = 5,
+enum { KERNEL_WIDE_MATMUL = 34, WIDE_MATMUL_out = 2, WIDE_MATMUL_a = 3, WIDE_MATMUL_b = 4, WIDE_MATMUL_dtype = 5,
   WIDE_MATMUL_batch = 6, WIDE_MATMUL_M = 7, WIDE_MATMUL_N = 8, WIDE_MATMUL_K = 9, WIDE_MATMUL_ta = 10,
   WIDE_MATMUL_tb = 11, WIDE_MATMUL_lda = 12, WIDE_MATMUL_ldb = 13, WIDE_MATMUL_ldc = 14, WIDE_MATMUL_sa = 15,
   WIDE_MATMUL_sb = 16, WIDE_MATMUL_sc = 17, WIDE_MATMUL_SLOTS = 18 };
 
 // out[i] = x[index[i]], rows of C elements. An index outside [0, V) is an error (status 2).
-enum { KERNEL_TAKE = 34, TAKE_out = 2, TAKE_x = 3, TAKE_index = 4, TAKE_dtype = 5, TAKE_n = 6, TAKE_C = 7, TAKE_V = 8,
+enum { KERNEL_TAKE = 35, TAKE_out = 2, TAKE_x = 3, TAKE_index = 4, TAKE_dtype = 5, TAKE_n = 6, TAKE_C = 7, TAKE_V = 8,
   TAKE_SLOTS = 9 };
 
 // out[index[i]] = x[i], or += x[i] when accumulate, rows of C elements in the order of i: of equal
 // indices the last one wins. An index outside [0, V) is an error (status 2).
-enum { KERNEL_PUT = 35, PUT_out = 2, PUT_x = 3, PUT_index = 4, PUT_dtype = 5, PUT_accumulate = 6, PUT_n = 7, PUT_C = 8,
+enum { KERNEL_PUT = 36, PUT_out = 2, PUT_x = 3, PUT_index = 4, PUT_dtype = 5, PUT_accumulate = 6, PUT_n = 7, PUT_C = 8,
   PUT_V = 9, PUT_SLOTS = 10 };
 
 // x seen as [outer, n, inner]: out[:, i] = op of x[:, 0..i], or of x[:, i..n-1] when reverse; op
 // from SCAN. float32, int32, float64, int64; float32 is accumulated in float64. out may be x.
-enum { KERNEL_SCAN = 36, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, SCAN_outer = 6, SCAN_n = 7,
+enum { KERNEL_SCAN = 37, SCAN_out = 2, SCAN_x = 3, SCAN_op = 4, SCAN_dtype = 5, SCAN_outer = 6, SCAN_n = 7,
   SCAN_inner = 8, SCAN_reverse = 9, SCAN_SLOTS = 10 };
 
 // Each row sorted, and where each element stood. Stable; NaN is larger than every number, as in
 // PyTorch. float32, int32, float64, int64.
-enum { KERNEL_SORT = 37, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
+enum { KERNEL_SORT = 38, SORT_out = 2, SORT_order = 3, SORT_x = 4, SORT_dtype = 5, SORT_rows = 6, SORT_n = 7,
   SORT_descending = 8, SORT_SLOTS = 9 };
 
 // out[n, o, i] = bias[o] + sum over c, t of weight[o, c, t] * x[n, c, i * s - p + t * d], channels
 // c of o's group, places i and taps t in three dimensions; x is 0 outside. An absent bias is 0.
-enum { KERNEL_CONV = 38, CONV_out = 2, CONV_x = 3, CONV_weight = 4, CONV_bias = 5, CONV_dtype = 6, CONV_N = 7,
+enum { KERNEL_CONV = 39, CONV_out = 2, CONV_x = 3, CONV_weight = 4, CONV_bias = 5, CONV_dtype = 6, CONV_N = 7,
   CONV_C = 8, CONV_O = 9, CONV_groups = 10, CONV_i0 = 11, CONV_i1 = 12, CONV_i2 = 13, CONV_k0 = 14, CONV_k1 = 15,
   CONV_k2 = 16, CONV_o0 = 17, CONV_o1 = 18, CONV_o2 = 19, CONV_s0 = 20, CONV_s1 = 21, CONV_s2 = 22, CONV_p0 = 23,
   CONV_p1 = 24, CONV_p2 = 25, CONV_d0 = 26, CONV_d1 = 27, CONV_d2 = 28, CONV_SLOTS = 29 };
 
 // The transpose of conv in x: dx[n, c, j] = bias[c] + sum over o, i, t with i * s - p + t * d = j
 // of weight[o, c, t] * dy[n, o, i]. With a bias [C] it is the transposed convolution.
-enum { KERNEL_CONV_BACKWARD_X = 39, CONV_BACKWARD_X_dx = 2, CONV_BACKWARD_X_dy = 3, CONV_BACKWARD_X_weight = 4,
+enum { KERNEL_CONV_BACKWARD_X = 40, CONV_BACKWARD_X_dx = 2, CONV_BACKWARD_X_dy = 3, CONV_BACKWARD_X_weight = 4,
   CONV_BACKWARD_X_bias = 5, CONV_BACKWARD_X_dtype = 6, CONV_BACKWARD_X_N = 7, CONV_BACKWARD_X_C = 8,
   CONV_BACKWARD_X_O = 9, CONV_BACKWARD_X_groups = 10, CONV_BACKWARD_X_i0 = 11, CONV_BACKWARD_X_i1 = 12,
   CONV_BACKWARD_X_i2 = 13, CONV_BACKWARD_X_k0 = 14, CONV_BACKWARD_X_k1 = 15, CONV_BACKWARD_X_k2 = 16,
@@ -303,7 +308,7 @@ enum { KERNEL_CONV_BACKWARD_X = 39, CONV_BACKWARD_X_dx = 2, CONV_BACKWARD_X_dy =
   CONV_BACKWARD_X_SLOTS = 29 };
 
 // dweight[o, c, t] = sum over n, i of dy[n, o, i] * x[n, c, i * s - p + t * d].
-enum { KERNEL_CONV_BACKWARD_WEIGHT = 40, CONV_BACKWARD_WEIGHT_dweight = 2, CONV_BACKWARD_WEIGHT_dy = 3,
+enum { KERNEL_CONV_BACKWARD_WEIGHT = 41, CONV_BACKWARD_WEIGHT_dweight = 2, CONV_BACKWARD_WEIGHT_dy = 3,
   CONV_BACKWARD_WEIGHT_x = 4, CONV_BACKWARD_WEIGHT_dtype = 5, CONV_BACKWARD_WEIGHT_N = 6, CONV_BACKWARD_WEIGHT_C = 7,
   CONV_BACKWARD_WEIGHT_O = 8, CONV_BACKWARD_WEIGHT_groups = 9, CONV_BACKWARD_WEIGHT_i0 = 10,
   CONV_BACKWARD_WEIGHT_i1 = 11, CONV_BACKWARD_WEIGHT_i2 = 12, CONV_BACKWARD_WEIGHT_k0 = 13,
@@ -315,7 +320,7 @@ enum { KERNEL_CONV_BACKWARD_WEIGHT = 40, CONV_BACKWARD_WEIGHT_dweight = 2, CONV_
 
 // The largest element of each window and its place in its plane, the first of equal ones; a NaN
 // wins, the last one. What is outside x does not count. float32, float64, int32, int64.
-enum { KERNEL_MAX_POOL = 41, MAX_POOL_out = 2, MAX_POOL_index = 3, MAX_POOL_x = 4, MAX_POOL_dtype = 5,
+enum { KERNEL_MAX_POOL = 42, MAX_POOL_out = 2, MAX_POOL_index = 3, MAX_POOL_x = 4, MAX_POOL_dtype = 5,
   MAX_POOL_planes = 6, MAX_POOL_adaptive = 7, MAX_POOL_i0 = 8, MAX_POOL_i1 = 9, MAX_POOL_i2 = 10, MAX_POOL_k0 = 11,
   MAX_POOL_k1 = 12, MAX_POOL_k2 = 13, MAX_POOL_o0 = 14, MAX_POOL_o1 = 15, MAX_POOL_o2 = 16, MAX_POOL_s0 = 17,
   MAX_POOL_s1 = 18, MAX_POOL_s2 = 19, MAX_POOL_p0 = 20, MAX_POOL_p1 = 21, MAX_POOL_p2 = 22, MAX_POOL_d0 = 23,
@@ -323,21 +328,21 @@ enum { KERNEL_MAX_POOL = 41, MAX_POOL_out = 2, MAX_POOL_index = 3, MAX_POOL_x = 
 
 // dx [planes, n] = 0, then dx[plane, index[plane, i]] += dy[plane, i] in the order of i. float32 or
 // float64. An index outside [0, n) is an error (status 2).
-enum { KERNEL_MAX_POOL_BACKWARD = 42, MAX_POOL_BACKWARD_dx = 2, MAX_POOL_BACKWARD_dy = 3, MAX_POOL_BACKWARD_index = 4,
+enum { KERNEL_MAX_POOL_BACKWARD = 43, MAX_POOL_BACKWARD_dx = 2, MAX_POOL_BACKWARD_dy = 3, MAX_POOL_BACKWARD_index = 4,
   MAX_POOL_BACKWARD_dtype = 5, MAX_POOL_BACKWARD_planes = 6, MAX_POOL_BACKWARD_n = 7, MAX_POOL_BACKWARD_m = 8,
   MAX_POOL_BACKWARD_SLOTS = 9 };
 
 // The sum of each window divided by divisor, or where that is 0 by the number of its elements:
 // those inside x, with count_pad those in x and its padding (as wide behind as in front). float32,
 // float64, or int64 (the quotient toward zero).
-enum { KERNEL_AVG_POOL = 43, AVG_POOL_out = 2, AVG_POOL_x = 3, AVG_POOL_dtype = 4, AVG_POOL_planes = 5,
+enum { KERNEL_AVG_POOL = 44, AVG_POOL_out = 2, AVG_POOL_x = 3, AVG_POOL_dtype = 4, AVG_POOL_planes = 5,
   AVG_POOL_adaptive = 6, AVG_POOL_count_pad = 7, AVG_POOL_divisor = 8, AVG_POOL_i0 = 9, AVG_POOL_i1 = 10,
   AVG_POOL_i2 = 11, AVG_POOL_k0 = 12, AVG_POOL_k1 = 13, AVG_POOL_k2 = 14, AVG_POOL_o0 = 15, AVG_POOL_o1 = 16,
   AVG_POOL_o2 = 17, AVG_POOL_s0 = 18, AVG_POOL_s1 = 19, AVG_POOL_s2 = 20, AVG_POOL_p0 = 21, AVG_POOL_p1 = 22,
   AVG_POOL_p2 = 23, AVG_POOL_d0 = 24, AVG_POOL_d1 = 25, AVG_POOL_d2 = 26, AVG_POOL_SLOTS = 27 };
 
 // The transpose of avg_pool: each dy divided as there, added to every element of its window.
-enum { KERNEL_AVG_POOL_BACKWARD = 44, AVG_POOL_BACKWARD_dx = 2, AVG_POOL_BACKWARD_dy = 3, AVG_POOL_BACKWARD_dtype = 4,
+enum { KERNEL_AVG_POOL_BACKWARD = 45, AVG_POOL_BACKWARD_dx = 2, AVG_POOL_BACKWARD_dy = 3, AVG_POOL_BACKWARD_dtype = 4,
   AVG_POOL_BACKWARD_planes = 5, AVG_POOL_BACKWARD_adaptive = 6, AVG_POOL_BACKWARD_count_pad = 7,
   AVG_POOL_BACKWARD_divisor = 8, AVG_POOL_BACKWARD_i0 = 9, AVG_POOL_BACKWARD_i1 = 10, AVG_POOL_BACKWARD_i2 = 11,
   AVG_POOL_BACKWARD_k0 = 12, AVG_POOL_BACKWARD_k1 = 13, AVG_POOL_BACKWARD_k2 = 14, AVG_POOL_BACKWARD_o0 = 15,
@@ -349,7 +354,7 @@ enum { KERNEL_AVG_POOL_BACKWARD = 44, AVG_POOL_BACKWARD_dx = 2, AVG_POOL_BACKWAR
 // training: mean and biased variance over N and S, two passes; the running ones, where given, move
 // by momentum to the mean and to the unbiased variance. Else mean and variance are the running
 // ones. rstd = 1 / sqrt(variance + eps). float32 or float64; N * S > 0.
-enum { KERNEL_BATCH_NORM = 45, BATCH_NORM_out = 2, BATCH_NORM_mean = 3, BATCH_NORM_rstd = 4, BATCH_NORM_x = 5,
+enum { KERNEL_BATCH_NORM = 46, BATCH_NORM_out = 2, BATCH_NORM_mean = 3, BATCH_NORM_rstd = 4, BATCH_NORM_x = 5,
   BATCH_NORM_weight = 6, BATCH_NORM_bias = 7, BATCH_NORM_running_mean = 8, BATCH_NORM_running_var = 9,
   BATCH_NORM_dtype = 10, BATCH_NORM_N = 11, BATCH_NORM_C = 12, BATCH_NORM_S = 13, BATCH_NORM_training = 14,
   BATCH_NORM_momentum = 15, BATCH_NORM_eps = 16, BATCH_NORM_SLOTS = 17 };
@@ -357,7 +362,7 @@ enum { KERNEL_BATCH_NORM = 45, BATCH_NORM_out = 2, BATCH_NORM_mean = 3, BATCH_NO
 // With xhat = (x - mean) * rstd: dbias = sum dy and dweight = sum dy * xhat over N and S; dx =
 // weight * rstd * (dy - dbias / (N S) - xhat * dweight / (N S)) where training, else weight * rstd
 // * dy.
-enum { KERNEL_BATCH_NORM_BACKWARD = 46, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_BACKWARD_dweight = 3,
+enum { KERNEL_BATCH_NORM_BACKWARD = 47, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_BACKWARD_dweight = 3,
   BATCH_NORM_BACKWARD_dbias = 4, BATCH_NORM_BACKWARD_dy = 5, BATCH_NORM_BACKWARD_x = 6, BATCH_NORM_BACKWARD_weight = 7,
   BATCH_NORM_BACKWARD_mean = 8, BATCH_NORM_BACKWARD_rstd = 9, BATCH_NORM_BACKWARD_dtype = 10,
   BATCH_NORM_BACKWARD_N = 11, BATCH_NORM_BACKWARD_C = 12, BATCH_NORM_BACKWARD_S = 13, BATCH_NORM_BACKWARD_training = 14,
@@ -365,77 +370,77 @@ enum { KERNEL_BATCH_NORM_BACKWARD = 46, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_B
 
 // out[o, i, c] = x[o, index[o, i, c], c], x seen as [outer, n, inner], out and index as [outer, k,
 // inner]. An index outside [0, n) is an error (status 2).
-enum { KERNEL_GATHER = 47, GATHER_out = 2, GATHER_x = 3, GATHER_index = 4, GATHER_dtype = 5, GATHER_outer = 6,
+enum { KERNEL_GATHER = 48, GATHER_out = 2, GATHER_x = 3, GATHER_index = 4, GATHER_dtype = 5, GATHER_outer = 6,
   GATHER_n = 7, GATHER_inner = 8, GATHER_k = 9, GATHER_SLOTS = 10 };
 
 // out[o, index[o, i, c], c] = op(itself, x[o, i, c]) in the order of i, op from SCATTER; put: the
 // last of equal indices wins. out is seen as [outer, n, inner], x and index as [outer, k, inner].
 // Integers wrap, NaN wins in max and min. An index outside [0, n) is an error (status 2).
-enum { KERNEL_SCATTER = 48, SCATTER_out = 2, SCATTER_x = 3, SCATTER_index = 4, SCATTER_dtype = 5, SCATTER_op = 6,
+enum { KERNEL_SCATTER = 49, SCATTER_out = 2, SCATTER_x = 3, SCATTER_index = 4, SCATTER_dtype = 5, SCATTER_op = 6,
   SCATTER_outer = 7, SCATTER_n = 8, SCATTER_inner = 9, SCATTER_k = 10, SCATTER_SLOTS = 11 };
 
 // Each a [m, n] becomes L below and U from the diagonal on, with a[order] = L U. pivots: LAPACK's,
 // counted from 1. info: the first pivot that is 0, counted from 1.
-enum { KERNEL_LU = 49, LU_a = 2, LU_order = 3, LU_pivots = 4, LU_info = 5, LU_batch = 6, LU_m = 7, LU_n = 8,
+enum { KERNEL_LU = 50, LU_a = 2, LU_order = 3, LU_pivots = 4, LU_info = 5, LU_batch = 6, LU_m = 7, LU_n = 8,
   LU_SLOTS = 9 };
 
 // Each a [n, n], of which the lower triangle is read, becomes L with L L' = a. info: the first
 // leading minor that is not positive, counted from 1.
-enum { KERNEL_CHOLESKY = 50, CHOLESKY_a = 2, CHOLESKY_info = 3, CHOLESKY_batch = 4, CHOLESKY_n = 5,
+enum { KERNEL_CHOLESKY = 51, CHOLESKY_a = 2, CHOLESKY_info = 3, CHOLESKY_batch = 4, CHOLESKY_n = 5,
   CHOLESKY_SLOTS = 6 };
 
 // Each x [n, k] becomes inverse(T) x, T the lower or upper triangle of a, or its transpose; unit:
 // its diagonal is 1.
-enum { KERNEL_TRIANGULAR_SOLVE = 51, TRIANGULAR_SOLVE_x = 2, TRIANGULAR_SOLVE_a = 3, TRIANGULAR_SOLVE_batch = 4,
+enum { KERNEL_TRIANGULAR_SOLVE = 52, TRIANGULAR_SOLVE_x = 2, TRIANGULAR_SOLVE_a = 3, TRIANGULAR_SOLVE_batch = 4,
   TRIANGULAR_SOLVE_n = 5, TRIANGULAR_SOLVE_k = 6, TRIANGULAR_SOLVE_upper = 7, TRIANGULAR_SOLVE_transposed = 8,
   TRIANGULAR_SOLVE_unit = 9, TRIANGULAR_SOLVE_SLOTS = 10 };
 
 // Each a [m, n] becomes R on and above the diagonal, LAPACK's reflections below it and in tau; q:
 // the first `columns` columns of Q.
-enum { KERNEL_QR = 52, QR_q = 2, QR_a = 3, QR_tau = 4, QR_batch = 5, QR_m = 6, QR_n = 7, QR_columns = 8, QR_SLOTS = 9 };
+enum { KERNEL_QR = 53, QR_q = 2, QR_a = 3, QR_tau = 4, QR_batch = 5, QR_m = 6, QR_n = 7, QR_columns = 8, QR_SLOTS = 9 };
 
 // Each symmetric a [n, n], of which the lower triangle is read, becomes its eigenvectors, as
 // columns; values ascend.
-enum { KERNEL_EIGH = 53, EIGH_values = 2, EIGH_a = 3, EIGH_info = 4, EIGH_batch = 5, EIGH_n = 6, EIGH_SLOTS = 7 };
+enum { KERNEL_EIGH = 54, EIGH_values = 2, EIGH_a = 3, EIGH_info = 4, EIGH_batch = 5, EIGH_n = 6, EIGH_SLOTS = 7 };
 
 // Each u [n, m] holds the columns of a matrix A [m, n], m >= n, as rows; they become those of U
 // (zeros where the value is 0), v the rows of V': A = U diag(values) V', values descend.
-enum { KERNEL_SVD = 54, SVD_u = 2, SVD_values = 3, SVD_v = 4, SVD_info = 5, SVD_batch = 6, SVD_m = 7, SVD_n = 8,
+enum { KERNEL_SVD = 55, SVD_u = 2, SVD_values = 3, SVD_v = 4, SVD_info = 5, SVD_batch = 6, SVD_m = 7, SVD_n = 8,
   SVD_SLOTS = 9 };
 
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 55, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 56, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 56, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 57, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 57, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 58, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 58, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 59, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 59, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 60, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 60, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 61, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 61, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 62, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -445,19 +450,19 @@ enum { KERNEL_BATCH_WINDOWS = 61, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // stands for 2^53 + 1, which no float64 is. bernoulli: 0 or 1, 1 with probability a. exponential:
 // rate a. permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have
 // words, integers, bernoulli and permutation.
-enum { KERNEL_MERSENNE = 62, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
+enum { KERNEL_MERSENNE = 63, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
 // out[i] = op(x[i]), op from ACTIVATION; out may be x. leaky_relu: a is the slope below 0. elu: b x
 // above 0, else a (exp(c x) - 1), c above 0. hardtanh: limits a and b. softplus: log(1 + exp(a x))
 // / a, x where a x is above b. softshrink, hardshrink: a. threshold: x above a, else b. NaN stays
 // NaN.
-enum { KERNEL_ACTIVATION = 63, ACTIVATION_out = 2, ACTIVATION_x = 3, ACTIVATION_op = 4, ACTIVATION_n = 5,
+enum { KERNEL_ACTIVATION = 64, ACTIVATION_out = 2, ACTIVATION_x = 3, ACTIVATION_op = 4, ACTIVATION_n = 5,
   ACTIVATION_a = 6, ACTIVATION_b = 7, ACTIVATION_c = 8, ACTIVATION_SLOTS = 9 };
 
 // dx[i] = dy[i] op'(x[i]), with PyTorch's slopes where there is none: 0 at both limits of hardtanh
 // and hardsigmoid, at both ends of the shrinks' zeros and at the threshold. dx may be dy.
-enum { KERNEL_ACTIVATION_BACKWARD = 64, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_BACKWARD_dy = 3,
+enum { KERNEL_ACTIVATION_BACKWARD = 65, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_BACKWARD_dy = 3,
   ACTIVATION_BACKWARD_x = 4, ACTIVATION_BACKWARD_op = 5, ACTIVATION_BACKWARD_n = 6, ACTIVATION_BACKWARD_a = 7,
   ACTIVATION_BACKWARD_b = 8, ACTIVATION_BACKWARD_c = 9, ACTIVATION_BACKWARD_SLOTS = 10 };
 
@@ -468,7 +473,7 @@ enum { KERNEL_ACTIVATION_BACKWARD = 64, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_B
 // s. Row i of y is h at i * ldy. hn, cn [B, H]: each sequence's last state. kept [rows, H], for the
 // backward: c (LSTM), s_n (GRU). dtype: float32 or float64. Sizes that do not decrease, or whose
 // sum is not rows, are an error (status 2).
-enum { KERNEL_RECURRENT = 65, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
+enum { KERNEL_RECURRENT = 66, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
   RECURRENT_kept = 6, RECURRENT_h0 = 7, RECURRENT_c0 = 8, RECURRENT_w = 9, RECURRENT_bias = 10, RECURRENT_sizes = 11,
   RECURRENT_cell = 12, RECURRENT_dtype = 13, RECURRENT_B = 14, RECURRENT_T = 15, RECURRENT_H = 16, RECURRENT_rows = 17,
   RECURRENT_ldy = 18, RECURRENT_reverse = 19, RECURRENT_SLOTS = 20 };
@@ -476,7 +481,7 @@ enum { KERNEL_RECURRENT = 65, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 
 // Backward of recurrent through all steps. dy, dhn, dcn: the gradients of y, hn, cn (absent: 0).
 // dgates: of x w_ih^T + b_ih. dhidden: of s, where it is another (GRU: n's is dgates_n * r). hprev
 // [rows, H]: the state before each row, so that w's gradient is dhidden^T hprev.
-enum { KERNEL_RECURRENT_BACKWARD = 66, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
+enum { KERNEL_RECURRENT_BACKWARD = 67, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
   RECURRENT_BACKWARD_hprev = 4, RECURRENT_BACKWARD_dh0 = 5, RECURRENT_BACKWARD_dc0 = 6, RECURRENT_BACKWARD_dy = 7,
   RECURRENT_BACKWARD_dhn = 8, RECURRENT_BACKWARD_dcn = 9, RECURRENT_BACKWARD_gates = 10, RECURRENT_BACKWARD_kept = 11,
   RECURRENT_BACKWARD_y = 12, RECURRENT_BACKWARD_h0 = 13, RECURRENT_BACKWARD_c0 = 14, RECURRENT_BACKWARD_w = 15,
@@ -488,14 +493,14 @@ enum { KERNEL_RECURRENT_BACKWARD = 66, RECURRENT_BACKWARD_dgates = 2, RECURRENT_
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 67, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 68, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 68, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 69, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -504,7 +509,7 @@ enum { KERNEL_SGD = 68, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 69, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 70, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -513,5 +518,5 @@ enum { KERNEL_ADAM = 69, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 70, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 71, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

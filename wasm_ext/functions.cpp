@@ -1,5 +1,5 @@
 // Functions without a vector form, of float32 and float64, plain loops over the C library: math_of_one
-// (rounding, logarithms, inverse trigonometry, special functions) and math_of_two.
+// (rounding, logarithms, inverse trigonometry, special functions) and math_of_two. And the variance, which is computed like them.
 //
 // All are computed in float64, so that a float32 result is rounded once.
 #include <math.h>
@@ -177,6 +177,36 @@ template <class T> void math_of(const Slot* a, Team& team) {
 #undef CASE
 }
 
+// Rows of `inner` numbers side by side, so that memory is read in its order.
+enum { COLUMNS = 64 };
+
+template <class T> void variance_of(const Slot* a, Team& team) {
+  int64_t n = a[VARIANCE_n].i, inner = a[VARIANCE_inner].i, count = a[VARIANCE_outer].i * inner;
+  double divisor = (double)n - a[VARIANCE_correction].f;
+  if (!(divisor > 0)) divisor = 0;
+  bool root = a[VARIANCE_root].i;
+  T* out = buffer<T>(a, VARIANCE_out);
+  const T* all = buffer<const T>(a, VARIANCE_x);
+  Share s = share(count, team, CACHE_LINE);
+  for (int64_t i = s.begin; i < s.end;) {
+    int64_t column = i % inner, width = inner - column;
+    if (width > s.end - i) width = s.end - i;
+    if (width > COLUMNS) width = COLUMNS;
+    const T* x = all + (i / inner) * n * inner + column;
+    double mean[COLUMNS] = {}, sum[COLUMNS] = {};
+    for (int64_t k = 0; k < n; k++)
+      for (int64_t l = 0; l < width; l++) mean[l] += x[k * inner + l];
+    for (int64_t l = 0; l < width; l++) mean[l] /= (double)n;
+    for (int64_t k = 0; k < n; k++)
+      for (int64_t l = 0; l < width; l++) {
+        double rest = x[k * inner + l] - mean[l];
+        sum[l] += rest * rest;
+      }
+    for (int64_t l = 0; l < width; l++) out[i + l] = (T)(root ? sqrt(sum[l] / divisor) : sum[l] / divisor);
+    i += width;
+  }
+}
+
 template <class T> T greatest_divisor(T a, T b) {
   typedef typename std::make_unsigned<T>::type U;
   U x = a < 0 ? 0 - (U)a : (U)a, y = b < 0 ? 0 - (U)b : (U)b;
@@ -242,7 +272,17 @@ static void run_math_of_two(const Slot* a, Team& team) {
   }
 }
 
+static void run_variance(const Slot* a, Team& team) {
+  switch (a[VARIANCE_dtype].i) {
+    case DTYPE_FLOAT32: return variance_of<float>(a, team);
+    case DTYPE_FLOAT64: return variance_of<double>(a, team);
+    default: team.fail(STATUS_BAD_INDEX);
+  }
+}
+
 static double count_of(const Slot* n) { return (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i; }
 
 ENTRY(math_of_one, [](const Slot* a) { return 50 + a[MATH_OF_ONE_n].i * (a[MATH_OF_ONE_op].i <= MATH_OF_ONE_SIGN ? 1.0 : 15.0); }, nullptr);
+ENTRY(variance,
+      [](const Slot* a) { return 50 + (double)a[VARIANCE_outer].i * a[VARIANCE_n].i * a[VARIANCE_inner].i * 2; }, nullptr);
 ENTRY(math_of_two, [](const Slot* a) { return 100 + count_of(a + MATH_OF_TWO_n0) * 10.0; }, nullptr);

@@ -544,6 +544,14 @@ _kernel(
     an integer by 0 is 0. out may be a (or b) where it is dense.""",
 )
 _kernel(
+    "variance",
+    "out:w* x:r*",
+    "dtype:i root:i outer:i n:i inner:i correction:f",
+    lambda p: dict(out=p.outer * p.inner, x=p.outer * p.n * p.inner),
+    """x seen as [outer, n, inner]: out = sum (x - mean)^2 / max(n - correction, 0) over n, its square
+    root when root; float32 or float64, two passes in float64. n >= 1.""",
+)
+_kernel(
     "wide_matmul",
     "out:w* a:r* b:r*",
     "dtype:i batch:i M:i N:i K:i ta:i tb:i lda:i ldb:i ldc:i sa:i sb:i sc:i",

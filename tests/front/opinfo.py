@@ -146,8 +146,9 @@ def unlike(got, want, values=True, loose=0.0):
     if isinstance(want, (list, tuple)):
         if not isinstance(got, (list, tuple)) or len(got) != len(want):
             return "a %s of other length" % type(got).__name__
-        if hasattr(want, "_fields") and getattr(got, "_fields", None) != want._fields and not hasattr(got, "values"):
-            return "fields are not %s" % (want._fields,)
+        fields = getattr(type(want), "__match_args__", ())
+        if getattr(type(got), "__match_args__", ()) != fields:
+            return "fields are not %s" % (fields,)
         return next((text for g, w in zip(got, want) if (text := unlike(g, w, values, loose))), None)
     if isinstance(want, float) and isinstance(got, float):
         return (

@@ -1,4 +1,4 @@
-"""Cases of math_of_one and math_of_two."""
+"""Cases of math_of_one, math_of_two and variance."""
 
 from tinygpt.kernels import DTYPES, MATH_OF_ONE, MATH_OF_TWO
 
@@ -40,3 +40,9 @@ for name, op in MATH_OF_TWO.items():
             ([0, 3], [3, 1], [3, 1]),
         ):
             case("math_of_two", name, fills, op=op, dtype=dtype, **dims(shape, a=a, b=b))
+
+for dtype in (FLOAT, DOUBLE):
+    for root in (0, 1):
+        for outer, n, inner in ((1, 1000, 1), (3, 17, 5), (65, 2, 3), (2, 3, 300), (0, 3, 2), (4, 1, 1)):
+            for correction in (0.0, 1.0, 2.5):
+                case("variance", dtype=dtype, root=root, outer=outer, n=n, inner=inner, correction=correction)

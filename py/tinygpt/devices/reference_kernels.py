@@ -240,6 +240,13 @@ def math_of_two(p: Any, out: Array, a: Array, b: Array) -> None:
     out[:] = MATH_OF_TWO_VALUE[name](x, y).astype(out.dtype).ravel()
 
 
+def variance(p: Any, out: Array, x: Array) -> None:
+    rows = x.reshape(p.outer, p.n, p.inner)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    made = (centred * centred).sum(axis=1).ravel() / np.float64(max(p.n - p.correction, 0))
+    out[:] = np.sqrt(made) if p.root else made
+
+
 def wide_matmul(p: Any, out: Array, a: Array, b: Array) -> None:
     A = strided(a, (p.batch, p.M, p.K), (p.sa, 1, p.lda) if p.ta else (p.sa, p.lda, 1))
     B = strided(b, (p.batch, p.K, p.N), (p.sb, 1, p.ldb) if p.tb else (p.sb, p.ldb, 1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import kernels
 from ..core.autograd import attach, needs_grad
 from ..core.factory import like
-from ..core.state import no_grad
+from ..core.state import no_grad, state
 from ..core.tensor import row_major
 from ..graph.program import launch
 from ..kernels import RankError, broadcast_dims
@@ -65,11 +65,18 @@ def function(name: str, x: Tensor) -> Tensor:
     x = as_float(x)
     out = _values(name, x.detach())
     if needs_grad(x):
-        slope = SLOPES.get(name)
-        if slope is None:  # of a step function
+        slope, slope_of_output = SLOPES.get(name), FROM_OUTPUT.get(name)
+        if slope_of_output is not None:
+            y = out.detach()
+
+            def backward(dy: Tensor) -> tuple[Tensor]:  # x may be written; a graph needs it
+                return (mul(dy, slope_of_output(function(name, x) if state.grad_enabled else y)),)
+
+            attach(name, (out,), (x,), backward, (out,))
+        elif slope is None:  # of a step function
             attach(name, (out,), (x,), lambda dy: (elementwise.zeros_of(dy),), ())
         else:
-            attach(name, (out,), (x,), lambda dy: (mul(dy, slope(x)),), (out,) if name in FROM_OUTPUT else (x,))
+            attach(name, (out,), (x,), lambda dy: (mul(dy, slope(x)),), (x,))
     return out
 
 
@@ -111,16 +118,17 @@ def _i1e_slope(x: Tensor) -> Tensor:
     return where(still, 0.5, sub(function("i0e", some), change))
 
 
-# Those whose output PyTorch keeps for the gradient, so that a write into it is an error.
-FROM_OUTPUT = ("exp2", "expm1", "tan")
-# The slope at x, of recorded ops. A function that is not here is a step function.
+# The slope from the output y, which PyTorch keeps for the gradient.
+FROM_OUTPUT: dict[str, Callable[[Tensor], Tensor]] = {
+    "exp2": lambda y: mul(y, math.log(2)),
+    "expm1": lambda y: add(y, 1),
+    "tan": lambda y: add(square(y), 1),
+}
+# The slope at x, of recorded ops. A function that is in neither table is a step function.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
-    "exp2": lambda x: mul(function("exp2", x), math.log(2)),
-    "expm1": lambda x: add(function("expm1", x), 1),
     "log2": lambda x: _reciprocal(mul(x, math.log(2))),
     "log10": lambda x: _reciprocal(mul(x, math.log(10))),
     "log1p": lambda x: _reciprocal(add(x, 1)),
-    "tan": lambda x: add(square(function("tan", x)), 1),
     "asin": lambda x: _rsqrt(add(neg(square(x)), 1)),
     "acos": lambda x: neg(_rsqrt(add(neg(square(x)), 1))),
     "atan": lambda x: _reciprocal(add(square(x), 1)),

@@ -248,6 +248,32 @@ def std(
     return _spread_of("std", x, dim, correction if unbiased is None else int(unbiased), keepdim)
 
 
+def variance(x: Tensor, dims: Shape, correction: float, root: bool) -> Tensor:
+    """The variance of floats over `dims`, which stay with size 1, or its square root; computed in
+    float64. No gradient here.
+    """
+    if x._dtype.computed is not x._dtype:
+        return variance(x._cast(x._dtype.computed), dims, correction, root)._cast(x._dtype)
+    dims = tuple(sorted(dims))
+    kept = tuple([d for d in range(x.ndim) if d not in dims])
+    shape = tuple([1 if d in dims else n for d, n in enumerate(x._shape)])
+    if dims and dims == tuple(range(dims[0], dims[-1] + 1)):
+        outer, inner = numel_of(x._shape[: dims[0]]), numel_of(x._shape[dims[-1] + 1 :])
+    else:
+        x = movement.permute(x, kept + dims) if dims else x
+        outer, inner = numel_of(x._shape[: len(kept)]), 1
+    x = movement.contiguous(x)
+    n = x.numel() // (outer * inner) if outer * inner else 1
+    out = like(x, shape)
+    if out.numel():
+        if n:
+            launch(kernels.variance, (out, x), (x._dtype.code, int(root), outer, n, inner, float(correction)))
+        else:
+            inplace.fill_(out, math.nan)
+            out._storage.version = 0
+    return out
+
+
 # The squares of numbers from 2^-30 to 2^40, and of their differences, are float32 numbers.
 _SMALL, _LARGE = 2.0**-30, 2.0**40
 
@@ -352,7 +378,8 @@ def _check_not_empty(name: str, x: Tensor, dims: Shape, dim: int | None) -> None
     if x.numel():
         return
     if dim is None:
-        raise RuntimeError("%s(): expected a tensor with at least one element, not shape %s" % (name, list(x._shape)))
+        kind = IndexError if name.startswith("arg") else RuntimeError
+        raise kind("%s(): expected a tensor with at least one element, not shape %s" % (name, list(x._shape)))
     if any(x._shape[d] == 0 for d in dims):
         raise IndexError("%s(): dimension %d of shape %s has size 0" % (name, dims[0], list(x._shape)))
 

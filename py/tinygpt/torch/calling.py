@@ -12,6 +12,9 @@ from ..core.tensor import Tensor
 from ..ops import inplace
 from .keywords import function as with_names
 
+# Functions of two numbers too, whose result is a tensor.
+OF_NUMBERS = ("add", "sub", "mul", "div", "subtract", "multiply", "divide", "true_divide")
+
 
 def functions(namespace: dict[str, Any], found: dict[str, Any], free: str = "") -> None:
     """Makes `found`, {name: function of a tensor}, the public names of a module.
@@ -32,7 +35,7 @@ def public(name: str, function: Any, needs_tensor: bool = True) -> Any:
 
     @functools.wraps(function)
     def call_of_any(*args: Any, **named: Any) -> Any:
-        if not any(isinstance(x, Tensor) for x in (*args, *named.values())):
+        if not any(isinstance(x, Tensor) for x in (*args, *named.values())) and name not in OF_NUMBERS:
             raise TypeError("%s(): one of the arguments must be Tensor; there is none in %s" % (name, quoted(args)))
         return called(*args, **named)
 

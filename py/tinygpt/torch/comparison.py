@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.factory import full
 from ..core.state import no_grad
-from ..core.tensor import Tensor, bool_, float64, int64, uint8
+from ..core.tensor import Tensor, bool_, float64, uint8
 from ..ops import elementwise
 from ..ops.elementwise import compare
 from . import calling, reduction
@@ -195,14 +195,15 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype %s" % condition._dtype.name
         )
-    kind = elementwise.result_type(*[elementwise.operand(x, condition) for x in (input, other)])
+    values = [x if isinstance(x, (Tensor, int, float)) else elementwise.operand(x, condition) for x in (input, other)]
+    kind = elementwise.result_type(*values)
     a, b = [
         elementwise.promoted(x, kind)
         if isinstance(x, Tensor)
         else full(
             (), x if kind.is_floating_point or kind is bool_ else elementwise.integer(x, kind), kind, condition.device
         )
-        for x in (elementwise.operand(x, condition._cast(int64)) for x in (input, other))
+        for x in values
     ]
     return elementwise.where(condition, a, b)
 
@@ -236,6 +237,7 @@ _IN_PLACE = """
 METHODS: dict[str, Any] = {
     **calling.methods({name: x for name, x in FUNCTIONS.items() if name not in ("where", "isin")}, _IN_PLACE),
     "where": lambda self, condition, other: where(condition, self, other),
+    "logical_not_": no_grad()(calling.writing("logical_not_", negated)),  # PyTorch does not record it
     "__rand__": lambda self, other: _BITS["bitwise_and"](other, self),
     "__ror__": lambda self, other: _BITS["bitwise_or"](other, self),
     "__rxor__": lambda self, other: _BITS["bitwise_xor"](other, self),

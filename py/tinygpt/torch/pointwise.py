@@ -316,16 +316,27 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 
-def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+def _first(input: Any, other: Any) -> Tensor:
+    """The first operand, which may be a number, as a tensor."""
+    if isinstance(input, Tensor):
+        return input
+    kind = result_type(input, other)
+    if not kind.is_floating_point and kind is not bool_:
+        input = elementwise.integer(input, kind)
+    return full((), input, kind, other.device if isinstance(other, Tensor) else None)
+
+
+def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha * other with broadcasting."""
+    input = _first(input, other)
     if alpha.__class__ is bool and alpha is not True:
         _check_alpha(alpha, input, other)
     return elementwise.add(input, other, alpha)
 
 
-def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other with broadcasting. RuntimeError for bool."""
-    return elementwise.sub(input, other, alpha)
+    return elementwise.sub(_first(input, other), other, alpha)
 
 
 def _check_alpha(alpha: Any, *operands: Any) -> None:
@@ -339,16 +350,17 @@ def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     return elementwise.sub(a, b, alpha)
 
 
-def mul(input: Tensor, other: Any) -> Tensor:
+def mul(input: Any, other: Any) -> Tensor:
     """input * other with broadcasting."""
-    return elementwise.mul(input, other)
+    return elementwise.mul(_first(input, other), other)
 
 
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other with broadcasting, in a float dtype.
 
     rounding_mode: None; "floor" or "trunc", in the operands' dtype.
     """
+    input = _first(input, other)
     if rounding_mode is None:
         return elementwise.div(input, other)
     if rounding_mode not in ("floor", "trunc"):
@@ -370,9 +382,14 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     return value(a, b)
 
 
-def floor_divide(input: Tensor, other: Any) -> Tensor:
+def true_divide(input: Any, other: Any) -> Tensor:
+    """input / other with broadcasting, in a float dtype."""
+    return elementwise.div(_first(input, other), other)
+
+
+def floor_divide(input: Any, other: Any) -> Tensor:
     """input // other rounded down, with broadcasting."""
-    return elementwise.floor_divide(input, other)
+    return elementwise.floor_divide(_first(input, other), other)
 
 
 def remainder(input: Any, other: Any) -> Tensor:
@@ -687,7 +704,7 @@ FUNCTIONS: dict[str, Any] = {
     "nan_to_num": nan_to_num, "angle": angle, "frexp": frexp, "real": real, "imag": imag, "conj": real,
     "conj_physical": conj_physical, "resolve_conj": real, "resolve_neg": real, "mvlgamma": mvlgamma, "add": add,
     "sub": sub, "subtract": sub, "rsub": rsub, "mul": mul, "multiply": mul, "div": div, "divide": div,
-    "true_divide": lambda input, other: elementwise.div(input, other), "floor_divide": floor_divide,
+    "true_divide": true_divide, "floor_divide": floor_divide,
     "remainder": remainder, "fmod": fmod, "pow": pow, "float_power": float_power, "gcd": gcd, "lcm": lcm,
     "atan2": atan2, "arctan2": atan2, "hypot": hypot, "copysign": copysign, "nextafter": nextafter, "ldexp": ldexp,
     "heaviside": heaviside, "logaddexp": logaddexp, "logaddexp2": logaddexp2, "xlogy": xlogy, "fmax": fmax,
@@ -746,4 +763,5 @@ METHODS: dict[str, Any] = {
     "real": property(real), "imag": property(imag), "__pos__": positive, "is_conj": lambda self: False,
     "is_neg": lambda self: False, "conj": real,
 }  # fmt: skip
-calling.functions(globals(), FUNCTIONS, free="remainder pow float_power xlogy polygamma")
+_NUMBERS_TOO = "add sub mul div subtract multiply divide true_divide floor_divide remainder pow float_power xlogy"
+calling.functions(globals(), FUNCTIONS, free=_NUMBERS_TOO + " polygamma")

@@ -139,8 +139,8 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     def value(x: Tensor) -> Tensor:
         if not numel_of([x._shape[d] for d in dims]):
             return reduce.sum_(elementwise.unary("exp", x), dims, True).log()
-        most = amax(x, dims, True)
-        most = where(compare("lt", elementwise.abs_(most), math.inf), most, 0.0)
+        most = reduce._keepdim(reduce._launch("max", x, dims, x._dtype), x, dims)
+        most = elementwise.clamp(most, -LARGEST[x._dtype.name], LARGEST[x._dtype.name])
         total = reduce.sum_(elementwise.unary("exp", elementwise.sub(x, most)), dims, True)
         return elementwise.add(elementwise.unary("log", total), most)
 
@@ -317,13 +317,9 @@ def _moments(name: str, x: Tensor, args: tuple[Any, ...], named: dict[str, Any])
         raise RuntimeError("%s only support floating point and complex dtypes, not %s" % (name, x._dtype.name))
     dims = dims_of(x, dim)
     n = numel_of([x._shape[d] for d in dims])
-    divisor = builtins.max(n - correction, 0.0)
 
     def value(x: Tensor) -> Tensor:
-        wide = x._cast(float64)
-        centred = elementwise.sub(wide, reduce.mean(wide, dims, True))
-        made = elementwise.div(reduce.sum_(elementwise.square(centred), dims, True), divisor)
-        return (elementwise.unary("sqrt", made) if name == "std" else made)._cast(x._dtype)
+        return reduce.variance(x, dims, correction, name == "std")
 
     def slope(dy: Tensor, y: Tensor) -> Tensor:
         if name == "std":

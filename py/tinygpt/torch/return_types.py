@@ -9,10 +9,10 @@ class _Result(tuple[Any, ...]):
     """A tuple whose fields have names."""
 
     __slots__ = ()
-    _fields: tuple[str, ...] = ()
+    __match_args__: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        fields = ["%s=%r" % (name, value) for name, value in zip(self._fields, self)]
+        fields = ["%s=%r" % (name, value) for name, value in zip(self.__match_args__, self)]
         return "torch.return_types.%s(\n%s)" % (type(self).__name__, ",\n".join(fields))
 
     def __reduce__(self) -> Any:
@@ -24,7 +24,9 @@ def _result(name: str, fields: str) -> Any:
     members: dict[str, Any] = {
         field: property(lambda self, i=i: self[i], doc="Number %d." % i) for i, field in enumerate(names)
     }
-    return type(name, (_Result,), {"__slots__": (), "_fields": names, "n_fields": len(names), **members})
+    counts = {"n_fields": len(names), "n_sequence_fields": len(names), "n_unnamed_fields": 0}
+    own = {"__slots__": (), "__match_args__": names, "__module__": "torch.return_types"}
+    return type(name, (_Result,), {**own, **counts, **members})
 
 
 _FIELDS = {
