@@ -25,7 +25,7 @@ NAMES = """
     linalg.slogdet linalg.solve linalg.solve_triangular linalg.svdvals linspace masked_fill masked_scatter masked_select
     meshgrid movedim mv narrow nonzero outer permute put repeat repeat_interleave reshape roll rot90 scatter scatter_add
     searchsorted select_scatter slice_scatter split squeeze stack take take_along_dim tensor_split tensordot tile
-    trace transpose tril triu unbind unflatten unfold unsqueeze vander view vstack
+    trace transpose tril triu unbind unflatten unfold unsqueeze view vstack
 """.split()
 
 

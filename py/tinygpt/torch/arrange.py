@@ -257,6 +257,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     named = () if dims is None else ints_of((dims,), "a dimension")
     if not steps:
         raise RuntimeError("`shifts` required")
+    if named and not input._shape:
+        raise IndexError("Dimension specified as %d but tensor has no dimensions" % named[0])
     if not named:
         if len(steps) != 1:
             raise RuntimeError("shifts and dimensions must align. shifts: %d, dims:0" % len(steps))

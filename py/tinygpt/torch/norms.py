@@ -323,6 +323,13 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
         if given is not None:
             if given.ndim > 1 or given.numel() != x._shape[1]:
                 raise RuntimeError("cov(): expected %s to have the same numel as there are observations" % name)
+            if given._dtype.is_floating_point is (name == "fweights"):
+                raise RuntimeError(
+                    "cov(): expected %s to have %s dtype but got %s with %s dtype"
+                    % (name, "integral" if name == "fweights" else "floating point", name, given._dtype.name)
+                )
+            if given.numel() and reduce.min_(given.detach()).item() < 0:
+                raise RuntimeError("cov(): %s cannot be negative" % name)
             given = movement.reshape(given, (-1,))
             weights = given if weights is None else elementwise.mul(weights, given)
     x = elementwise.as_float(x)
