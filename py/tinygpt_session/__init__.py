@@ -44,6 +44,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import sys
 from typing import TYPE_CHECKING
 
 from . import (
@@ -77,7 +78,10 @@ def start(settings_json: str) -> str:
     torch_finder.install(settings["base"])
     named_texts.install()
     dispatch.features_from(_import_features)
-    return json.dumps(training_bridge.start(settings["extension"], settings["missing"], step_boundary.install))
+    facts = training_bridge.start(settings["extension"], settings["missing"], step_boundary.install)
+    if "tinygpt" in sys.modules:
+        named_texts.place(None)
+    return json.dumps(facts)
 
 
 def _import_features() -> None:

@@ -28,10 +28,9 @@ def place(chosen: Any) -> None:
                 if name.endswith(".txt"):
                     _link(name, str(folder / name))
         if isinstance(chosen, str) and _ours(CHOSEN):
-            paths = [folder / (chosen + ".txt") for folder in corpus_directories()]
-            known = next((path for path in paths if path.exists()), None)
-            if known is not None:
-                _link(CHOSEN, str(known))
+            link = os.path.abspath(chosen + ".txt")
+            if link in _written and os.path.islink(link):
+                _link(CHOSEN, os.readlink(link))
             else:
                 _write(CHOSEN, chosen)
     except OSError:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 FRONT = "tinygpt.torch"
+# What `torch.` is completed with: modules that are loaded at their first use.
+COMPLETED = ("torch.nn.functional", "torch.nn.utils", "torch.optim.lr_scheduler", "torch.utils.data", "torch.linalg")
 
 
 class TorchFinder:
@@ -79,6 +81,8 @@ def known(name: str) -> ModuleType | None:
     front = sys.modules.get(FRONT + ".front")
     before = front is not None and front.active
     try:
+        for lazy in COMPLETED:
+            importlib.import_module(lazy)
         return importlib.import_module(name)
     except ImportError:
         return None

@@ -116,6 +116,9 @@ def test_import_torch_is_quick(tab):
 
 def test_texts_are_files_and_names_of_torch_are_completed(tab):
     assert tab.value("open('stdlib.txt').read(40)") == tab.value("open('/corpora/stdlib.txt').read(40)")
+    tab.page.select_option("#setting-corpus", "stdlib")
+    assert tab.run_editor("first = open('input.txt').read(40)").startswith("Finished")
+    assert tab.value("first == open('stdlib.txt').read(40)")
     tab.write("import torch\n")
     tab.page.keyboard.type("torch.nn.functional.cross_ent")
     tab.wait("() => document.querySelector('.cm-tooltip-autocomplete')?.innerText.includes('cross_entropy')")

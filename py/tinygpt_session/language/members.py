@@ -45,7 +45,7 @@ def class_members(cls: type) -> dict[str, Any]:
             found.update(dict.fromkeys((n for n in assigned if type(n) is str), ...) if type(assigned) is tuple else ())
             fields = content.get("__dataclass_fields__", ())
             found.update(dict.fromkeys(fields, ...) if type(fields) is dict else ())
-        found.update({name: value for name, value in content.items() if type(value) is not Refused})
+        found.update({name: value for name, value in content.items() if not issubclass(type(value), Refused)})
     return found
 
 
