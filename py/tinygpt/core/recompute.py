@@ -47,7 +47,7 @@ def checkpoint(
     if not is_grad_enabled():
         return function(*args, **kwargs)
     stream, since = generator.default_generator.get_state(), sequence_number()
-    other = generator.mersenne
+    other: Any = generator.mersenne
     place = other.mark() if other is not None and preserve_rng_state and not get_device().volatile else None
     value = function(*args, **kwargs)
     made = _made(value, since)

@@ -317,7 +317,7 @@ def _linear(node: Node, kept: dict[str, Any], dy: Tensor) -> Gradients:
     to_x, to_weight, *to_bias = node.edges
     lead, K = kept["lead"], kept["K"]
     rows = dy.reshape(kept["flat"]._shape[0], dy._shape[-1])
-    grads: list[Tensor | None] = [None, None] + [None] * len(to_bias)
+    grads: list[Tensor | None] = [None for _ in node.edges]
     if to_x is not None:
         grads[0] = matmul.matmul(rows, at(kept["w"], to_weight)).reshape(*lead, K)
     if to_weight is not None:
