@@ -35,7 +35,8 @@ set_deterministic_debug_mode(7) is_autocast_enabled() is_autocast_enabled("cpu")
 get_autocast_dtype("cuda") is_autocast_cpu_enabled() compiler.is_compiling() jit.is_scripting() jit.is_tracing()
 version.cuda version.hip amp.GradScaler().state_dict() amp.GradScaler().is_enabled() amp.GradScaler().get_scale()
 amp.GradScaler("cpu").state_dict() amp.autocast("cuda")._enabled amp.autocast("foo") amp.autocast(3)
-cuda.amp.GradScaler().get_scale() compile(3) compile(len,mode="fast") is_warn_always_enabled() typename(3) typename(m.ones(1)) typename(m.ones(1).long()) typename([])
+cuda.amp.GradScaler().get_scale() compile(3) compile(len,mode="fast") is_warn_always_enabled()
+typename(3) typename(m.ones(1)) typename(m.ones(1).long()) typename([])
 has_lapack
 """.split()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...storage.safetensors_file import CheckpointError
+from ..serialization import NAMES
 from .torch import opened, tensor_of
 
 __all__ = ["SafetensorError", "safe_open"]
@@ -65,6 +66,4 @@ class _Slice:
 
     def get_dtype(self) -> str:
         """The element type as the file names it."""
-        from ..serialization import NAMES  # loaded with the front
-
         return NAMES[self._tensor.dtype.name]

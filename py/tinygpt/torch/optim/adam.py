@@ -58,6 +58,12 @@ class Adam(CountedOptimizer):
         check("weight_decay value", weight_decay)
         if {isinstance(beta, float) for beta in betas} != {True} and {isinstance(b, Tensor) for b in betas} != {True}:
             raise ValueError("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            if isinstance(beta, Tensor):
+                if foreach and not capturable:
+                    raise ValueError("betas[%d] as a Tensor is not supported for capturable=False and foreach=True" % i)
+                if beta.numel() != 1:
+                    raise ValueError("Tensor betas[%d] must be 1-element" % i)
         refuse_differentiable(differentiable)
         super().__init__(
             params,
