@@ -64,9 +64,7 @@ static void run_scatter(const Slot* a, Team& team) {
   if (!known) team.fail(STATUS_BAD_INDEX);
 }
 
-ENTRY(gather, [](const Slot* a) {
-  return 50 + (double)a[GATHER_outer].i * a[GATHER_k].i * a[GATHER_inner].i * 3;
-}, nullptr);
-ENTRY(scatter, [](const Slot* a) {
-  return 50 + (double)a[SCATTER_outer].i * a[SCATTER_k].i * a[SCATTER_inner].i * 4;
-}, nullptr);
+ENTRY(gather, [](const Slot* a) { return 50 + (double)a[GATHER_outer].i * a[GATHER_k].i * a[GATHER_inner].i * 3; },
+      nullptr);
+ENTRY(scatter, [](const Slot* a) { return 50 + (double)a[SCATTER_outer].i * a[SCATTER_k].i * a[SCATTER_inner].i * 4; },
+      nullptr);

@@ -33,7 +33,7 @@ double reflection(double& alpha, double* x, int64_t n, int64_t step) {
   return tau;
 }
 
-// ---- LU, Cholesky, triangular systems ------------------------------------------------------------
+// ---- LU, Cholesky, triangular systems ----------------------------------------------------------
 
 // Row exchanges by the largest of a column, the first on ties. order: where each row came from.
 void lu(double* a, int32_t* order, int32_t* pivots, int32_t* info, int64_t m, int64_t n) {
@@ -99,7 +99,7 @@ void triangular_solve(double* x, const double* a, int64_t n, int64_t k, bool upp
   }
 }
 
-// ---- QR ------------------------------------------------------------------------------------------
+// ---- QR ----------------------------------------------------------------------------------------
 
 // a [m, n] -= tau v (v' a) for rows `first`.., columns `from`..to; v is 1 and a column of `store`.
 void reflect(double* a, int64_t stride, int64_t from, int64_t to, const double* store, int64_t store_stride,
@@ -128,7 +128,7 @@ void qr(double* q, double* a, double* tau, double* sums, int64_t m, int64_t n, i
   for (int64_t k = count - 1; k >= 0; k--) reflect(q, columns, k, columns, a + k, n, k, m, tau[k], sums);
 }
 
-// ---- symmetric eigenvalues -----------------------------------------------------------------------
+// ---- symmetric eigenvalues ---------------------------------------------------------------------
 
 void rotation(double f, double g, double& c, double& s, double& r) {  // dlartg
   if (g == 0) c = 1, s = 0, r = f;
@@ -142,8 +142,9 @@ void rotation(double f, double g, double& c, double& s, double& r) {  // dlartg
 void eigen_of_two(double a, double b, double c, double& rt1, double& rt2, double& cs, double& sn) {  // dlaev2
   double sum = a + c, difference = a - c, twice = b + b, ab = magnitude(twice), adf = magnitude(difference);
   double most = magnitude(a) > magnitude(c) ? a : c, least = magnitude(a) > magnitude(c) ? c : a;
-  double rt = adf > ab ? adf * sqrt(1 + (ab / adf) * (ab / adf))
-              : adf < ab ? ab * sqrt(1 + (adf / ab) * (adf / ab)) : ab * sqrt(2.0);
+  double rt = adf > ab   ? adf * sqrt(1 + (ab / adf) * (ab / adf))
+              : adf < ab ? ab * sqrt(1 + (adf / ab) * (adf / ab))
+                         : ab * sqrt(2.0);
   int first = 1, second = difference >= 0 ? 1 : -1;
   if (sum == 0) rt1 = 0.5 * rt, rt2 = -0.5 * rt;
   else {
@@ -309,10 +310,10 @@ void eigh(double* values, double* a, int32_t* info, double* scratch, int64_t n) 
   memcpy(a, z, (size_t)(n * n) * sizeof(double));
 }
 
-// ---- singular values -----------------------------------------------------------------------------
+// ---- singular values ---------------------------------------------------------------------------
 
-// u: the columns of a matrix [m, n], m >= n, as rows; they become left singular vectors (0 where the
-// value is), the rows of v the right ones, values from the largest.
+// u: the columns of a matrix [m, n], m >= n, as rows; they become left singular vectors (0 where
+// the value is), the rows of v the right ones, values from the largest.
 void svd(double* u, double* values, double* v, int32_t* info, int64_t m, int64_t n) {
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++) v[i * n + j] = i == j;
@@ -395,24 +396,24 @@ static int64_t qr_width(const Slot* a) { return a[QR_n].i > a[QR_columns].i ? a[
 static void run_qr(const Slot* a, Team& team) {
   int64_t m = a[QR_m].i, n = a[QR_n].i, columns = a[QR_columns].i, k = m < n ? m : n;
   each_matrix(a[QR_batch].i, team, [&](int64_t z) {
-    qr(buffer<double>(a, QR_q) + z * m * columns, buffer<double>(a, QR_a) + z * m * n, buffer<double>(a, QR_tau) + z * k,
-       (double*)team.scratch + z * qr_width(a), m, n, columns);
+    qr(buffer<double>(a, QR_q) + z * m * columns, buffer<double>(a, QR_a) + z * m * n,
+       buffer<double>(a, QR_tau) + z * k, (double*)team.scratch + z * qr_width(a), m, n, columns);
   });
 }
 
 static void run_eigh(const Slot* a, Team& team) {
   int64_t n = a[EIGH_n].i;
   each_matrix(a[EIGH_batch].i, team, [&](int64_t z) {
-    eigh(buffer<double>(a, EIGH_values) + z * n, buffer<double>(a, EIGH_a) + z * n * n, buffer<int32_t>(a, EIGH_info) + z,
-         (double*)team.scratch + z * (5 * n + n * n), n);
+    eigh(buffer<double>(a, EIGH_values) + z * n, buffer<double>(a, EIGH_a) + z * n * n,
+         buffer<int32_t>(a, EIGH_info) + z, (double*)team.scratch + z * (5 * n + n * n), n);
   });
 }
 
 static void run_svd(const Slot* a, Team& team) {
   int64_t m = a[SVD_m].i, n = a[SVD_n].i;
   each_matrix(a[SVD_batch].i, team, [&](int64_t z) {
-    svd(buffer<double>(a, SVD_u) + z * m * n, buffer<double>(a, SVD_values) + z * n, buffer<double>(a, SVD_v) + z * n * n,
-        buffer<int32_t>(a, SVD_info) + z, m, n);
+    svd(buffer<double>(a, SVD_u) + z * m * n, buffer<double>(a, SVD_values) + z * n,
+        buffer<double>(a, SVD_v) + z * n * n, buffer<int32_t>(a, SVD_info) + z, m, n);
   });
 }
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import factory
 from ..core import tensor as core
+from ..core.current_device import get_device
 from ..core.tensor import BorrowedStorage, Tensor, bfloat16, bool_, numel_of
 
 __all__ = []
@@ -78,11 +80,10 @@ def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
 
 def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
     """The result of a function of NumPy, whose input was this tensor, as a tensor."""
-    from .creation import from_numpy  # which takes `shared` from here
-
     if array.dtype.kind == "b":
         array = array.astype("uint8")
-    return from_numpy(array)
+    made = shared(array, get_device())
+    return factory.tensor(array) if made is None else made
 
 
 METHODS = {"numpy": numpy, "__array__": _array, "__array_wrap__": _array_wrap, "__array_priority__": 1000}

@@ -19,13 +19,13 @@ _unpacked = return_types._result("lu_unpack", "P L U")
 
 
 def _linalg() -> Any:
-    from . import linalg
+    from . import linalg  # loaded at its first use
 
     return linalg
 
 
 def _factor() -> Any:
-    from .linalg import factor
+    from .linalg import factor  # loaded at its first use
 
     return factor
 

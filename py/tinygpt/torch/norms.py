@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.autograd import attach, needs_grad
 from ..core.tensor import Tensor, float32, float64, ints_of, numel_of
-from ..ops import elementwise, movement, reduce
+from ..ops import elementwise, movement, reduce, strided
 from ..ops import gather as along
 from ..ops import matmul as product
 from .indexing import _in_place
@@ -133,10 +133,10 @@ def matrix_norm(
     if ord == "fro":
         return vector_norm(A, 2, (rows, columns), keepdim)
     if ord in (2, -2, "nuc") and not isinstance(ord, bool):
-        from .linalg import svdvals
+        from .linalg.factor import checked, svd_of  # loaded at its first use
 
         order = [d for d in range(A.ndim) if d not in (rows, columns)]
-        values = svdvals(movement.permute(A, [*order, rows, columns]))
+        values = svd_of(checked("linalg.svdvals", movement.permute(A, [*order, rows, columns]), square=False))[1]
         out = reduce.sum_(values, -1) if ord == "nuc" else _amax(values, -1) if ord > 0 else _amin(values, -1)
         return reduce._keepdim(out, A, (rows, columns)) if keepdim else out
     if ord not in (1, -1, math.inf, -math.inf):
@@ -363,9 +363,7 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c._shape:
         return elementwise.div(c, c)
-    from .shape import diagonal
-
-    size = elementwise.unary("sqrt", movement.clone(diagonal(c)))
+    size = elementwise.unary("sqrt", movement.clone(strided.diagonal(c)))
     return elementwise.clamp(elementwise.div(elementwise.div(c, movement.unsqueeze(size, 1)), size), -1, 1)
 
 

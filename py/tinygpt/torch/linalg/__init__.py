@@ -10,6 +10,8 @@ from ...core.factory import full, tensor
 from ...core.tensor import Tensor, float32, float64, int32, int64, numel_of
 from ...ops import elementwise, movement, reduce, strided
 from ...ops import matmul as product
+from .. import table
+from ..creation import vander as powers
 from ..keywords import function
 from ..norms import linalg_norm as norm
 from ..norms import matrix_norm, vector_norm
@@ -436,12 +438,10 @@ def matrix_exp(A: Tensor) -> Tensor:
 @function
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0, 1, ... of the last dimension's elements, one row for each."""
-    from ..creation import vander as rows
-
     if not x._shape and N is None:
         raise RuntimeError("Expected dim of x to be greater than or equal to 1")
     count = x._shape[-1] if N is None else N
-    flat = rows(movement.reshape(x, (-1,)), count, increasing=True)
+    flat = powers(movement.reshape(x, (-1,)), count, increasing=True)
     return movement.reshape(flat, (*(x._shape or (1,)), count))
 
 
@@ -465,6 +465,4 @@ ABSENT = {
 
 
 def __getattr__(name: str) -> Any:
-    from .. import table
-
     return table.missing(__name__, name)
