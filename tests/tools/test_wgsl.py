@@ -7,12 +7,15 @@ import sys
 import pytest
 
 from tinygpt import kernels
-from tinygpt.devices.webgpu import template
+from tinygpt.devices.webgpu import dispatch_plan, template
 from tinygpt.devices.webgpu.precision import PRECISIONS
 from tinygpt.tools import wgsl
 
 pytestmark = pytest.mark.fast
-NAMES = [kernel.name for kernel in kernels.KERNELS]
+NAMES = [kernel.name for kernel in kernels.KERNELS if kernel.name in dispatch_plan.PLANS]
+# Kernels that a GPU refuses with a sentence: PyTorch's element types, indexing, sorting, recurrent
+# and convolutional layers, and numbers of mt19937.
+CPU_ALONE = [kernel for kernel in kernels.KERNELS if kernel.name not in dispatch_plan.PLANS]
 
 
 def heads(text):
@@ -35,6 +38,21 @@ def test_every_kernel_expands_at_every_precision(name, align):
             names = re.search(r"struct Parameters \{ (.*) \}", dispatch.wgsl)[1].split(", ")
             assert [word.split(":")[0] for word in names] == list(dispatch.uniforms)
             assert all(binding.names for binding in dispatch.bindings)
+
+
+@pytest.mark.parametrize("kernel", CPU_ALONE, ids=[kernel.name for kernel in CPU_ALONE])
+def test_a_kernel_without_a_shader_is_refused_by_name(kernel):
+    with pytest.raises(RuntimeError, match="%r is not on WebGPU; move its tensors to the CPU" % kernel.name):
+        wgsl.expand(kernel, wgsl.params_of(kernel, {}), wgsl.AssumedDevice())
+
+
+@pytest.mark.parametrize("name", ["float64", "int64", "int16", "uint8", "float16", "bfloat16"])
+def test_an_element_type_without_a_shader_is_refused_by_name(name):
+    for kernel in (kernels.copy, kernels.fill, kernels.binary, kernels.where, kernels.reduce):
+        given = {"dtype_out" if kernel is kernels.copy else "dtype": kernels.DTYPES[name]}
+        params = wgsl.params_of(kernel, given)
+        with pytest.raises(RuntimeError, match="%s is not on WebGPU" % name):
+            wgsl.expand(kernel, params, wgsl.AssumedDevice())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 RECORD_BYTES = 65536
+_HELD = ("float32", "int32", "int8")  # what a buffer's elements may be
 PROBED_BYTES = 256 << 20  # less is not tried: every device that has WebGPU can hold it
 
 
@@ -143,6 +144,8 @@ class WebGpuDevice(Device):
         return self.pool.arena_version
 
     def alloc(self, nbytes: int, dtype: str = "float32") -> int:
+        if dtype not in _HELD:
+            raise RuntimeError(dispatch_plan.unsupported_dtype(dtype))
         return self.pool.alloc(nbytes)
 
     def free(self, handle: int) -> None:

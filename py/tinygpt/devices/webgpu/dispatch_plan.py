@@ -74,6 +74,7 @@ ALIGN = 256  # bytes: what every WebGPU device takes as a binding's offset
 MAX_GROUPS = 65535  # workgroups in one dimension of a dispatch
 MAX_FLOAT32 = 3.4028235e38
 PLANS: dict[str, PlanFunction] = {}  # kernel name -> plan function
+GPU_DTYPES = [kernels.DTYPES[name] for name in ("float32", "int32", "int8")]
 
 # What dispatch_fusion.py may add: there for every plan, None by default.
 OPTIONS = {
@@ -269,12 +270,32 @@ def of_launch(device: Configured, launch: Any, scalar: bool = False) -> Plan:
     return make(device, kernel_, params, operands, added, scalar)
 
 
+def refusal(kernel_: Kernel, p: Any) -> str | None:
+    """Why a launch cannot run on a GPU, a sentence: a kernel without a shader, or an element type
+    that WGSL has not. None: it can. p: the launch's parameters.
+    """
+    if kernel_.name not in PLANS or kernel_ is kernels.reduce and p.op == kernels.REDUCE["prod"]:
+        name = "the product of a reduction" if kernel_ is kernels.reduce else "the kernel %r" % kernel_.name
+        return "%s is not on WebGPU; move its tensors to the CPU with .to('cpu'), and the result back" % name
+    for name in ("dtype", "dtype_out", "dtype_x"):
+        code = getattr(p, name, 0)
+        if code not in GPU_DTYPES:
+            return unsupported_dtype(next(n for n, c in kernels.DTYPES.items() if c == code))
+    return None
+
+
+def unsupported_dtype(name: str) -> str:
+    """The sentence on an element type that a GPU's memory does not hold here."""
+    instead = "float()" if "float" in name else "int()"
+    return "%s is not on WebGPU, which holds float32, int32 and bool; convert with .%s before the move" % (name, instead)
+
+
 def _letter(kernel_: Kernel, spec: Buffer, params: Sequence[float]) -> str:
     """The element type of a launch's buffer: a `*` is what a param says, 4 bytes but in `copy`."""
     if spec.dtype != "*":
         return spec.dtype
     if kernel_ is kernels.copy:
-        return "fib"[int(params[0] if spec.name == "out" else params[1])]
+        return "fib"[min(2, int(params[0] if spec.name == "out" else params[1]))]  # of others the launch is refused
     return "f"
 
 
@@ -291,9 +312,10 @@ def make(
     """
     planner = Planner(device, kernel_.id, scalar)
     b = SimpleNamespace(**{spec.name: operand for spec, operand in zip(kernel_.buffers, operands)}, **(extra or {}))
-    if kernel_.name not in PLANS:
-        raise RuntimeError("the kernel %r is not on WebGPU; move its tensors to the CPU's device" % kernel_.name)
-    PLANS[kernel_.name](planner, kernel_.Params(*params) if not isinstance(params, SimpleNamespace) else params, b)
+    values = kernel_.Params(*params) if not isinstance(params, SimpleNamespace) else params
+    if problem := refusal(kernel_, values):
+        raise RuntimeError(problem)
+    PLANS[kernel_.name](planner, values, b)
     plan = Plan()
     plan.dispatches, plan.deferred = _timed(planner, kernel_, params), planner.deferred
     plan.scratch_bytes, plan.partial_bytes = planner.scratch_bytes, planner.partial_bytes
