@@ -130,7 +130,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
 //! shader before
 //! buffers out:w:f32 x:r:f32 x0:r:f32 sizes?:r:i32
 //! params B:u32 T:u32 H:u32 rows:u32 ldx:u32 t:u32
-// out[row] = x of the same sequence's step before, x0 in front of the first, for the rows of step t.
+// For the rows of step t: out[row] = x of the same sequence's step before, x0 in front of the
+// first.
 #include recurrent_steps
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,

@@ -35,10 +35,10 @@ def layer(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """One layer over time, in one direction or in both.
 
-    cell: a name of kernels.CELL. x: [rows, C], packed. h0: [D, B, H], D the number of directions;
-    c0 too, of an LSTM. weights: of each direction. sizes: the rows of each step. Returns (y
-    [rows, D * H], hn [D, B, H], cn [D, B, H] or None), float32 or float64; 16-bit floats are
-    computed as float32. Shapes and dtypes are the caller's to check.
+    cell: a name of kernels.CELL. x: [T, B, C], or packed [rows, C]. h0: [D, B, H], D the number of
+    directions; c0 too, of an LSTM. weights: of each direction. sizes: the rows of each step.
+    Returns (y [..., D * H], hn [D, B, H], cn [D, B, H] or None), float32 or float64; 16-bit floats
+    are computed as float32. Shapes and dtypes are the caller's to check.
     """
     dtype = x._dtype
     if dtype.computed is not dtype:
@@ -51,15 +51,14 @@ def layer(
         elementwise.same_device(x, v)
     recorded = needs_grad(*given)
     lstm = c0 is not None
-    rows, C = x._shape
+    lead, C = x._shape[:-1], x._shape[-1]
+    rows = numel_of(lead)
     D, B, H = h0._shape
     steps = None if len(set(sizes)) == 1 else tensor(list(sizes), int32, x.device)
-    flat, h0_in, c0_in = (
-        x.detach().contiguous(),
-        h0.detach().contiguous(),
-        None if c0 is None else c0.detach().contiguous(),
-    )
-    y, hn, cn = like(x, (rows, D * H)), like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
+    flat = x.detach().contiguous()
+    flat = Tensor(flat._storage, (rows, C), dtype, flat._offset)
+    h0_in, c0_in = h0.detach().contiguous(), None if c0 is None else c0.detach().contiguous()
+    y, hn, cn = like(x, (*lead, D * H)), like(x, (D, B, H)), like(x, (D, B, H)) if lstm else None
     kept: list[Any] = []
     for d, (w_ih, w_hh, b_ih, b_hh) in enumerate(weights):
         gates = _product(flat, w_ih.detach(), b_ih if b_ih is None else b_ih.detach())
@@ -119,6 +118,7 @@ def layer(
                     dweights.append(reduce.sum_(dgates, 0))
                 if b_hh is not None:
                     dweights.append(dweights[-1] if dhidden is dgates and b_ih is not None else reduce.sum_(dhidden, 0))
+            dx = dx if dx is None else Tensor(dx._storage, (*lead, C), dtype, dx._offset)
             return (dx, dh0, *([dc0] if lstm else []), *dweights)
 
         outputs = (y, hn, cn) if cn is not None else (y, hn)

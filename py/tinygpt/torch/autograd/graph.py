@@ -41,6 +41,10 @@ NAMES = {
     "fill_": "FillBackward2",
     "rotary": "RotaryBackward",
     "checkpoint": "CheckpointBackward",
+    "lstm": "MkldnnRnnLayerBackward0",
+    "gru": "StackBackward0",
+    "rnn_tanh": "StackBackward0",
+    "rnn_relu": "StackBackward0",
 }
 # Ops with one name for all elements, another along dimensions: (the first, the second).
 _REDUCTIONS = {"sum": (0, 1), "mean": (0, 1), "prod": (0, 1), "max": (1, 0), "min": (1, 0)}

@@ -19,6 +19,10 @@ from .utils.rnn import PackedSequence, permuted
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 FUNCTIONS: list[str] = []
+LIMITED = {
+    name: "16-bit floats are computed as float32 through a layer, and rounded behind it; PyTorch rounds at each step"
+    for name in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")
+}
 GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "tanh", "RNN_RELU": "relu"}
 
@@ -41,12 +45,13 @@ def _again(node: Any, kept: dict[str, Any], *incoming: Any) -> Any:
         inputs[i] = movement.alias(at(given[i], node.edges[i]))
     left = iter(inputs)
     x, h0, c0 = next(left), next(left), next(left) if lstm else None
+    lead, x = x.shape[:-1], x.reshape(-1, x.size(-1))
     made = []
     for d, own in enumerate(weights):
         copies: Any = tuple([w if w is None else next(left) for w in own])
         c = c0 if c0 is None else c0[d]
         made.append(recurrent.stepwise(kept["cell"], x, h0[d], c, copies, None, kept["sizes"], d == 1))
-    outputs = [movement.cat([y for y, _, _ in made], 1)]
+    outputs = [movement.cat([y for y, _, _ in made], 1).reshape(*lead, -1)]
     outputs += [movement.stack([v[i] for v in made]) for i in ((1, 2) if lstm else (1,))]
     roots = [(out, dy) for out, dy in zip(outputs, incoming) if dy is not None]
     found = dict(zip(places, gradients(roots, [inputs[i] for i in places], True, True)))
@@ -205,14 +210,12 @@ class RNNBase(Module):
                     raise RuntimeError("Expected %s size %s, got %s" % (where, (count, B, width), list(v.shape)))
         if not sizes:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        rows = x if packed else x.reshape(len(sizes) * B, x.size(-1))
-        y, states = self._layers(rows, states, sizes)
+        y, states = self._layers(x, states, sizes)
         states = [permuted(v, unsorted_indices) for v in states]
         if packed:
             return PackedSequence(y, batch_sizes, sorted_indices, unsorted_indices), tuple(states) if lstm else states[
                 0
             ]
-        y = y.reshape(len(sizes), B, y.size(-1))
         y = y.transpose(0, 1) if self.batch_first else y
         if not batched:
             y, states = y.squeeze(0 if self.batch_first else 1), [v.squeeze(1) for v in states]
@@ -230,10 +233,12 @@ class RNNBase(Module):
             )
 
     def _layers(self, x: Tensor, states: list[Tensor], sizes: list[int]) -> tuple[Tensor, list[Tensor]]:
-        """All layers over packed rows: (rows of the last one, the states behind the last steps)."""
-        if not x.size(0):  # no sequence
+        """All layers over [T, B, C] or packed rows: (what the last one gives, the states behind
+        the last steps).
+        """
+        if not x.numel():  # no sequence
             width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
-            return recurrent.zeros(x, 0, width), [v.clone() for v in states]
+            return recurrent.zeros(x, *x.shape[:-1], width), [v.clone() for v in states]
         D, cell = 2 if self.bidirectional else 1, CELLS[self.mode]
         ends: list[list[Tensor]] = [[] for _ in states]
         for layer in range(self.num_layers):
@@ -243,11 +248,12 @@ class RNNBase(Module):
                 weights.append((*own[:2], *(own[2:4] if self.bias else (None, None)), *own[4 if self.bias else 2 :]))
             first = [v[layer * D : (layer + 1) * D] for v in states]
             if self.proj_size:
+                lead, x = x.shape[:-1], x.reshape(-1, x.size(-1))
                 made = [
                     recurrent.stepwise(cell, x, first[0][d], first[1][d], own[:4], own[4], sizes, d == 1)
                     for d, own in enumerate(weights)
                 ]
-                x = movement.cat([y for y, _, _ in made], 1)
+                x = movement.cat([y for y, _, _ in made], 1).reshape(*lead, -1)
                 last = [movement.stack([v[i] for v in made]) for i in (1, 2)]
             else:
                 x, *last = recurrent.layer(cell, x, first[0], first[1] if len(first) == 2 else None, weights, sizes)
