@@ -19,10 +19,10 @@ from .utils.rnn import PackedSequence, permuted
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 FUNCTIONS: list[str] = []
-LIMITED = {
-    name: "16-bit floats are computed as float32 through a layer, and rounded behind it; PyTorch rounds at each step"
-    for name in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")
-}
+LIMITED = dict.fromkeys(
+    ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"),
+    "16-bit floats are computed as float32 through a layer, and rounded behind it; PyTorch rounds at each step",
+)
 GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "tanh", "RNN_RELU": "relu"}
 
