@@ -64,6 +64,21 @@ class Node:
         self.saved, self.frees = saved, frees
 
 
+class Shown(str):
+    """The name of a Node that ends a composed op; `of`: the op's name in PyTorch."""
+
+    of: str
+
+
+def shown_as(out: Tensor, of: str) -> Tensor:
+    """out, whose Node shows itself as the op `of` that out is the result of."""
+    node = out._node
+    if node is not None:
+        node.name = Shown(node.name)
+        node.name.of = of
+    return out
+
+
 def edge_of(x: Tensor) -> Edge:
     """Where the gradient of x goes."""
     if x._base is not None:

@@ -12,7 +12,7 @@ import operator
 from typing import TYPE_CHECKING
 
 from .. import kernels
-from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad
+from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad, shown_as
 from ..core.factory import empty, full, like, tensor
 from ..core.quoting import quoted
 from ..core.state import state
@@ -441,7 +441,8 @@ def _index_of(k: Any) -> int:
 def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     """x[keys] where some key is a tensor or a list of indices: a copy, in PyTorch's order."""
     place = Place(x, keys)
-    return no_view(contiguous(permute(place.read(), place.back)) if place.back else place.read())
+    out = no_view(contiguous(permute(place.read(), place.back)) if place.back else place.read())
+    return shown_as(out, "IndexBackward0")
 
 
 class Place:

@@ -12,6 +12,7 @@ from ..ops import gather as along
 from .indexing import _in_place
 from .keywords import function
 from .shape import atleast_1d, atleast_2d, atleast_3d
+from .shown import shown
 
 # ---- joining -------------------------------------------------------------------------------------
 
@@ -45,6 +46,7 @@ def concatenate(tensors: Any, dim: int = 0) -> Tensor:
     return cat(tensors, dim)
 
 
+@shown("StackBackward0")
 @function
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension `dim`."""
@@ -111,6 +113,7 @@ def block_diag(*tensors: Any) -> Tensor:
 # ---- repeating -----------------------------------------------------------------------------------
 
 
+@shown("RepeatBackward0")
 def repeat(input: Tensor, *repeats: Any, **keywords: Any) -> Tensor:
     """input repeated so often along each dimension; more numbers than dimensions make new ones."""
     if not repeats and "repeats" not in keywords:
@@ -132,6 +135,7 @@ def repeat(input: Tensor, *repeats: Any, **keywords: Any) -> Tensor:
     return movement.no_view(movement.reshape(movement.clone(out), final))
 
 
+@shown("RepeatBackward0")
 @function
 def tile(input: Tensor, dims: Any) -> Tensor:
     """repeat, of the last dimensions where fewer are named."""
@@ -248,6 +252,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return strided.flipped(movement.transpose(input, a, b), (b,)) if k == 3 else movement.clone(input)
 
 
+@shown("RollBackward0")
 @function
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """A copy whose elements moved by `shifts` along dims, those behind the end to the start; of the
@@ -291,6 +296,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     return movement.tril(input, diagonal)
 
 
+@shown("TriuBackward0")
 @function
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions, zeros elsewhere."""
@@ -373,6 +379,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(movement.reshape(input, (input.numel(),)), offset)
 
 
+@shown("TraceBackward0")
 @function
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""

@@ -13,6 +13,7 @@ from ..core.tensor import Tensor, bool_, fitted, int32, int64, is_number
 from ..ops import elementwise, embedding, inplace, movement
 from ..ops import gather as along
 from .keywords import function, refuse
+from .shown import shown
 
 _LONG = (int64, int32)
 _REDUCE = {"sum": "add", "prod": "mul", "mean": "add", "amax": "max", "amin": "min"}
@@ -81,6 +82,7 @@ def _in_place(x: Tensor, name: str, others: Any, make: Any, reads: bool = False)
 # ---- gather, scatter -----------------------------------------------------------------------------
 
 
+@shown("GatherBackward0")
 @function
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """input[..., index[..., i, ...], ...] along dim, of index's shape."""
@@ -127,6 +129,7 @@ def _source(name: str, input: Tensor, index: Tensor, src: Any, value: Any, reduc
     return given, {None: "put", "add": "add", "multiply": "mul"}[reduce]
 
 
+@shown("ScatterBackward0")
 @function
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
@@ -148,6 +151,7 @@ def scatter_(
     return _in_place(input, "scatter_", (given,), lambda x: _scattered(op, "scatter", x, dim, index, given))
 
 
+@shown("ScatterAddBackward0")
 @function
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of input with src added at index along dim."""
@@ -160,6 +164,7 @@ def scatter_add_(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return _in_place(input, "scatter_add_", (src,), lambda x: _scattered("add", "scatter", x, dim, index, src))
 
 
+@shown("ScatterReduceBackward0")
 @function
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
@@ -349,6 +354,7 @@ def _written_at(op: str, x: Tensor, d: int, at: Tensor, values: Tensor, error: A
         raise (error if x.numel() else along.BoundsError)(*problem.args) from None
 
 
+@shown("IndexAddBackward0")
 @function
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy of input with alpha * source added to the slices along dim that index names."""
@@ -366,6 +372,7 @@ def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha:
     return _in_place(input, "index_add_", (source,), lambda x: index_add(x, dim, index, source, alpha=alpha))
 
 
+@shown("IndexCopyBackward0")
 @function
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of input with the slices along dim that index names taken from source."""
@@ -407,6 +414,7 @@ def index_reduce_(
     )
 
 
+@shown("IndexFillBackward0")
 @function
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy of input with `value`, a number or a 0-d tensor, in the slices along dim that index
@@ -454,6 +462,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return inplace._put(input, keys, values, accumulate)
 
 
+@shown("IndexPutBackward0")
 @function
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of input with values written at indices, or added when accumulate."""

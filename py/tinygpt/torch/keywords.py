@@ -41,7 +41,7 @@ def function(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, called with PyTorch's names of arguments or NumPy's. Unsupported for `out=`, TypeError for
     an `input` that is no Tensor.
     """
-    code = f.__code__
+    code = getattr(f, "__wrapped__", f).__code__  # behind shown()
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     own, needs_tensor = set(names), names[:1] == ("input",) and f.__annotations__.get("input") == "Tensor"
 

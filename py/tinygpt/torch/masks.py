@@ -10,10 +10,12 @@ from ..ops import elementwise, inplace, movement, reduce, strided
 from ..ops import gather as along
 from .indexing import _in_place
 from .keywords import function
+from .shown import by_other, shown
 
 # ---- masks ---------------------------------------------------------------------------------------
 
 
+@shown("MaskedSelectBackward0")
 @function
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements of input where mask is true, with broadcasting, as a vector."""
@@ -55,6 +57,7 @@ def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     return _in_place(input, "masked_scatter_", (source,), lambda x: masked_scatter(x, mask.expand(x._shape), source))
 
 
+@shown(by_other("MaskedFill", 0, 1, 2))
 @function
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy of input with `value`, a number or a 0-d tensor, where mask is true."""

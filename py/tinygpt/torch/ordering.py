@@ -16,6 +16,7 @@ from ..ops import elementwise, movement
 from ..ops import gather as along
 from . import return_types
 from .keywords import function
+from .shown import shown
 
 
 def sorted_along(x: Tensor, d: int, descending: bool) -> tuple[Tensor, Tensor]:
@@ -88,6 +89,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return return_types.topk((_with_gradient("topk", values.detach(), input, d, order), order._cast(int64)))
 
 
+@shown("KthvalueBackward0")
 @function
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, int64 indices): the k-th smallest element along dim, counted from 1."""

@@ -19,6 +19,7 @@ from ..ops.elementwise import mul as times
 from ..ops.elementwise import neg as minus
 from ..ops.elementwise import sub as less
 from . import calling, return_types
+from .shown import by_other, shown
 
 
 def numbers(name: str, *operands: Any, dtype: Any = None) -> tuple[Tensor, ...]:
@@ -157,6 +158,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     )
 
 
+@shown("FracBackward0")
 def frac(input: Tensor) -> Tensor:
     """input - trunc(input). NotImplementedError for integers."""
     if not input._dtype.is_floating_point:
@@ -355,6 +357,11 @@ def mul(input: Any, other: Any) -> Tensor:
     return elementwise.mul(_first(input, other), other)
 
 
+def _div_name(input: Any, other: Any, *, rounding_mode: Any = None) -> str:
+    return "" if rounding_mode is None else "DivBackward%d" % (2 if isinstance(other, Tensor) else 3)
+
+
+@shown(_div_name)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other with broadcasting, in a float dtype.
 
@@ -392,6 +399,7 @@ def floor_divide(input: Any, other: Any) -> Tensor:
     return elementwise.floor_divide(_first(input, other), other)
 
 
+@shown(by_other("Remainder", 0, 1))
 def remainder(input: Any, other: Any) -> Tensor:
     """input % other with the sign of other, with broadcasting; one of them may be a number."""
     if isinstance(input, Tensor):
@@ -399,6 +407,7 @@ def remainder(input: Any, other: Any) -> Tensor:
     return elementwise.remainder(*numbers("remainder", input, other))
 
 
+@shown(by_other("Fmod", 0, 1))
 def fmod(input: Tensor, other: Any) -> Tensor:
     """input % other with the sign of input, with broadcasting. RuntimeError for an integer by 0."""
     a, b = numbers("fmod", input, other)
@@ -645,6 +654,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return clamp(input, None, max)
 
 
+@shown("AddcmulBackward0")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     kind = result_type(input, tensor1, tensor2)
@@ -660,6 +670,7 @@ def _whole_value(name: str, kind: Any, value: float) -> None:
         raise NotImplementedError("%s is not implemented for bool; convert with .int()" % name)
 
 
+@shown("AddcdivBackward0")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2. RuntimeError for integers."""
     if category(tensor1._dtype) < 2 and category(tensor2._dtype) < 2:
@@ -672,6 +683,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return plus(elementwise.promoted(input, kind), elementwise.div(a if value == 1 else times(a, value), b))
 
 
+@shown(by_other("Lerp", 0, 1, 2))
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input); all of one float dtype."""
     if not input._dtype.is_floating_point:

@@ -12,6 +12,7 @@ from ..ops import elementwise, movement, reduce, strided
 from ..ops import matmul as product
 from .indexing import _in_place
 from .keywords import function
+from .shown import shown
 
 
 def _expect(name: str, x: Tensor, rank: int, position: str) -> None:
@@ -35,6 +36,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return product.matmul(input, mat2)
 
 
+@shown("BmmBackward0")
 @function
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices [B, M, K] and [B, K, N]."""
@@ -48,6 +50,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return product.matmul(input, mat2)
 
 
+@shown("MvBackward0")
 @function
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """A matrix times a vector."""
@@ -60,6 +63,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return product.matmul(input, vec)
 
 
+@shown("DotBackward0")
 @function
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors' elements."""
@@ -151,6 +155,7 @@ def _added(name: str, input: Tensor, made: Tensor, beta: Any, alpha: Any) -> Ten
     return elementwise.add(made, input if beta == 1 else elementwise.mul(input, beta))
 
 
+@shown("AddmmBackward0")
 @function
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * mat1 @ mat2."""
@@ -172,6 +177,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
     return _added("addbmm", input, reduce.sum_(made, 0)._cast(made._dtype), beta, alpha)
 
 
+@shown("BaddbmmBackward0")
 @function
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2."""

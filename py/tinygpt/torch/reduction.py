@@ -18,6 +18,7 @@ from ..ops import functions as f
 from ..ops import gather as along
 from ..ops.elementwise import compare, where
 from . import calling, ordering, pointwise, return_types
+from .shown import by_dim, shown
 
 _ALL: Any = object()  # no dimension was given, where None is refused
 
@@ -68,6 +69,7 @@ def _refuse_integers(name: str, x: Tensor, what: str = "") -> None:
 # ---- sums ----------------------------------------------------------------------------------------
 
 
+@shown(by_dim("Sum"))
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over dim (an int, several, or None: all); of integers and bools int64."""
     _flag("sum", keepdim)
@@ -78,6 +80,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     return reduce.sum_(_as(input, dtype), dim, keepdim)._cast(dtype)
 
 
+@shown("NansumBackward0")
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of what is not NaN."""
     return sum(_without_nan(_as(input, dtype)), dim, keepdim, dtype=dtype)
@@ -87,6 +90,7 @@ def _without_nan(x: Tensor) -> Tensor:
     return where(compare("ne", x, x), 0.0, x) if x._dtype.is_floating_point else x
 
 
+@shown(by_dim("Mean"))
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over dim. RuntimeError for integers unless dtype is a float one."""
     _flag("mean", keepdim)
@@ -107,6 +111,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     return elementwise.div(nansum(input, dim, keepdim, dtype=dtype), count)
 
 
+@shown(by_dim("Prod"))
 def prod(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product over dim, or of all; of integers and bools int64."""
     dim = None if dim is _ALL else _one("prod", dim)
@@ -127,6 +132,7 @@ def _count_nonzero(self: Tensor, *dims: Any, dim: Any = None) -> Tensor:
     return count_nonzero(self, dim if not dims else dims[0] if len(dims) == 1 else tuple(map(int, dims)))
 
 
+@shown("LogsumexpBackward0")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over dim, without overflow."""
     if dim is None:
@@ -180,11 +186,13 @@ def _recorded_wide(name: str, x: Tensor, dims: tuple[int, ...], value: Any, slop
 # ---- extremes ------------------------------------------------------------------------------------
 
 
+@shown(by_dim("Max", 1, 0))
 def max(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with dim (values, indices); with a tensor the elementwise maximum."""
     return _extreme("max", input, dim, keepdim, other)
 
 
+@shown(by_dim("Min", 1, 0))
 def min(input: Tensor, dim: Any = _ALL, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with dim (values, indices); with a tensor the elementwise minimum."""
     return _extreme("min", input, dim, keepdim, other)
@@ -200,11 +208,13 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> A
     return found if dim is None else getattr(return_types, name)(found)
 
 
+@shown("AmaxBackward0")
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest over dim (an int or several); equal ones share the gradient."""
     return _shared_extreme("max", input, dim, keepdim)
 
 
+@shown("AminBackward0")
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest over dim (an int or several); equal ones share the gradient."""
     return _shared_extreme("min", input, dim, keepdim)
@@ -331,6 +341,7 @@ def _moments(name: str, x: Tensor, args: tuple[Any, ...], named: dict[str, Any])
     return _recorded_wide(name, x, dims, value, slope), dims, keepdim
 
 
+@shown("VarBackward0")
 def var(input: Tensor, *args: Any, **named: Any) -> Tensor:
     """The variance over dim: sum (x - mean)^2 / (n - correction), correction 1 unless given.
 
@@ -340,18 +351,21 @@ def var(input: Tensor, *args: Any, **named: Any) -> Tensor:
     return out if keepdim else _narrow(out, input, dims)
 
 
+@shown("StdBackward0")
 def std(input: Tensor, *args: Any, **named: Any) -> Tensor:
     """The standard deviation: the square root of var."""
     out, dims, keepdim = _moments("std", input, args, named)
     return out if keepdim else _narrow(out, input, dims)
 
 
+@shown("VarMeanBackward0")
 def var_mean(input: Tensor, *args: Any, **named: Any) -> tuple[Tensor, Tensor]:
     """(var, mean)."""
     dim, _, keepdim = _spread_arguments(args, named)
     return var(input, *args, **named), reduce.mean(input, dim, keepdim)
 
 
+@shown("StdMeanBackward0")
 def std_mean(input: Tensor, *args: Any, **named: Any) -> tuple[Tensor, Tensor]:
     """(std, mean)."""
     dim, _, keepdim = _spread_arguments(args, named)
@@ -361,11 +375,13 @@ def std_mean(input: Tensor, *args: Any, **named: Any) -> tuple[Tensor, Tensor]:
 # ---- order statistics ----------------------------------------------------------------------------
 
 
+@shown(by_dim("Median"))
 def median(input: Tensor, dim: Any = _ALL, keepdim: bool = False) -> Any:
     """The median, the lower of two; NaN where there is one. With dim (values, indices)."""
     return _median("median", input, dim, keepdim)
 
 
+@shown(by_dim("Nanmedian"))
 def nanmedian(input: Tensor, dim: Any = _ALL, keepdim: bool = False) -> Any:
     """The median of what is not NaN. With dim (values, indices)."""
     return _median("nanmedian", input, dim, keepdim)
@@ -404,6 +420,7 @@ def _chosen(x: Tensor, d: int, place: Tensor, keepdim: bool) -> tuple[Tensor, Te
     return (found, place) if keepdim else (_narrow(found, x, (d,)), _narrow(place, x, (d,)))
 
 
+@shown("ModeBackward0")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices): the most frequent element along dim, the least of several."""
     d = movement.dim_of(input, dim)

@@ -12,6 +12,7 @@ from ..core.tensor import dtype as DType
 from ..ops import elementwise, movement, strided
 from . import types
 from .keywords import function
+from .shown import shown
 
 
 def size_of(shape: Any) -> Any:
@@ -144,6 +145,7 @@ def _each(tensors: Any, f: Any) -> Any:
 # ---- order of dimensions -------------------------------------------------------------------------
 
 
+@shown("PermuteBackward0")
 @function
 def permute(input: Tensor, dims: Any) -> Tensor:
     """input with its dimensions in the order `dims`, a view."""
@@ -181,6 +183,7 @@ def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return movement.transpose(input, dim0, dim1)
 
 
+@shown("TBackward0")
 @function
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix, a view."""

@@ -29,6 +29,7 @@ ABSENT = {
 # PyTorch's names of ops, where they are not our name in capitals with Backward0.
 NAMES = {
     "square": "PowBackward0",
+    "log1p": "Log1PBackward0",
     "clamp": "ClampBackward1",
     "gelu_tanh": "GeluBackward0",
     "layer_norm": "NativeLayerNormBackward0",
@@ -53,6 +54,8 @@ _REDUCTIONS = {"sum": (0, 1), "mean": (0, 1), "prod": (0, 1), "max": (1, 0), "mi
 def name_of(node: Any) -> str:
     """PyTorch's name of the op that a Node records, as far as the Node tells it."""
     name: str = node.name
+    if isinstance(name, autograd.Shown):
+        return name.of
     if name in NAMES:
         return NAMES[name]
     kept = kept_by(node.backward) if hasattr(node.backward, "__code__") else {}

@@ -13,6 +13,7 @@ from ...core.tensor import DTYPES, Tensor, float32, int64, numel_of
 from ...nn import Module, Parameter
 from ...ops import batch_norm as ops
 from ...ops import elementwise, movement
+from ..shown import shown
 from . import parameter
 from .lazy import LazyModuleMixin
 from .padding import pad
@@ -57,6 +58,7 @@ def _more_than_one(size: Sequence[int], count: int) -> None:
         raise ValueError("Expected more than 1 value per channel when training, got input size %s" % list(size))
 
 
+@shown("NativeBatchNormBackward0")
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -108,6 +110,7 @@ def instance_norm(
     return movement.no_view(out.reshape(input._shape))
 
 
+@shown("NativeGroupNormBackward0")
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:

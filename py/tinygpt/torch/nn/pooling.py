@@ -10,6 +10,7 @@ from ...core.tensor import DTYPES, Tensor, bool_, int64, numel_of
 from ...nn import Module
 from ...ops import elementwise, embedding, reduce
 from ...ops import pooling as ops
+from ..shown import shown
 from .spatial import sizes_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _max_pool(
     return (out, _index(index)) if return_indices else out
 
 
+@shown("SqueezeBackward1")
 def max_pool1d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
@@ -102,6 +104,7 @@ def max_pool1d(
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@shown("MaxPool2DWithIndicesBackward0")
 def max_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
@@ -112,6 +115,7 @@ def max_pool2d(
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@shown("MaxPool3DWithIndicesBackward0")
 def max_pool3d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
@@ -214,6 +218,7 @@ def _avg_pool(
     return ops.avg_pool(x, _windows(name, n, x, kernel, stride, padding, 1, ceil_mode), count_pad, divisor or 0)
 
 
+@shown("SqueezeBackward1")
 def avg_pool1d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -224,6 +229,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
+@shown("AvgPool2DBackward0")
 def avg_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -232,6 +238,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@shown("AvgPool3DBackward0")
 def avg_pool3d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -291,11 +298,17 @@ def _adaptive_max(n: int, x: Any, output_size: Any, return_indices: bool) -> Any
     return (out, _index(index)) if return_indices else out
 
 
+@shown("SqueezeBackward1")
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The means of output_size windows that divide [N, C, L] or [C, L]."""
     return _adaptive_avg(1, input, output_size)
 
 
+def _adaptive_name(input: Any, output_size: Any) -> str:
+    return "MeanBackward1" if output_size in (1, (1, 1), [1, 1]) else "AdaptiveAvgPool2DBackward0"
+
+
+@shown(_adaptive_name)
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """The means of windows that divide [N, C, H, W] or [C, H, W]; None keeps a size."""
     return _adaptive_avg(2, input, output_size)
@@ -306,11 +319,13 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     return _adaptive_avg(3, input, output_size)
 
 
+@shown("SqueezeBackward1")
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest elements of windows that divide [N, C, L] or [C, L]."""
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@shown("AdaptiveMaxPool2DBackward0")
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest elements of windows that divide [N, C, H, W] or [C, H, W]; None keeps a size."""
     return _adaptive_max(2, input, output_size, return_indices)

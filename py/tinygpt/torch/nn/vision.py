@@ -17,6 +17,7 @@ from ...core.tensor import Tensor, int32, numel_of
 from ...nn import Module
 from ...ops import elementwise, matmul, movement
 from ..keywords import refuse
+from ..shown import shown
 from .padding import pad
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .spatial import sizes_of
@@ -144,6 +145,12 @@ def _sizes(x: Tensor, size: Any, scale_factor: Any, recompute: Any) -> tuple[lis
     return sizes, [None] * n if recompute else [float(s) for s in scales]
 
 
+def _resize_name(input: Any, size: Any = None, factor: Any = None, mode: str = "nearest", *_: Any, **__: Any) -> str:
+    name = "AdaptiveAvgPool" if mode == "area" else "Upsample" + mode.title().replace("-E", "E")
+    return "%s%dDBackward0" % (name, input.ndim - 2)
+
+
+@shown(_resize_name)
 def interpolate(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
@@ -334,6 +341,7 @@ def _windows(name: str, N: int, C: int, image: Sequence[int], given: Sequence[An
     return _Windows(N, C, *pairs), padding
 
 
+@shown("Im2ColBackward0")
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """The windows of images [N, C, H, W] (or [C, H, W]) as columns [N, C kh kw, windows]."""
     if input.ndim not in (3, 4) or 0 in input._shape[-3:]:
@@ -347,6 +355,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return out if input.ndim == 4 else out.squeeze(0)
 
 
+@shown("Col2ImBackward0")
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
