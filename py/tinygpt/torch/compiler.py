@@ -67,7 +67,7 @@ def compile(
 
 
 def _function(function: Any) -> Any:
-    calls = _Calls(function)
+    calls = _Calls(function, getattr(function, "__name__", "compiled"))
 
     @functools.wraps(function)
     def compiled(*args: Any, **kwargs: Any) -> Any:
@@ -80,9 +80,10 @@ def _function(function: Any) -> Any:
 class _Calls:
     """The recordings of a function: those under no_grad, and those that a gradient may follow."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, name: str) -> None:
         self.function = function
         self.with_gradients, self.without = Compiled(self._watched), Compiled(function)
+        self.with_gradients.__name__ = self.without.__name__ = name  # for what they say
         self.graphs: dict[int, tuple[Any, _Graph]] = {}  # by the id of a Program, which it holds
         self.made: _Graph | None = None
 
@@ -230,7 +231,7 @@ class OptimizedModule(Module):
     def __init__(self, module: Any) -> None:
         super().__init__()
         self._orig_mod = module
-        object.__setattr__(self, "_calls", _Calls(module.__call__))
+        object.__setattr__(self, "_calls", _Calls(module.__call__, type(module).__name__))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._calls(*args, **kwargs)
