@@ -140,7 +140,7 @@ def _strides(kernel: Kernel, v: Mapping[str, float]) -> dict[str, float]:
                 time = 1
             row = heads * v["D"]
             out[name] = {"b": time * row, "t": row, "h": v["D"]}[found[2]]
-        elif found := re.fullmatch(r"([a-mo-z])([0-5])", name):  # sizes n0..n5
+        elif "n0" in names and (found := re.fullmatch(r"([a-mo-z])([0-5])", name)):  # sizes n0..n5
             stride = 1.0
             for i in range(int(found[2]) + 1, kernels.MAX_RANK):
                 stride *= v["n%d" % i]
