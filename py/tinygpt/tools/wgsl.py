@@ -47,6 +47,8 @@ EPILOGUE = {
 NAMES = {
     **{(kernel, "op"): kernels.UNARY for kernel in ("unary", "unary_backward")},
     **{(kernel, "op"): kernels.BINARY for kernel in ("binary", "binary_scalar")},
+    ("math_of_one", "op"): kernels.MATH_OF_ONE,
+    ("math_of_two", "op"): kernels.MATH_OF_TWO,
     ("reduce", "op"): kernels.REDUCE,
     ("cross_entropy", "reduction"): kernels.REDUCTION,
 }
