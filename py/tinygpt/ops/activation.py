@@ -1,5 +1,5 @@
-"""Activation functions with settings: one kernel of float32 on a CPU; elsewhere, and where a
-gradient is differentiated again, composed of other ops.
+"""Activation functions with settings: one kernel of float32; of float64, and where a gradient is
+differentiated again, composed of other ops.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def activation(name: str, x: Tensor, a: float = 0.0, b: float = 0.0, c: float = 
     dtype = x._dtype
     if dtype.computed is not dtype:
         return activation(name, x._cast(dtype.computed), a, b, c, node)._cast(dtype)
-    if dtype is not float32 or x.device.volatile:
+    if dtype is not float32:
         return composed(name, x, a, b, c)
     source, x = x, x.contiguous()
     settings = (kernels.ACTIVATION[name], x.numel(), a, b, c)
