@@ -29,22 +29,24 @@ COMPLETED = ("torch.nn.functional", "torch.nn.utils", "torch.optim.lr_scheduler"
 
 
 class TorchFinder:
-    """A meta path finder for `torch` and its submodules."""
+    """A meta path finder for `torch` and its submodules, or (stubs) for packages that are imported
+    beside it and not installed.
+    """
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, base: str, stubs: bool = False) -> None:
+        self.base, self.stubs = base, stubs
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of the front's module. None: it is another name, or no module of the front."""
-        if name.partition(".")[0] not in ("torch", "safetensors"):
+        if name.partition(".")[0] not in (("wandb", "tiktoken") if self.stubs else ("torch", "safetensors")):
             return None
         if FRONT not in sys.modules:
             self._fetch()
             importlib.import_module(FRONT)
             torch_program.attach()
-        return _finder().find_spec(name, path, target)
+        return _finder(self.stubs).find_spec(name, path, target)
 
     def _fetch(self) -> None:
         if importlib.util.find_spec(FRONT) is not None:
@@ -65,13 +67,15 @@ class TorchFinder:
         importlib.invalidate_caches()
 
 
-def _finder() -> Any:
-    return importlib.import_module(FRONT + ".install").TorchFinder()
+def _finder(stubs: bool = False) -> Any:
+    install = importlib.import_module(FRONT + ".install")
+    return install.TorchFinder(install.STUBS) if stubs else install.TorchFinder()
 
 
 def install(base: str) -> None:
     """`import torch` works from now on. base: the address of the page's folder."""
     sys.meta_path.insert(0, TorchFinder(base))
+    sys.meta_path.append(TorchFinder(base, stubs=True))
 
 
 def known(name: str) -> ModuleType | None:

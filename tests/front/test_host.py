@@ -3,6 +3,7 @@ torch.compile changes no number.
 """
 
 import importlib
+import importlib.util
 import subprocess
 import sys
 import warnings
@@ -393,3 +394,24 @@ def test_a_program_with_the_usual_head_runs(tmp_path):
     ]
     assert runs[1].stdout == runs[0].stdout and runs[0].stdout.count("\n") == 2, runs[1].stderr
     assert set(torch.load(tmp_path / "model.pt")) == {"weight", "bias"}
+
+
+def test_packages_beside_torch_have_stubs(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import torch, wandb, tiktoken\n"
+        "run = wandb.init(project='p', config=dict(lr=0.1))\n"
+        "wandb.log({'loss': torch.tensor(2.5), 'note': 'a'}); wandb.log({'loss': 1.0})\n"
+        "print(wandb.config.lr, run.summary, run.step, run.history)\n"
+        "wandb.finish()\n"
+        "try: tiktoken.get_encoding('gpt2')\n"
+        "except RuntimeError as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "tinygpt.torch", str(program)], capture_output=True, text=True, env={"PYTHONPATH": "py"}
+    )
+    if importlib.util.find_spec("wandb") is None and importlib.util.find_spec("tiktoken") is None:
+        lines = run.stdout.splitlines()
+        assert lines[0].startswith("0.1 {'loss': 1.0, 'note': 'a'} 2"), run.stderr
+        assert "tiktoken's vocabulary 'gpt2' is a file on the network" in lines[1]
+        assert "wandb: nothing is sent" in run.stderr

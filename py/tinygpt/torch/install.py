@@ -16,27 +16,34 @@ if TYPE_CHECKING:
 PACKAGE = __name__.rpartition(".")[0]
 
 
-HOSTED = {"safetensors": "._safetensors", "safetensors.torch": "._safetensors.torch"}  # name -> module of the front
+# Packages of others: name -> module of the front. Those of STUBS serve where none is installed.
+HOSTED = {"safetensors": "._safetensors", "safetensors.torch": "._safetensors.torch"}
+STUBS = {"wandb": "._wandb", "tiktoken": "._tiktoken"}
 
 
-def behind(fullname: str) -> str | None:
+def behind(fullname: str, names: dict[str, str]) -> str | None:
     """The front's module behind a name that a program imports, or None."""
-    return fullname[len("torch") :] if fullname.partition(".")[0] == "torch" else HOSTED.get(fullname)
+    if fullname.partition(".")[0] == "torch" and names is HOSTED:
+        return fullname[len("torch") :]
+    return names.get(fullname)
 
 
 class TorchFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """`torch.x` is the module `tinygpt.torch.x`, the same object."""
+    """`torch.x` is the module `tinygpt.torch.x`, the same object. names: HOSTED or STUBS."""
+
+    def __init__(self, names: dict[str, str] = HOSTED) -> None:
+        self.names = names
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        inner = behind(fullname)
+        inner = behind(fullname, self.names)
         if inner is None or importlib.util.find_spec(PACKAGE + inner) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        module = importlib.import_module(PACKAGE + str(behind(spec.name)))
+        module = importlib.import_module(PACKAGE + str(behind(spec.name, self.names)))
         self._own: Any = module.__spec__
         return module
 
@@ -56,3 +63,4 @@ def install() -> None:
         raise RuntimeError("PyTorch %s is imported in this process already; start another one" % found.__version__)
     if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchFinder())
+        sys.meta_path.append(TorchFinder(STUBS))
