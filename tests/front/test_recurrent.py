@@ -148,6 +148,9 @@ def test_sequences_are_padded_packed_and_back(front):
     want, got = theirs.pack_sequence(given, enforce_sorted=False), packing.pack_sequence(mine, enforce_sorted=False)
     for a, b in zip(want, got, strict=True):
         same(b, a)
+    for name in ("double", "float", "long", "half"):
+        assert str(getattr(got, name)().data.dtype) == str(getattr(want, name)().data.dtype)
+        assert not getattr(got, name)().is_cuda
     for a, b in zip(theirs.unpack_sequence(want), packing.unpack_sequence(got), strict=True):
         same(b, a)
     whole = theirs.pack_sequence([torch.tensor([3, 1]), torch.tensor([7])])

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ....core.factory import full, tensor
-from ....core.tensor import Tensor, int32, int64
+from ....core.tensor import Tensor, float16, float32, float64, int8, int16, int32, int64, uint8
+from ....core.tensor import dtype as DType
 from ....ops import embedding, movement
 
 __all__ = [
@@ -55,10 +56,6 @@ class PackedSequence(_Packed):
         """The sequences on the CPU."""
         return self.to("cpu")
 
-    def float(self) -> PackedSequence:
-        """data as float32."""
-        return type(self)(self.data.float(), *self[1:])
-
     def pin_memory(self) -> PackedSequence:
         """Itself: no memory is pinned here."""
         return self
@@ -71,6 +68,21 @@ class PackedSequence(_Packed):
     def is_pinned(self) -> bool:
         """False."""
         return False
+
+
+def _as(dtype: DType) -> Any:
+    def method(self: PackedSequence) -> PackedSequence:
+        return self.to(dtype)
+
+    method.__doc__ = "data as %s." % dtype.name
+    return method
+
+
+for _name, _dtype in {
+    "double": float64, "float": float32, "half": float16, "long": int64, "int": int32, "short": int16, "char": int8,
+    "byte": uint8,
+}.items():  # fmt: skip
+    setattr(PackedSequence, _name, _as(_dtype))
 
 
 def permuted(x: Tensor, order: Tensor | None) -> Tensor:
