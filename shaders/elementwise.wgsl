@@ -113,7 +113,7 @@ fn apply(u: u32, v: u32) -> u32 {
 #elif op == "remainder"
   return bitcast<u32>(remainder_of(a, b));
 #elif op in ("bitand", "bitor", "bitxor")
-  return bitcast<u32>(a ${dict(bitand="&", bitor="|", bitxor="^")[op]} b);
+  return bitcast<u32>(a ${sign} b);
 #elif op == "lshift"
   return bitcast<u32>(a << (u32(b) & 31u));
 #elif op == "rshift"

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,17 +43,17 @@ def test_every_kernel_expands_at_every_precision(name, align):
 
 @pytest.mark.parametrize("kernel", CPU_ALONE, ids=[kernel.name for kernel in CPU_ALONE])
 def test_a_kernel_without_a_shader_is_refused_by_name(kernel):
+    params = SimpleNamespace(**{p.name: 1 for p in kernel.params})
     with pytest.raises(RuntimeError, match="%r is not on WebGPU; move its tensors to the CPU" % kernel.name):
-        wgsl.expand(kernel, wgsl.params_of(kernel, {}), wgsl.AssumedDevice())
+        dispatch_plan.make(wgsl.AssumedDevice(), kernel, params, [])
 
 
 @pytest.mark.parametrize("name", ["float64", "int64", "int16", "uint8", "float16", "bfloat16"])
 def test_an_element_type_without_a_shader_is_refused_by_name(name):
     for kernel in (kernels.copy, kernels.fill, kernels.binary, kernels.where, kernels.reduce):
-        given = {"dtype_out" if kernel is kernels.copy else "dtype": kernels.DTYPES[name]}
-        params = wgsl.params_of(kernel, given)
+        params = SimpleNamespace(**{p.name: kernels.DTYPES[name] if "dtype" in p.name else 0 for p in kernel.params})
         with pytest.raises(RuntimeError, match="%s is not on WebGPU" % name):
-            wgsl.expand(kernel, params, wgsl.AssumedDevice())
+            dispatch_plan.make(wgsl.AssumedDevice(), kernel, params, [])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,7 +20,7 @@ W = 256  # invocations of a workgroup
 LARGE = 1 << 20  # elements from which an invocation takes four of them (or four vectors)
 UNARY_NAME = {code: name for name, code in UNARY.items()}
 BINARY_NAME = {code: name for name, code in BINARY.items()}
-SIGN = {"eq": "==", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+SIGN = {"eq": "==", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "bitand": "&", "bitor": "|", "bitxor": "^"}
 TYPE = {DTYPES["float32"]: "f32", DTYPES["int32"]: "i32"}
 
 
