@@ -327,12 +327,18 @@ def _pairs(p: Any) -> int:
     return p.T * p.S // (2 if p.causal else 1)
 
 
+def _conv_products(p: Any) -> int:
+    outputs, taps = p.o0 * p.o1 * p.o2, p.k0 * p.k1 * p.k2
+    return p.N * p.O * (p.C // p.groups) * outputs * taps
+
+
 # Multiply-adds of the kernels whose time is not that of their memory.
 MULTIPLY_ADDS: dict[str, Callable[[Any], int]] = {
     "matmul": lambda p: p.batch * p.M * p.N * p.K,
     "int8_matmul": lambda p: p.M * p.N * p.K,
     "attention": lambda p: 2 * p.B * p.H * p.D * _pairs(p),
     "attention_backward": lambda p: 5 * p.B * p.H * p.D * _pairs(p),
+    **dict.fromkeys(("conv", "conv_backward_x", "conv_backward_weight"), _conv_products),
 }
 LONGEST = 2**31  # microseconds: what a record holds
 
