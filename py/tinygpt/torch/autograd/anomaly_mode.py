@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from . import engine
 from .graph import name_of
 
 if TYPE_CHECKING:
+    import traceback
     from collections.abc import Iterator, Sequence
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,6 +38,8 @@ class _Numbers:
         return self
 
     def __next__(self) -> int:
+        import traceback  # here: start-up does not wait for it
+
         number = next(self.plain)
         frames = traceback.walk_stack(sys._getframe(1))
         outside = itertools.dropwhile(lambda pair: pair[0].f_code.co_filename.startswith(PACKAGE), frames)
