@@ -94,6 +94,9 @@ class SecondOrder(Program):
                 found.append(error)
         theirs, mine = found
         if isinstance(theirs, Exception) or isinstance(mine, Exception):
+            if self.differentiated and "modified" in str(theirs) and not isinstance(mine, Exception):
+                self.over = True  # a gradient that computes a result again does not see that it was written
+                return
             if not (isinstance(theirs, Exception) and isinstance(mine, Exception)):
                 raise Finding("PyTorch: %s\ntinygpt: %s" % (_short(theirs), _short(mine)))
             self.steps[-1] += "  # " + str(theirs)[:60]

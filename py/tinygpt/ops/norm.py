@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import kernels
-from ..core.autograd import attach, needs_grad
+from ..core.autograd import attach, keep, needs_grad
 from ..core.factory import like
 from ..core.tensor import float32
 from ..graph.program import launch
@@ -72,11 +72,15 @@ def _other(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, ce
         wide = [v if v is None else v._cast(float32) for v in (x, weight, bias)]
         made = layer_norm(*wide, eps) if centred else rms_norm(wide[0], wide[1], eps)
         return made._cast(dtype)
+    source = x
     if centred:
         x = x - x.mean(-1, keepdim=True)
     out = x * ((x * x).mean(-1, keepdim=True) + eps).rsqrt()
     out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    out = out if bias is None else out + bias
+    if centred and out._node is not None:
+        keep(out, source)  # as in PyTorch a write into the input is an error
+    return out
 
 
 def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
