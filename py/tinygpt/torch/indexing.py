@@ -90,9 +90,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     d = movement.dim_of(input, dim)
     at = _check_index("gather", input, d, index)
     if not at.numel():
-        return movement.clone(movement.sliced(input.reshape(-1), 0, 0, 0)).reshape(index._shape)
+        return movement.no_view(movement.clone(movement.sliced(input.reshape(-1), 0, 0, 0)).reshape(index._shape))
     x, at = _as_vector(input, at)
-    return along.gather(x, d, at).reshape(index._shape)
+    return movement.no_view(along.gather(x, d, at).reshape(index._shape))
 
 
 def _scattered(op: str, name: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def _scattered(op: str, name: str, input: Tensor, dim: int, index: Tensor, src: 
     if not at.numel():
         return _untouched(input, src)
     x, at, values = _as_vector(input, at, src)
-    return along.scatter(op, x, d, at, values).reshape(input._shape)
+    return movement.no_view(along.scatter(op, x, d, at, values).reshape(input._shape))
 
 
 def _untouched(x: Tensor, src: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ def scatter_reduce(
     if not at.numel():
         return _untouched(input, src)
     x, at, values = _as_vector(input, at, src)
-    return _reduced(x, d, at, values, reduce, include_self).reshape(input._shape)
+    return movement.no_view(_reduced(x, d, at, values, reduce, include_self).reshape(input._shape))
 
 
 def _filled(x: Tensor, d: int, at: Tensor, value: float) -> Tensor:
@@ -308,7 +308,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input._shape:
         if at.numel() != 1:
             raise RuntimeError("index_select(): Index to scalar can have only 1 value, got %d value(s)" % at.numel())
-        return along.index_select(input.reshape(1), 0, at).reshape(())
+        return movement.no_view(along.index_select(input.reshape(1), 0, at).reshape(()))
     return along.index_select(input, d, at)
 
 
@@ -363,7 +363,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         return _untouched(input, source)
     if alpha != 1:
         values = elementwise.mul(values, fitted(alpha, values._dtype))
-    return _written_at("add", x, d, at, values, along.BoundsError).reshape(input._shape)
+    return movement.no_view(_written_at("add", x, d, at, values, along.BoundsError).reshape(input._shape))
 
 
 @function
@@ -377,7 +377,7 @@ def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha:
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of input with the slices along dim that index names taken from source."""
     x, d, at, values = _slices("index_copy_", input, dim, index, source, (int64,), IndexError)
-    return _written_at("put", x, d, at, values, IndexError).reshape(input._shape)
+    return movement.no_view(_written_at("put", x, d, at, values, IndexError).reshape(input._shape))
 
 
 @function
@@ -397,7 +397,9 @@ def index_reduce(
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got %s." % reduce)
     x, d, at, values = _slices("index_reduce", input, dim, index, source, _LONG, RuntimeError)
-    return _reduced(x, d, along.spread_index(at, values._shape, d), values, reduce, include_self).reshape(input._shape)
+    return movement.no_view(
+        _reduced(x, d, along.spread_index(at, values._shape, d), values, reduce, include_self).reshape(input._shape)
+    )
 
 
 @function
@@ -487,7 +489,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     if not n and at.numel():
         raise IndexError("take(): tried to take from an empty tensor")
     try:
-        return along.gather(input.reshape(-1), 0, at).reshape(index._shape)
+        return movement.no_view(along.gather(input.reshape(-1), 0, at).reshape(index._shape))
     except RuntimeError as problem:
         raise IndexError("out of range: %s on a tensor of %d elements" % (problem, n)) from None
 
