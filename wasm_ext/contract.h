@@ -34,20 +34,20 @@ enum { REDUCTION_NONE = 0, REDUCTION_MEAN = 1, REDUCTION_SUM = 2 };
 enum { CELL_LSTM = 0, CELL_GRU = 1, CELL_TANH = 2, CELL_RELU = 3 };
 enum { EPILOGUE_BIAS = 1, EPILOGUE_GELU = 2, EPILOGUE_GELU_BACKWARD = 4, EPILOGUE_RESIDUAL = 8,
   EPILOGUE_GRADIENT = 16 };
-enum { MAX_RANK = 6, KERNEL_COUNT = 72, DTYPE_COUNT = 9 };
+enum { MAX_RANK = 6, KERNEL_COUNT = 74, DTYPE_COUNT = 9 };
 #define FOR_EACH_KERNEL(X) X(fill) X(arange) X(copy) X(unary) X(unary_backward) X(binary) X(binary_scalar) X(where) \
   X(tril) X(reduce) X(global_norm) X(clip_scale) X(matmul) X(int8_matmul) X(quantize_int8) X(dequantize_int8) \
   X(layer_norm) X(add_layer_norm) X(layer_norm_backward) X(rms_norm) X(rms_norm_backward) X(softmax) \
   X(softmax_backward) X(cross_entropy) X(attention) X(attention_backward) X(attention_decode) X(kv_append) X(rotary) \
   X(wide_unary) X(wide_unary_backward) X(math_of_one) X(math_of_two) X(variance) X(wide_matmul) X(take) X(put) \
   X(scan) X(sort) X(conv) X(conv_backward_x) X(conv_backward_weight) X(max_pool) X(max_pool_backward) X(avg_pool) \
-  X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(gather) X(scatter) X(lu) X(cholesky) \
-  X(triangular_solve) X(qr) X(eigh) X(svd) X(embedding) X(embedding_backward) X(random_uniform) X(random_normal) \
-  X(random_int) X(dropout) X(batch_windows) X(mersenne) X(activation) X(activation_backward) X(recurrent) \
-  X(recurrent_backward) X(adamw) X(sgd) X(adam) X(sample)
+  X(avg_pool_backward) X(batch_norm) X(batch_norm_backward) X(to_index) X(topk) X(gather) X(scatter) X(lu) \
+  X(cholesky) X(triangular_solve) X(qr) X(eigh) X(svd) X(embedding) X(embedding_backward) X(random_uniform) \
+  X(random_normal) X(random_int) X(dropout) X(batch_windows) X(mersenne) X(activation) X(activation_backward) \
+  X(recurrent) X(recurrent_backward) X(adamw) X(sgd) X(adam) X(sample)
 constexpr int KERNEL_SLOTS[KERNEL_COUNT] = {6, 7, 24, 6, 7, 25, 9, 31, 10, 9, 5, 6, 23, 10, 7, 7, 11, 13, 13, 9, 11, 7,
-  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 10, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 10, 11, 9, 6, 10, 9,
-  7, 9, 8, 8, 8, 8, 8, 8, 12, 9, 9, 10, 20, 26, 10, 9, 9, 9};
+  8, 11, 27, 43, 14, 16, 17, 6, 7, 7, 25, 10, 18, 9, 10, 10, 9, 29, 29, 28, 26, 9, 27, 27, 17, 15, 6, 10, 10, 11, 9, 6,
+  10, 9, 7, 9, 8, 8, 8, 8, 8, 8, 12, 9, 9, 10, 20, 26, 10, 9, 9, 9};
 
 // out[i] = value (int32: truncated).
 enum { KERNEL_FILL = 0, FILL_out = 2, FILL_dtype = 3, FILL_n = 4, FILL_value = 5, FILL_SLOTS = 6 };
@@ -368,79 +368,88 @@ enum { KERNEL_BATCH_NORM_BACKWARD = 47, BATCH_NORM_BACKWARD_dx = 2, BATCH_NORM_B
   BATCH_NORM_BACKWARD_N = 11, BATCH_NORM_BACKWARD_C = 12, BATCH_NORM_BACKWARD_S = 13, BATCH_NORM_BACKWARD_training = 14,
   BATCH_NORM_BACKWARD_SLOTS = 15 };
 
+// out[i] = x[i], a whole number of int64; one that int32 does not hold becomes its least or
+// largest, which names no row.
+enum { KERNEL_TO_INDEX = 48, TO_INDEX_out = 2, TO_INDEX_x = 3, TO_INDEX_dtype = 4, TO_INDEX_n = 5, TO_INDEX_SLOTS = 6 };
+
+// The first k of each row of n as `sort` orders it (descending when largest), and where each stood.
+// 1 <= k <= n. float32, int32, float64, int64.
+enum { KERNEL_TOPK = 49, TOPK_out = 2, TOPK_order = 3, TOPK_x = 4, TOPK_dtype = 5, TOPK_rows = 6, TOPK_n = 7,
+  TOPK_k = 8, TOPK_largest = 9, TOPK_SLOTS = 10 };
+
 // out[o, i, c] = x[o, index[o, i, c], c], x seen as [outer, n, inner], out and index as [outer, k,
 // inner]. An index outside [0, n) is an error (status 2).
-enum { KERNEL_GATHER = 48, GATHER_out = 2, GATHER_x = 3, GATHER_index = 4, GATHER_dtype = 5, GATHER_outer = 6,
+enum { KERNEL_GATHER = 50, GATHER_out = 2, GATHER_x = 3, GATHER_index = 4, GATHER_dtype = 5, GATHER_outer = 6,
   GATHER_n = 7, GATHER_inner = 8, GATHER_k = 9, GATHER_SLOTS = 10 };
 
 // out[o, index[o, i, c], c] = op(itself, x[o, i, c]) in the order of i, op from SCATTER; put: the
 // last of equal indices wins. out is seen as [outer, n, inner], x and index as [outer, k, inner].
 // Integers wrap, NaN wins in max and min. An index outside [0, n) is an error (status 2).
-enum { KERNEL_SCATTER = 49, SCATTER_out = 2, SCATTER_x = 3, SCATTER_index = 4, SCATTER_dtype = 5, SCATTER_op = 6,
+enum { KERNEL_SCATTER = 51, SCATTER_out = 2, SCATTER_x = 3, SCATTER_index = 4, SCATTER_dtype = 5, SCATTER_op = 6,
   SCATTER_outer = 7, SCATTER_n = 8, SCATTER_inner = 9, SCATTER_k = 10, SCATTER_SLOTS = 11 };
 
 // Each a [m, n] becomes L below and U from the diagonal on, with a[order] = L U. pivots: LAPACK's,
 // counted from 1. info: the first pivot that is 0, counted from 1.
-enum { KERNEL_LU = 50, LU_a = 2, LU_order = 3, LU_pivots = 4, LU_info = 5, LU_batch = 6, LU_m = 7, LU_n = 8,
+enum { KERNEL_LU = 52, LU_a = 2, LU_order = 3, LU_pivots = 4, LU_info = 5, LU_batch = 6, LU_m = 7, LU_n = 8,
   LU_SLOTS = 9 };
 
 // Each a [n, n], of which the lower triangle is read, becomes L with L L' = a. info: the first
 // leading minor that is not positive, counted from 1.
-enum { KERNEL_CHOLESKY = 51, CHOLESKY_a = 2, CHOLESKY_info = 3, CHOLESKY_batch = 4, CHOLESKY_n = 5,
+enum { KERNEL_CHOLESKY = 53, CHOLESKY_a = 2, CHOLESKY_info = 3, CHOLESKY_batch = 4, CHOLESKY_n = 5,
   CHOLESKY_SLOTS = 6 };
 
 // Each x [n, k] becomes inverse(T) x, T the lower or upper triangle of a, or its transpose; unit:
 // its diagonal is 1.
-enum { KERNEL_TRIANGULAR_SOLVE = 52, TRIANGULAR_SOLVE_x = 2, TRIANGULAR_SOLVE_a = 3, TRIANGULAR_SOLVE_batch = 4,
+enum { KERNEL_TRIANGULAR_SOLVE = 54, TRIANGULAR_SOLVE_x = 2, TRIANGULAR_SOLVE_a = 3, TRIANGULAR_SOLVE_batch = 4,
   TRIANGULAR_SOLVE_n = 5, TRIANGULAR_SOLVE_k = 6, TRIANGULAR_SOLVE_upper = 7, TRIANGULAR_SOLVE_transposed = 8,
   TRIANGULAR_SOLVE_unit = 9, TRIANGULAR_SOLVE_SLOTS = 10 };
 
 // Each a [m, n] becomes R on and above the diagonal, LAPACK's reflections below it and in tau; q:
 // the first `columns` columns of Q.
-enum { KERNEL_QR = 53, QR_q = 2, QR_a = 3, QR_tau = 4, QR_batch = 5, QR_m = 6, QR_n = 7, QR_columns = 8, QR_SLOTS = 9 };
+enum { KERNEL_QR = 55, QR_q = 2, QR_a = 3, QR_tau = 4, QR_batch = 5, QR_m = 6, QR_n = 7, QR_columns = 8, QR_SLOTS = 9 };
 
 // Each symmetric a [n, n], of which the lower triangle is read, becomes its eigenvectors, as
 // columns; values ascend.
-enum { KERNEL_EIGH = 54, EIGH_values = 2, EIGH_a = 3, EIGH_info = 4, EIGH_batch = 5, EIGH_n = 6, EIGH_SLOTS = 7 };
+enum { KERNEL_EIGH = 56, EIGH_values = 2, EIGH_a = 3, EIGH_info = 4, EIGH_batch = 5, EIGH_n = 6, EIGH_SLOTS = 7 };
 
 // Each u [n, m] holds the columns of a matrix A [m, n], m >= n, as rows; they become those of U
 // (zeros where the value is 0), v the rows of V': A = U diag(values) V', values descend.
-enum { KERNEL_SVD = 55, SVD_u = 2, SVD_values = 3, SVD_v = 4, SVD_info = 5, SVD_batch = 6, SVD_m = 7, SVD_n = 8,
+enum { KERNEL_SVD = 57, SVD_u = 2, SVD_values = 3, SVD_v = 4, SVD_info = 5, SVD_batch = 6, SVD_m = 7, SVD_n = 8,
   SVD_SLOTS = 9 };
 
 // out[i] = table[index[i]]. An index outside [0, V) is an error (status 2).
-enum { KERNEL_EMBEDDING = 56, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
+enum { KERNEL_EMBEDDING = 58, EMBEDDING_out = 2, EMBEDDING_table = 3, EMBEDDING_index = 4, EMBEDDING_n = 5,
   EMBEDDING_C = 6, EMBEDDING_V = 7, EMBEDDING_SLOTS = 8 };
 
 // dtable = 0, then dtable[index[i]] += dout[i] in the order of i.
-enum { KERNEL_EMBEDDING_BACKWARD = 57, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
+enum { KERNEL_EMBEDDING_BACKWARD = 59, EMBEDDING_BACKWARD_dtable = 2, EMBEDDING_BACKWARD_dout = 3,
   EMBEDDING_BACKWARD_index = 4, EMBEDDING_BACKWARD_n = 5, EMBEDDING_BACKWARD_C = 6, EMBEDDING_BACKWARD_V = 7,
   EMBEDDING_BACKWARD_SLOTS = 8 };
 
 // out[i] = low + (high - low) * u_i.
-enum { KERNEL_RANDOM_UNIFORM = 58, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
+enum { KERNEL_RANDOM_UNIFORM = 60, RANDOM_UNIFORM_out = 2, RANDOM_UNIFORM_rng = 3, RANDOM_UNIFORM_n = 4,
   RANDOM_UNIFORM_low = 5, RANDOM_UNIFORM_high = 6, RANDOM_UNIFORM_offset = 7, RANDOM_UNIFORM_SLOTS = 8 };
 
 // Box-Muller on the block's pairs: with u1 = 1 - uniform(w0) (in (0, 1]), u2 = uniform(w1): r =
 // sqrt(-2 ln u1), elements 4j, 4j+1 = mean + std * r * cos(2 pi u2), mean + std * r * sin(2 pi u2);
 // likewise w2, w3 for 4j+2, 4j+3. Computed in float64, then rounded.
-enum { KERNEL_RANDOM_NORMAL = 59, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
+enum { KERNEL_RANDOM_NORMAL = 61, RANDOM_NORMAL_out = 2, RANDOM_NORMAL_rng = 3, RANDOM_NORMAL_n = 4,
   RANDOM_NORMAL_mean = 5, RANDOM_NORMAL_std = 6, RANDOM_NORMAL_offset = 7, RANDOM_NORMAL_SLOTS = 8 };
 
 // out[i] = low + (w_i * (high - low) >> 32), w_i the block's uint32 words (Lemire's
 // multiply-shift).
-enum { KERNEL_RANDOM_INT = 60, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
+enum { KERNEL_RANDOM_INT = 62, RANDOM_INT_out = 2, RANDOM_INT_rng = 3, RANDOM_INT_n = 4, RANDOM_INT_low = 5,
   RANDOM_INT_high = 6, RANDOM_INT_offset = 7, RANDOM_INT_SLOTS = 8 };
 
 // out[i] = u_i < p ? 0 : x[i] / (1 - p) (times the float32 reciprocal). The backward is the same
 // launch on dy. out may be x.
-enum { KERNEL_DROPOUT = 61, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
+enum { KERNEL_DROPOUT = 63, DROPOUT_out = 2, DROPOUT_x = 3, DROPOUT_rng = 4, DROPOUT_n = 5, DROPOUT_p = 6,
   DROPOUT_offset = 7, DROPOUT_SLOTS = 8 };
 
 // Random windows of tokens[low:high]: starts[b] = low + (w_b * (high - low - T) >> 32), w_b the
 // uint32 words of the Philox blocks; x[b, t] = tokens[starts[b] + t], y[b, t] = tokens[starts[b] +
 // t + 1]. high - low > T.
-enum { KERNEL_BATCH_WINDOWS = 62, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
+enum { KERNEL_BATCH_WINDOWS = 64, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATCH_WINDOWS_starts = 4,
   BATCH_WINDOWS_tokens = 5, BATCH_WINDOWS_rng = 6, BATCH_WINDOWS_B = 7, BATCH_WINDOWS_T = 8, BATCH_WINDOWS_low = 9,
   BATCH_WINDOWS_high = 10, BATCH_WINDOWS_offset = 11, BATCH_WINDOWS_SLOTS = 12 };
 
@@ -450,19 +459,19 @@ enum { KERNEL_BATCH_WINDOWS = 62, BATCH_WINDOWS_x = 2, BATCH_WINDOWS_y = 3, BATC
 // stands for 2^53 + 1, which no float64 is. bernoulli: 0 or 1, 1 with probability a. exponential:
 // rate a. permutation: 0..n-1 shuffled. float32, float64, int32, int64; the integer types have
 // words, integers, bernoulli and permutation.
-enum { KERNEL_MERSENNE = 63, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
+enum { KERNEL_MERSENNE = 65, MERSENNE_out = 2, MERSENNE_state = 3, MERSENNE_kind = 4, MERSENNE_dtype = 5,
   MERSENNE_n = 6, MERSENNE_a = 7, MERSENNE_b = 8, MERSENNE_SLOTS = 9 };
 
 // out[i] = op(x[i]), op from ACTIVATION; out may be x. leaky_relu: a is the slope below 0. elu: b x
 // above 0, else a (exp(c x) - 1), c above 0. hardtanh: limits a and b. softplus: log(1 + exp(a x))
 // / a, x where a x is above b. softshrink, hardshrink: a. threshold: x above a, else b. NaN stays
 // NaN.
-enum { KERNEL_ACTIVATION = 64, ACTIVATION_out = 2, ACTIVATION_x = 3, ACTIVATION_op = 4, ACTIVATION_n = 5,
+enum { KERNEL_ACTIVATION = 66, ACTIVATION_out = 2, ACTIVATION_x = 3, ACTIVATION_op = 4, ACTIVATION_n = 5,
   ACTIVATION_a = 6, ACTIVATION_b = 7, ACTIVATION_c = 8, ACTIVATION_SLOTS = 9 };
 
 // dx[i] = dy[i] op'(x[i]), with PyTorch's slopes where there is none: 0 at both limits of hardtanh
 // and hardsigmoid, at both ends of the shrinks' zeros and at the threshold. dx may be dy.
-enum { KERNEL_ACTIVATION_BACKWARD = 65, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_BACKWARD_dy = 3,
+enum { KERNEL_ACTIVATION_BACKWARD = 67, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_BACKWARD_dy = 3,
   ACTIVATION_BACKWARD_x = 4, ACTIVATION_BACKWARD_op = 5, ACTIVATION_BACKWARD_n = 6, ACTIVATION_BACKWARD_a = 7,
   ACTIVATION_BACKWARD_b = 8, ACTIVATION_BACKWARD_c = 9, ACTIVATION_BACKWARD_SLOTS = 10 };
 
@@ -473,7 +482,7 @@ enum { KERNEL_ACTIVATION_BACKWARD = 65, ACTIVATION_BACKWARD_dx = 2, ACTIVATION_B
 // s. Row i of y is h at i * ldy. hn, cn [B, H]: each sequence's last state. kept [rows, H], for the
 // backward: c (LSTM), s_n (GRU). dtype: float32 or float64. Sizes that do not decrease, or whose
 // sum is not rows, are an error (status 2).
-enum { KERNEL_RECURRENT = 66, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
+enum { KERNEL_RECURRENT = 68, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 4, RECURRENT_gates = 5,
   RECURRENT_kept = 6, RECURRENT_h0 = 7, RECURRENT_c0 = 8, RECURRENT_w = 9, RECURRENT_bias = 10, RECURRENT_sizes = 11,
   RECURRENT_cell = 12, RECURRENT_dtype = 13, RECURRENT_B = 14, RECURRENT_T = 15, RECURRENT_H = 16, RECURRENT_rows = 17,
   RECURRENT_ldy = 18, RECURRENT_reverse = 19, RECURRENT_SLOTS = 20 };
@@ -481,7 +490,7 @@ enum { KERNEL_RECURRENT = 66, RECURRENT_y = 2, RECURRENT_hn = 3, RECURRENT_cn = 
 // Backward of recurrent through all steps. dy, dhn, dcn: the gradients of y, hn, cn (absent: 0).
 // dgates: of x w_ih^T + b_ih. dhidden: of s, where it is another (GRU: n's is dgates_n * r). hprev
 // [rows, H]: the state before each row, so that w's gradient is dhidden^T hprev.
-enum { KERNEL_RECURRENT_BACKWARD = 67, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
+enum { KERNEL_RECURRENT_BACKWARD = 69, RECURRENT_BACKWARD_dgates = 2, RECURRENT_BACKWARD_dhidden = 3,
   RECURRENT_BACKWARD_hprev = 4, RECURRENT_BACKWARD_dh0 = 5, RECURRENT_BACKWARD_dc0 = 6, RECURRENT_BACKWARD_dy = 7,
   RECURRENT_BACKWARD_dhn = 8, RECURRENT_BACKWARD_dcn = 9, RECURRENT_BACKWARD_gates = 10, RECURRENT_BACKWARD_kept = 11,
   RECURRENT_BACKWARD_y = 12, RECURRENT_BACKWARD_h0 = 13, RECURRENT_BACKWARD_c0 = 14, RECURRENT_BACKWARD_w = 15,
@@ -493,14 +502,14 @@ enum { KERNEL_RECURRENT_BACKWARD = 67, RECURRENT_BACKWARD_dgates = 2, RECURRENT_
 // weight_decay, bias_correction1 = 1 - beta1^t, sqrt(bias_correction2). p *= 1 - lr * weight_decay;
 // m += (1 - beta1) * (g - m); v = beta2 * v + (1 - beta2) * g^2; p -= (lr / bias_correction1) * m /
 // (sqrt(v) / sqrt(bias_correction2) + eps). A norm that is not finite: nothing is changed.
-enum { KERNEL_ADAMW = 68, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
+enum { KERNEL_ADAMW = 70, ADAMW_p = 2, ADAMW_m = 3, ADAMW_v = 4, ADAMW_g = 5, ADAMW_hyper = 6, ADAMW_norm = 7,
   ADAMW_n = 8, ADAMW_groups = 9, ADAMW_SLOTS = 10 };
 
 // SGD as PyTorch's: hyper = end, lr, momentum, dampening, weight_decay, nesterov (0/1), first (1 on
 // the first step), unused. d = g + weight_decay * p; with momentum (buf given): buf = first ? d :
 // momentum * buf + (1 - dampening) * d; d = nesterov ? d + momentum * buf : buf; p -= lr * d. A
 // norm that is not finite: nothing is changed.
-enum { KERNEL_SGD = 69, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
+enum { KERNEL_SGD = 71, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_norm = 6, SGD_n = 7, SGD_groups = 8,
   SGD_SLOTS = 9 };
 
 // Adam (Kingma and Ba 2015) of one parameter in PyTorch's order, its scalars combined in float64:
@@ -509,7 +518,7 @@ enum { KERNEL_SGD = 69, SGD_p = 2, SGD_buf = 3, SGD_g = 4, SGD_hyper = 5, SGD_no
 // sqrt(bias_correction2)). p *= decay; d = g + weight_decay * p; m = lerp(m, d, 1 - beta1); v =
 // beta2 * v + (1 - beta2) * d^2; largest = max(largest, v), in the place of v below where it is
 // given (AMSGrad, Reddi et al. 2018); p += step * m / (sqrt(v) * scale + eps).
-enum { KERNEL_ADAM = 70, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
+enum { KERNEL_ADAM = 72, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, ADAM_g = 6, ADAM_hyper = 7, ADAM_n = 8,
   ADAM_SLOTS = 9 };
 
 // One token per row. settings = temperature, top_k, top_p, unused. temperature 0: argmax (first on
@@ -518,5 +527,5 @@ enum { KERNEL_ADAM = 70, ADAM_p = 2, ADAM_m = 3, ADAM_v = 4, ADAM_largest = 5, A
 // probability reaches top_p, the one that crosses it included (Holtzman et al. 2020). The draw is u
 // * sum of the kept exp(z - max) in index order, u = uniform of word 0 of block b (counter base +
 // offset + b).
-enum { KERNEL_SAMPLE = 71, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
+enum { KERNEL_SAMPLE = 73, SAMPLE_out = 2, SAMPLE_logits = 3, SAMPLE_rng = 4, SAMPLE_settings = 5, SAMPLE_B = 6,
   SAMPLE_V = 7, SAMPLE_offset = 8, SAMPLE_SLOTS = 9 };

@@ -3,6 +3,15 @@
 #include "loops.h"
 #include "wide.h"
 
+static void run_to_index(const Slot* a, Team& team) {
+  if (a[TO_INDEX_dtype].i != DTYPE_INT64) return team.fail(STATUS_BAD_INDEX);
+  int32_t* out = buffer<int32_t>(a, TO_INDEX_out);
+  const int64_t* x = buffer<const int64_t>(a, TO_INDEX_x);
+  Share s = share(a[TO_INDEX_n].i, team, CACHE_LINE);
+  for (int64_t i = s.begin; i < s.end; i++)
+    out[i] = (int32_t)(x[i] < INT32_MIN ? INT32_MIN : x[i] > INT32_MAX ? INT32_MAX : x[i]);
+}
+
 static void run_gather(const Slot* a, Team& team) {
   int64_t n = a[GATHER_n].i, k = a[GATHER_k].i, inner = a[GATHER_inner].i, dtype = a[GATHER_dtype].i;
   const int32_t* index = buffer<const int32_t>(a, GATHER_index);
@@ -64,6 +73,7 @@ static void run_scatter(const Slot* a, Team& team) {
   if (!known) team.fail(STATUS_BAD_INDEX);
 }
 
+ENTRY(to_index, [](const Slot* a) { return 50 + a[TO_INDEX_n].i * 1.0; }, nullptr);
 ENTRY(gather, [](const Slot* a) { return 50 + (double)a[GATHER_outer].i * a[GATHER_k].i * a[GATHER_inner].i * 3; },
       nullptr);
 ENTRY(scatter, [](const Slot* a) { return 50 + (double)a[SCATTER_outer].i * a[SCATTER_k].i * a[SCATTER_inner].i * 4; },

@@ -316,6 +316,42 @@ template <class T> void sort(const Slot* a, Team& team) {
   }
 }
 
+// The first k of a row in the order of `sort`: a heap whose root is the last of those kept.
+template <class T> void topk(const Slot* a, Team& team) {
+  int64_t n = a[TOPK_n].i, k = a[TOPK_k].i;
+  bool largest = a[TOPK_largest].i != 0;
+  Share s = share(a[TOPK_rows].i, team);
+  for (int64_t row = s.begin; row < s.end; row++) {
+    const T* x = buffer<const T>(a, TOPK_x) + row * n;
+    int32_t* heap = buffer<int32_t>(a, TOPK_order) + row * k;
+    auto first = [&](int32_t i, int32_t j) {
+      return before(x[i], x[j], largest) || (!before(x[j], x[i], largest) && i < j);
+    };
+    auto sink = [&](int64_t at, int64_t count) {
+      for (int64_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && first(heap[child], heap[child + 1])) child++;
+        if (!first(heap[at], heap[child])) return;
+        int32_t other = heap[at];
+        heap[at] = heap[child], heap[child] = other;
+      }
+    };
+    for (int64_t i = 0; i < k; i++) heap[i] = (int32_t)i;
+    for (int64_t i = k / 2 - 1; i >= 0; i--) sink(i, k);
+    for (int64_t i = k; i < n; i++)
+      if (before(x[i], x[heap[0]], largest)) {
+        heap[0] = (int32_t)i;
+        sink(0, k);
+      }
+    for (int64_t count = k - 1; count > 0; count--) {
+      int32_t last = heap[0];
+      heap[0] = heap[count], heap[count] = last;
+      sink(0, count);
+    }
+    T* out = buffer<T>(a, TOPK_out) + row * k;
+    for (int64_t i = 0; i < k; i++) out[i] = x[heap[i]];
+  }
+}
+
 }  // namespace
 
 void wide_binary(const Slot* a, Team& team) {
@@ -425,6 +461,16 @@ static void run_sort(const Slot* a, Team& team) {
   }
 }
 
+static void run_topk(const Slot* a, Team& team) {
+  switch (a[TOPK_dtype].i) {
+    case DTYPE_FLOAT32: return topk<float>(a, team);
+    case DTYPE_INT32: return topk<int32_t>(a, team);
+    case DTYPE_FLOAT64: return topk<double>(a, team);
+    case DTYPE_INT64: return topk<int64_t>(a, team);
+    default: team.fail(STATUS_BAD_INDEX);
+  }
+}
+
 static double bits_of_count(int64_t n) {
   double levels = 1;
   for (; n > 1; n >>= 1) levels++;
@@ -442,3 +488,4 @@ ENTRY(scan, [](const Slot* a) { return 50 + (double)a[SCAN_outer].i * a[SCAN_n].
 ENTRY(sort, [](const Slot* a) {
   return 50 + (double)a[SORT_rows].i * a[SORT_n].i * bits_of_count(a[SORT_n].i) * 4;
 }, [](const Slot* a) { return (size_t)(a[SORT_rows].i * a[SORT_n].i) * sizeof(int32_t); });
+ENTRY(topk, [](const Slot* a) { return 50 + (double)a[TOPK_rows].i * a[TOPK_n].i * 2; }, nullptr);

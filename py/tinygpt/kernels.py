@@ -715,6 +715,22 @@ _kernel(
 # ---- one dimension by index ----------------------------------------------------------------------
 
 _kernel(
+    "to_index",
+    "out:wi x:r*",
+    "dtype:i n:i",
+    lambda p: dict(out=p.n, x=p.n),
+    """out[i] = x[i], a whole number of int64; one that int32 does not hold becomes its least or largest,
+    which names no row.""",
+)
+_kernel(
+    "topk",
+    "out:w* order:wi x:r*",
+    "dtype:i rows:i n:i k:i largest:i",
+    lambda p: dict(out=p.rows * p.k, order=p.rows * p.k, x=p.rows * p.n),
+    """The first k of each row of n as `sort` orders it (descending when largest), and where each stood.
+    1 <= k <= n. float32, int32, float64, int64.""",
+)
+_kernel(
     "gather",
     "out:w* x:r* index:ri",
     "dtype:i outer:i n:i inner:i k:i",

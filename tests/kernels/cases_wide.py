@@ -170,3 +170,12 @@ for dtype in DTYPES.values():
             halves = {"x": ["values", HALF_BITS[5:9]], "out": ["values", HALF_BITS[12:14]]}
             fills = halves if NAMES[dtype] in HALVES else whole
             case("scatter", "%s, %s" % (NAMES[dtype], name), {**index, **fills}, op=SCATTER[name], **sizes)
+case("to_index", "int64", {"x": ["values", [0, -1, 5, 2**31, -(2**40), 2**62]]}, dtype=LONG, n=65)
+for dtype in (FLOAT, INT, DOUBLE, LONG):
+    for rows, n, k in ((1, 1, 1), (3, 17, 5), (2, 1000, 9), (5, 8, 8), (1, 65, 1), (0, 4, 2)):
+        for largest in (0, 1):
+            case("topk", NAMES[dtype], {"x": ["ints", -9, 10]}, dtype=dtype, rows=rows, n=n, k=k, largest=largest)
+    if dtype in (FLOAT, DOUBLE):
+        for largest in (0, 1):
+            special = [1.0, float("nan"), -float("inf"), 0.0, -0.0, float("inf"), 1.0, float("nan")]
+            case("topk", "special numbers", {"x": ["values", special]}, dtype=dtype, rows=3, n=21, k=7, largest=largest)

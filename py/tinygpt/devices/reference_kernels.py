@@ -273,6 +273,18 @@ def put(p: Any, out: Array, x: Array, index: Array) -> None:
             rows[at] = rows[at] + values[i] if p.accumulate else values[i]
 
 
+def to_index(p: Any, out: Array, x: Array) -> None:
+    out[:] = np.clip(x, -(2**31), 2**31 - 1)
+
+
+def topk(p: Any, out: Array, order: Array, x: Array) -> None:
+    rows = x.reshape(p.rows, p.n)
+    keys = np.argsort(rows[:, ::-1] if p.largest else rows, axis=1, kind="stable")
+    found = (p.n - 1 - keys[:, ::-1] if p.largest else keys)[:, : p.k]
+    order[:] = found.astype(np.int32).ravel()
+    out[:] = np.take_along_axis(rows, found, axis=1).ravel()
+
+
 def gather(p: Any, out: Array, x: Array, index: Array) -> None:
     at = _checked(index, p.n, "gather").reshape(p.outer, p.k, p.inner)
     out[:] = np.take_along_axis(x.reshape(p.outer, p.n, p.inner), at, axis=1).ravel()

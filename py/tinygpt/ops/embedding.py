@@ -22,6 +22,12 @@ def as_index(index: Tensor) -> Tensor:
     if index._dtype is int32:
         return index
     if index._dtype is int64:
+        if not index.device.volatile:
+            index = index.detach().contiguous()
+            out = like(index, dtype=int32)
+            if out.numel():
+                launch(kernels.to_index, (out, index), (int64.code, index.numel()))
+            return out
         index = elementwise.binary_scalar("maximum", index.detach(), _LEAST)
         index = elementwise.binary_scalar("minimum", index, _LARGEST)
     return index._cast(int32)

@@ -683,8 +683,21 @@ def stack(tensors: Iterable[Tensor], dim: int = 0) -> Tensor:
                 "stack expects each tensor to be equal size, but got %s and %s"
                 % (list(tensors[0]._shape), list(x._shape))
             )
-    d = dim_of(tensors[0], dim, 1)
-    return cat([unsqueeze(x, d) for x in tensors], d)
+    first = tensors[0]
+    d = dim_of(first, dim, 1)
+    for x in tensors[1:]:
+        elementwise.same_device(first, x)
+    shape = first._shape
+    out = like(first, (*shape[:d], len(tensors), *shape[d:]), elementwise.result_type(*tensors))
+    part = out.detach()
+    part._shape, part._strides, step = shape, out._strides[:d] + out._strides[d + 1 :], out._strides[d]
+    for x in tensors:
+        elementwise.copy_into(part, x)
+        part._offset += step
+    if needs_grad(*tensors):
+        kinds = [x._dtype for x in tensors]
+        attach("stack", (out,), tensors, lambda dy: [select(dy, d, i)._cast(k) for i, k in enumerate(kinds)], ())
+    return out
 
 
 def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:

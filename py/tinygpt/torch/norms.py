@@ -7,8 +7,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .. import kernels
 from ..core.autograd import attach, needs_grad
+from ..core.factory import like
 from ..core.tensor import Tensor, float32, float64, ints_of, numel_of
+from ..graph.program import launch
 from ..ops import elementwise, movement, reduce, strided
 from ..ops import gather as along
 from ..ops import matmul as product
@@ -54,9 +57,15 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
             "identity" % ord
         )
     wide = x.detach()
+    if ord == 2 and x._dtype is float32 and len(dims) == x.ndim and x.numel():
+        wide = movement.contiguous(wide)  # all of it: one launch
+        out = like(wide, ())
+        launch(kernels.global_norm, (out, wide), (wide.numel(),))
+        out = out.reshape((1,) * x.ndim) if keepdim else out
+        return _recorded(out.detach(), x, 2.0, dims, keepdim)
     if x._dtype is not float64 and (x._dtype is not float32 or x.numel() <= SMALL):
         wide = wide._cast(float64 if x._dtype is float32 else float32)
-    size = elementwise.abs_(wide)
+    size = wide if ord == 2 else elementwise.abs_(wide)
     if ord == 0:
         out = reduce.sum_(elementwise.compare("ne", size, 0)._cast(size._dtype), dims, keepdim)
     elif ord in (math.inf, -math.inf):
@@ -68,19 +77,22 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
         out = elementwise.unary("sqrt", reduce.sum_(elementwise.square(size), dims, keepdim))
     else:
         out = elementwise.pow_(reduce.sum_(elementwise.pow_(size, float(ord)), dims, keepdim), 1.0 / ord)
-    out = out._cast(x._dtype).detach()
+    return _recorded(out._cast(x._dtype).detach(), x, float(ord), dims, keepdim)
+
+
+def _recorded(out: Tensor, x: Tensor, ord: float, dims: Any, keepdim: bool) -> Tensor:
+    """out, the norm of x over dims, on the tape."""
     if needs_grad(x):
-        y = out
         if ord == 0:  # no gradient reaches x, as in PyTorch
             attach("linalg_vector_norm", (out,), (x,), lambda dy: (None,), ())
             return out
 
         def backward(dy):
-            kept = y if keepdim or not x._shape else reduce._keepdim(y, x, dims)
+            kept = out if keepdim or not x._shape else reduce._keepdim(out, x, dims)
             spread = dy if keepdim or not x._shape else reduce._keepdim(dy, x, dims)
-            return (_norm_gradient(x, kept, spread, float(ord), dims),)
+            return (_norm_gradient(x, kept, spread, ord, dims),)
 
-        attach("linalg_vector_norm", (out,), (x,), backward, () if ord == 0 else (x, out))
+        attach("linalg_vector_norm", (out,), (x,), backward, (x, out))
     return out
 
 

@@ -74,6 +74,24 @@ def _cut(v: Tensor, d: int, start: int, length: int) -> Tensor:
     return movement.contiguous(movement.sliced(v, d, start, length)) if v._shape else v
 
 
+def _first(x: Tensor, d: int, k: int, largest: bool) -> tuple[Tensor, Tensor]:
+    """(values, int32 order) of the k largest along dimension d, largest first, or of the least."""
+    last = x.ndim - 1
+    n = x._shape[d] if x._shape else 1
+    if not x._shape or not k or not x.numel():
+        values, order = sorted_along(x, d, largest)
+        return tuple([_cut(v, d, 0, k).detach() for v in (values, order)]) if x._shape else (values, order)
+    computed = x._dtype.computed
+    rows = movement.contiguous((x if d == last else movement.transpose(x, d, last)).detach()._cast(computed))
+    values = like(rows, (*rows._shape[:-1], k))
+    order = like(values, dtype=int32)
+    launch(kernels.topk, (values, order, rows), (computed.code, rows.numel() // n, n, k, int(largest)))
+    values = values._cast(x._dtype)
+    if d != last:
+        values, order = [movement.contiguous(movement.transpose(v, d, last)) for v in (values, order)]
+    return values.detach(), order.detach()
+
+
 @function
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, int64 indices) of the k largest elements along dim, or of the smallest."""
@@ -83,9 +101,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise RuntimeError("selected index k out of range")
     if input._dtype is bool_:
         raise NotImplementedError("\"topk_cpu\" not implemented for 'Bool'")
-    values, order = sorted_along(input, d, bool(largest))
-    if input._shape:
-        values, order = [_cut(v, d, 0, count).detach() for v in (values, order)]
+    values, order = _first(input, d, count, bool(largest))
     return return_types.topk((_with_gradient("topk", values.detach(), input, d, order), order._cast(int64)))
 
 
