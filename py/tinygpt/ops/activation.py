@@ -55,15 +55,6 @@ def composed(name: str, x: Tensor, a: float = 0.0, b: float = 0.0, c: float = 0.
     return _COMPOSED[name](x, a, b, c)
 
 
-def _expm1(x: Tensor) -> Tensor:
-    return x.exp() - 1 if x.device.volatile else function("expm1", x)
-
-
-def log1p(x: Tensor) -> Tensor:
-    """log(1 + x); on a GPU of the rounded sum."""
-    return (x + 1).log() if x.device.volatile else function("log1p", x)
-
-
 def _number(x: Tensor, value: float) -> Tensor:
     return full((), value, x._dtype, x.device)
 
@@ -73,7 +64,7 @@ def _leaky_relu(x: Tensor, a: float, b: float, c: float) -> Tensor:
 
 
 def _elu(x: Tensor, a: float, b: float, c: float) -> Tensor:
-    negative = _expm1(elementwise.clamp(x, max=0) * c) * a
+    negative = function("expm1", elementwise.clamp(x, max=0) * c) * a
     return where(compare("gt", x, 0), x * b if b != 1.0 else x, negative)
 
 
@@ -101,7 +92,7 @@ def _hardswish(x: Tensor, a: float, b: float, c: float) -> Tensor:
 def _softplus(x: Tensor, a: float, b: float, c: float) -> Tensor:
     scaled = x if a == 1 else x * a
     linear = compare("gt", scaled, b)
-    curved = log1p(where(linear, 0.0, scaled).exp())
+    curved = function("log1p", where(linear, 0.0, scaled).exp())
     return where(linear, x, curved if a == 1 else curved / a)
 
 
@@ -110,7 +101,7 @@ def _mish(x: Tensor, a: float, b: float, c: float) -> Tensor:
 
 
 def _logsigmoid(x: Tensor, a: float, b: float, c: float) -> Tensor:
-    return elementwise.minimum(x, 0.0) - log1p(x.abs().neg().exp())
+    return elementwise.minimum(x, 0.0) - function("log1p", x.abs().neg().exp())
 
 
 def _within(x: Tensor, limit: float) -> Tensor:

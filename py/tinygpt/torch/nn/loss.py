@@ -10,8 +10,9 @@ from ...core.autograd import attach, needs_grad
 from ...core.factory import full as filled
 from ...core.tensor import Tensor, int64, numel_of, uint8
 from ...ops import elementwise, movement, softmax_xent
-from ...ops.activation import activation, log1p
+from ...ops.activation import activation
 from ...ops.elementwise import compare, where
+from ...ops.functions import function as of_math
 from ...ops.functions import recorded
 from .activation import floats
 from .in_place import named
@@ -257,7 +258,7 @@ def binary_cross_entropy(
     factor = _factor(input, weight, reduction)
 
     def value(x: Tensor, t: Tensor) -> Tensor:
-        losses = (t - 1) * log1p(x.neg()).clamp(min=-100) - t * x.log().clamp(min=-100)
+        losses = (t - 1) * of_math("log1p", x.neg()).clamp(min=-100) - t * x.log().clamp(min=-100)
         return reduced(losses if weight is None else losses * weight, reduction)
 
     def slope(dy: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from ...core.factory import like, tensor
 from ...core.state import no_grad
 from ...core.tensor import Tensor, int64
 from ...ops import elementwise, embedding, movement, reduce
-from ...ops.activation import log1p
 from ...ops.elementwise import compare, where
+from ...ops.functions import function as of_math
 from ..keywords import refuse
 from .activation import logsigmoid
 from .loss import reduced, reduction_of
@@ -121,7 +121,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + exp(-target input))."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return reduced(log1p((target.neg() * input).exp()), reduction)
+    return reduced(of_math("log1p", (target.neg() * input).exp()), reduction)
 
 
 def cosine_embedding_loss(
