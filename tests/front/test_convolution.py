@@ -50,6 +50,12 @@ CALLS = {
     "F.interpolate(x, scale_factor=(2, 1.5, 1), mode='trilinear')": [(1, 2, 3, 4, 5)],
     "F.interpolate(x, (2, 3), mode='area')": [(2, 3, 4, 5)],
     "F.pixel_shuffle(x, 2)": [(2, 8, 3, 4)],
+    "F.affine_grid(x, (2, 3, 4, 5), align_corners=False)": [(2, 2, 3)],
+    "F.affine_grid(x, (2, 3, 2, 4, 5), align_corners=True)": [(2, 3, 4)],
+    "F.grid_sample(x, y, align_corners=False)": [(2, 3, 4, 5), (2, 3, 6, 2)],
+    "F.grid_sample(x, y * 2, padding_mode='border', align_corners=True)": [(2, 3, 4, 5), (2, 3, 6, 2)],
+    "F.grid_sample(x, y * 3, 'bilinear', 'reflection', False)": [(2, 3, 4, 5), (2, 3, 6, 2)],
+    "F.grid_sample(x, y.detach(), 'nearest', align_corners=False)": [(2, 3, 4, 5), (2, 3, 6, 2)],
     "F.pixel_unshuffle(x, 2)": [(2, 2, 4, 6)],
     "F.channel_shuffle(x, 3)": [(2, 6, 3, 4)],
 }
@@ -196,8 +202,8 @@ def test_what_is_refused_is_named(front):
     x = front.ones(1, 2, 4, 4)
     with pytest.raises(NotImplementedError, match="antialias"):
         front.nn.functional.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
-    with pytest.raises(AttributeError, match="grid_sample"):
-        front.nn.functional.grid_sample(x, x)
+    with pytest.raises(NotImplementedError, match="grid_sample"):
+        front.nn.functional.grid_sample(x, front.zeros(1, 4, 4, 2), mode="bicubic")
 
 
 def test_a_weight_written_since_the_forward_is_an_error(front):

@@ -20,6 +20,7 @@ from ..keywords import refuse
 from ..shown import shown
 from .padding import pad
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .sampling import affine_grid, grid_sample  # noqa: F401
 from .spatial import sizes_of
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ __all__ = [
     "UpsamplingNearest2d",
 ]  # fmt: skip
 FUNCTIONS = [
-    "channel_shuffle", "fold", "interpolate", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "unfold",
+    "affine_grid", "channel_shuffle", "fold", "grid_sample", "interpolate", "native_channel_shuffle", "pixel_shuffle",
+    "pixel_unshuffle", "unfold",
     "upsample", "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip
-LIMITED = {"interpolate": "antialias=True is refused: shrink with avg_pool2d, or mode 'area'"}
-ABSENT = {
-    "grid_sample": "resize with interpolate, or index the image with whole numbers",
-    "affine_grid": "it serves grid_sample; resize with interpolate",
+LIMITED = {
+    "interpolate": "antialias=True is refused: shrink with avg_pool2d, or mode 'area'",
+    "grid_sample": "bilinear or nearest, over [N, C, H, W]",
 }
 
 
