@@ -73,7 +73,7 @@ class _Stored:
         if isinstance(value, types.Elsewhere):
             return StoredName("device", (value.type,) if value.index is None else (value.type, value.index))
         if isinstance(value, Device):
-            return StoredName("device", (value.type,))
+            return StoredName("device", ("webgpu" if value.volatile else "cpu",))
         return None
 
     def _tensor(self, x: Tensor) -> StoredTensor:

@@ -20,15 +20,15 @@ def _shape_of(value: Any, *given: Any) -> Any:
     return () if all(is_number(g) for g in given) else value.shape
 
 
-def _uninitialised(shape: Any, like: Tensor) -> Tensor:
+def _uninitialised(shape: Any, like: Tensor) -> Any:
     return full(tuple(shape), 0.0, like.dtype, device=like.device)
 
 
 class Normal(ExponentialFamily):
     """loc: the mean. scale: the standard deviation."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}
+    support: Any = constraints.real
     has_rsample = True
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
@@ -159,8 +159,8 @@ class Uniform(Distribution):
 class Exponential(ExponentialFamily):
     """rate: 1 / the mean."""
 
-    arg_constraints = {"rate": constraints.positive}
-    support = constraints.nonnegative
+    arg_constraints: Any = {"rate": constraints.positive}
+    support: Any = constraints.nonnegative
     has_rsample = True
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:

@@ -32,8 +32,8 @@ def _values(count: int, like: Any, shape: Any, expand: bool) -> Any:
 class Bernoulli(ExponentialFamily):
     """1 with probability probs (or sigmoid(logits)), else 0."""
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
-    support = constraints.boolean
+    arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support: Any = constraints.boolean
     has_enumerate_support = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
@@ -42,7 +42,7 @@ class Bernoulli(ExponentialFamily):
             (self.probs,) = broadcast_all(probs)
         else:
             (self.logits,) = broadcast_all(logits)
-        self._param = self.probs if probs is not None else self.logits
+        self._param: Any = self.probs if probs is not None else self.logits
         shape = () if is_number(probs if probs is not None else logits) else self._param.shape
         super().__init__(shape, validate_args=validate_args)
 
@@ -103,7 +103,7 @@ class Bernoulli(ExponentialFamily):
 class Categorical(Distribution):
     """The numbers below the size of the last dimension, by probs or logits (any scale)."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:

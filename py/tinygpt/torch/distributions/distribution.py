@@ -17,6 +17,8 @@ __all__ = ["Distribution"]
 class Distribution:
     """Base class. batch_shape: of the parameters. event_shape: of one sample of one of them."""
 
+    arg_constraints: Any  # {parameter: constraint}
+    support: Any  # the constraint of a sample
     has_rsample = False
     has_enumerate_support = False
     _validate_args = __debug__
@@ -34,9 +36,8 @@ class Distribution:
             self._validate_args = validate_args
         if not self._validate_args:
             return
-        try:
-            wanted = self.arg_constraints
-        except NotImplementedError:
+        wanted: Any = getattr(self, "arg_constraints", None)
+        if wanted is None:
             wanted = {}
             warnings.warn(
                 "%s does not define `arg_constraints`. Please set `arg_constraints = {}` or initialize the "
@@ -83,16 +84,6 @@ class Distribution:
     def event_shape(self) -> Any:
         """The shape of one sample."""
         return self._event_shape
-
-    @property
-    def arg_constraints(self) -> dict[str, Any]:
-        """{parameter: constraint}."""
-        raise NotImplementedError
-
-    @property
-    def support(self) -> Any:
-        """The constraint of a sample."""
-        raise NotImplementedError
 
     @property
     def mean(self) -> Any:
@@ -170,9 +161,8 @@ class Distribution:
             raise ValueError(
                 "Value is not broadcastable with batch_shape+event_shape: %s vs %s." % (value.shape, expected)
             )
-        try:
-            support = self.support
-        except NotImplementedError:
+        support: Any = getattr(self, "support", None)
+        if support is None:
             warnings.warn(
                 "%s does not define `support` to enable sample validation. Please initialize the distribution with "
                 "`validate_args=False` to turn off validation." % type(self),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from ...core.factory import tensor
@@ -58,8 +57,7 @@ class lazy_property:
     """A property that is computed at its first read, and an attribute from then on."""
 
     def __init__(self, wrapped: Any) -> None:
-        self.wrapped = wrapped
-        functools.update_wrapper(self, wrapped)
+        self.wrapped, self.__doc__ = wrapped, wrapped.__doc__
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

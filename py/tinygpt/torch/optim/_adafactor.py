@@ -13,7 +13,7 @@ from .single import SingleOptimizer
 __all__ = ["Adafactor"]
 
 
-def _norm(x: Tensor, dim: int | None = None) -> Tensor:
+def _norm(x: Tensor, dim: int | None = None) -> Any:
     """The root of the sum of squares, over `dim` (kept as 1) or everything."""
     return x.square().sum(dim, keepdim=dim is not None).sqrt()
 
@@ -60,7 +60,7 @@ class Adafactor(SingleOptimizer):
             for name, shape in (("row_var", rows), ("col_var", columns))
         }
 
-    def _update(self, group: dict[str, Any], p: Tensor, grad: Tensor) -> None:
+    def _update(self, group: dict[str, Any], p: Any, grad: Any) -> None:
         lr, (eps1, eps2) = number(group["lr"]), group["eps"]
         state, eps1 = self._state_of(group, p), finfo(p._dtype).eps if eps1 is None else eps1
         if group["maximize"]:

@@ -12,7 +12,7 @@ from .single import SingleOptimizer
 __all__ = ["Muon"]
 
 
-def orthogonalized(grad: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+def orthogonalized(grad: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
     """About U V^T of a matrix U S V^T, by `steps` Newton-Schulz iterations in bfloat16."""
     if steps >= 100:
         raise ValueError("Number of steps must be less than 100 for computational efficiency")
@@ -70,7 +70,7 @@ class Muon(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"momentum_buffer": zeros_like(p)}
 
-    def _update(self, group: dict[str, Any], p: Tensor, grad: Tensor) -> None:
+    def _update(self, group: dict[str, Any], p: Any, grad: Any) -> None:
         lr, momentum = number(group["lr"]), group["momentum"]
         buffer = self._state_of(group, p)["momentum_buffer"].lerp_(grad, 1 - momentum)
         update = grad.lerp(buffer, momentum) if group["nesterov"] else buffer

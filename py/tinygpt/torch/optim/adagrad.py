@@ -54,7 +54,7 @@ class Adagrad(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"sum": full(p._shape, self.defaults["initial_accumulator_value"], p._dtype, device=p.device)}
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         rate = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
         total = state["sum"].addcmul_(grad, grad, value=1)
         p.addcdiv_(grad, total.sqrt().add_(group["eps"]), value=-rate)

@@ -115,12 +115,12 @@ class Adam(CountedOptimizer):
         self._counts.advance([state["step"] for state in states], -1.0)
 
     def _launch(
-        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+        self, group: dict[str, Any], p: Any, n: int, grad: Any, state: dict[str, Any], hyper: Tensor
     ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
         largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
         return (p, state["exp_avg"], state["exp_avg_sq"], largest, grad, hyper), (n,)
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: Any) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], key: Any) -> None:
         lr, beta1, beta2, correction1, root2 = self._advance(group, [state])
         weight_decay = number(group["weight_decay"])
         if group["maximize"]:

@@ -41,7 +41,7 @@ class Adamax(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"exp_avg": zeros_like(p), "exp_inf": zeros_like(p)}
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         beta1, beta2 = group["betas"]
         first, largest = state["exp_avg"].lerp_(grad, 1 - beta1), state["exp_inf"]
         largest.copy_(largest.mul_(beta2).maximum(grad.abs().add_(group["eps"])))

@@ -46,7 +46,7 @@ class ASGD(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"eta": new_count(number(group["lr"])), "mu": new_count(1.0), "ax": zeros_like(p)}
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         lr, lambd, mean, mu, eta = number(group["lr"]), group["lambd"], state["ax"], state["mu"], state["eta"].item()
         p.mul_(1 - lambd * eta)
         p.add_(grad, alpha=-eta)

@@ -157,12 +157,12 @@ class CountedOptimizer(Optimizer):
         """Counts back a step that was interrupted."""
 
     def _launch(
-        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+        self, group: dict[str, Any], p: Any, n: int, grad: Any, state: dict[str, Any], hyper: Tensor
     ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
         """The kernel's tensors and params for one dense float32 parameter of n elements."""
         raise NotImplementedError
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: Any) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], key: Any) -> None:
         """One update of any other parameter, in PyTorch's ops."""
         raise NotImplementedError
 

@@ -149,14 +149,16 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
     @property
-    def _params(self) -> list[Tensor]:
+    def _params(self) -> list[Any]:
         return self.param_groups[0]["params"]
 
     def _gather_flat_grad(self) -> Tensor:
         parts = []
         for p in self._params:
-            zeros = full((p.numel(),), 0.0, p._dtype, device=p.device) if p.grad is None else None
-            parts.append(p.grad.detach().reshape(-1) if zeros is None else zeros)
+            grad = p.grad
+            parts.append(
+                full((p.numel(),), 0.0, p._dtype, device=p.device) if grad is None else grad.detach().reshape(-1)
+            )
         return cat(parts)
 
     def _add_grad(self, step_size: Any, update: Tensor) -> None:
@@ -239,7 +241,7 @@ class LBFGS(Optimizer):
         return 1, t, loss, self._gather_flat_grad()
 
     @staticmethod
-    def _direction(state: dict[str, Any], grad: Tensor, d: Any, t: Any, history_size: int) -> Tensor:
+    def _direction(state: dict[str, Any], grad: Any, d: Any, t: Any, history_size: int) -> Any:
         """Minus the inverse Hessian, as the remembered steps tell it, times the gradient."""
         if state["n_iter"] == 1:
             state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)

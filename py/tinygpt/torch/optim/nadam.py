@@ -46,7 +46,7 @@ class NAdam(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"mu_product": new_count(1.0), "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         (beta1, beta2), lr, decay = group["betas"], number(group["lr"]), group["momentum_decay"]
         mu = beta1 * (1.0 - 0.5 * (0.96 ** (step * decay)))
         following = beta1 * (1.0 - 0.5 * (0.96 ** ((step + 1) * decay)))

@@ -48,7 +48,7 @@ class RMSprop(SingleOptimizer):
             state["grad_avg"] = zeros_like(p)
         return state
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         alpha, lr, momentum = group["alpha"], number(group["lr"]), group["momentum"]
         square = state["square_avg"].mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
         if group["centered"]:

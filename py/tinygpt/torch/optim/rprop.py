@@ -38,7 +38,7 @@ class Rprop(SingleOptimizer):
     def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         return {"prev": zeros_like(p), "step_size": full(p._shape, number(group["lr"]), p._dtype, device=p.device)}
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         (smaller, larger), (least, most) = group["etas"], group["step_sizes"]
         agreement, size = grad.mul(state["prev"]), state["step_size"]
         turned = agreement.lt(0)

@@ -80,11 +80,11 @@ class SGD(CountedOptimizer):
         )  # fmt: skip
 
     def _launch(
-        self, group: dict[str, Any], p: Tensor, n: int, grad: Tensor, state: dict[str, Any], hyper: Tensor
+        self, group: dict[str, Any], p: Any, n: int, grad: Any, state: dict[str, Any], hyper: Tensor
     ) -> tuple[Sequence[Tensor | None], Sequence[float]]:
         return (p, state.get("momentum_buffer"), grad, hyper, None), (n, 1)
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], key: bool) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], key: bool) -> None:
         momentum, weight_decay, buf = group["momentum"], number(group["weight_decay"]), state.get("momentum_buffer")
         if group["maximize"]:
             grad = -grad

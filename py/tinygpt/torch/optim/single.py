@@ -50,7 +50,7 @@ class SingleOptimizer(Optimizer):
         """The state of a parameter before its first step, without its step count."""
         raise NotImplementedError
 
-    def _single(self, group: dict[str, Any], p: Tensor, grad: Tensor, state: dict[str, Any], step: float) -> None:
+    def _single(self, group: dict[str, Any], p: Any, grad: Any, state: dict[str, Any], step: float) -> None:
         """One update of a parameter. step: 1 in the first one."""
         raise NotImplementedError
 
@@ -104,14 +104,15 @@ class SingleOptimizer(Optimizer):
                 state.update(self._begin(group, p))
         return state
 
-    def _update(self, group: dict[str, Any], p: Tensor, grad: Tensor) -> None:
+    def _update(self, group: dict[str, Any], p: Any, grad: Any) -> None:
         state, weight_decay = self._state_of(group, p), number(group.get("weight_decay", 0))
         if group.get("maximize"):
             grad = -grad
         step = 0.0
         if self.counts:
             count = _Count(self._counts, state["step"])
-            step = count.advance()
+            count.advance()
+            step = count.value
             program.before_replay(count)
         if weight_decay != 0 and group.get("decoupled_weight_decay"):
             p.mul_(1 - number(group["lr"]) * weight_decay)
@@ -124,10 +125,10 @@ class _Count:
     """The step count of one parameter: each replay counts too."""
 
     def __init__(self, counts: Counts, count: Tensor) -> None:
-        self.counts, self.count = counts, count
+        self.counts, self.count, self.value = counts, count, 0.0
 
-    def advance(self) -> float:
-        return self.counts.advance([self.count])
+    def advance(self) -> None:
+        self.value = self.counts.advance([self.count])
 
     def retreat(self) -> None:
         self.counts.advance([self.count], -1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import table
 
-__all__ = ["data", "hooks"]
+__all__: list[str] = []  # submodules come at their first use
 ABSENT = {
     "cpp_extension": "TinyGPT compiles no C++ at run time; write the op in Python",
     "model_zoo": "load weights with torch.load or safetensors",
