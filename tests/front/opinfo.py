@@ -29,7 +29,8 @@ REORDERED = {  # OpInfo calls them with the arguments in another order
     "special.polygamma": lambda f: lambda x, n: f(n, x),
     "where": lambda f: lambda x, condition, other: f(condition, x, other),
 }
-VALUES_ALONE = ("mode",)  # PyTorch's indices of equal elements are any
+VALUES_ALONE = ("mode", "kthvalue", "sort", "topk")  # PyTorch's indices of equal elements are any
+SEED = 42  # that of OpInfo's own wrapper of random functions
 REFUSALS = (TypeError, RuntimeError, NotImplementedError)
 RTOL = {"float32": 2e-5, "float64": 1e-9, "float16": 2e-3, "bfloat16": 2e-2}
 ATOL = {"float32": 1e-5, "float64": 1e-9, "float16": 1e-3, "bfloat16": 1e-2}
@@ -187,14 +188,14 @@ def call(function, sample, convert, in_place=False):
 
 def compare(theirs, ours, sample, in_place=False, values=True, loose=0.0, only_first=False):
     """("same" or "refused" or "different", how)."""
-    torch.manual_seed(7)
+    torch.manual_seed(SEED)
     try:
         inputs, want = call(theirs, sample, again, in_place)
         refused = None
     except Exception as error:  # PyTorch's refusal, which is compared
         inputs, want, refused = None, None, error
     if hasattr(tt, "manual_seed"):
-        tt.manual_seed(7)
+        tt.manual_seed(SEED)
     try:
         own_inputs, got = call(ours, sample, given, in_place)
     except NotImplementedError as error:
