@@ -15,6 +15,7 @@ from ..graph.program import launch
 from ..ops import elementwise, movement, reduce, strided
 from ..ops import gather as along
 from ..ops import matmul as product
+from .autograd.engine import own_result
 from .indexing import _in_place
 from .keywords import function
 
@@ -87,8 +88,11 @@ def _recorded(out: Tensor, x: Tensor, ord: float, dims: Any, keepdim: bool) -> T
             attach("linalg_vector_norm", (out,), (x,), lambda dy: (None,), ())
             return out
 
+        y = out.detach()
+
         def backward(dy):
-            kept = out if keepdim or not x._shape else reduce._keepdim(out, x, dims)
+            own = own_result(y)
+            kept = own if keepdim or not x._shape else reduce._keepdim(own, x, dims)
             spread = dy if keepdim or not x._shape else reduce._keepdim(dy, x, dims)
             return (_norm_gradient(x, kept, spread, ord, dims),)
 

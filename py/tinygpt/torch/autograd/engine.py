@@ -325,6 +325,13 @@ def at(value: Tensor, edge: Edge) -> Tensor:
     return out
 
 
+def own_result(value: Tensor, index: int = 0) -> Tensor:
+    """In a backward: a detached result of the op itself, back on the tape where gradients are
+    recorded. (A backward that keeps the result with its Node would be kept by that, a circle.)
+    """
+    return value if running is None or not state.grad_enabled else at(value, (running, index))
+
+
 def kept_by(function: Any) -> dict[str, Any]:
     """The values that a backward keeps, by their names in it."""
     cells = function.__closure__ or ()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Ops whose backward is composed of recorded ops of the output gradients and the op's inputs.
 _COMPOSED = (
     "neg to_copy add sub clamp where clone alias view permute expand unsqueeze squeeze cat tril sum mean max min "
-    "rotary copy_ fill_ remainder checkpoint linear_pair gelu_backward diagonal unfold unbind flip put cumsum "
+    "rotary copy_ fill_ remainder stack checkpoint linear_pair gelu_backward diagonal unfold unbind flip put cumsum "
     "cumsum_backward cumprod slice_backward unfold_backward select_scatter slice_scatter diagonal_scatter "
     "as_strided_scatter scatter_reduce gather "
     "scatter scatter_add pad index_select amax amin sort topk kthvalue cholesky_solve linalg_cholesky_ex linalg_det "
