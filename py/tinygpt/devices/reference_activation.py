@@ -1,5 +1,8 @@
 """The oracle's kernels activation and activation_backward: each function beside its slope."""
 
+# NumPy's stubs leave types open, which strict mode calls unknown.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -31,7 +31,7 @@ FAMILIES = [
 for _family in FAMILIES:
     _module = importlib.import_module("." + _family, __name__)
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
-    __all__ += _module.__all__
+    __all__ += _module.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 table.refuse_methods("torch.nn.Module", Module)
 
 

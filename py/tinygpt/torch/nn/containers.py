@@ -192,7 +192,8 @@ class ParameterDict(Module):
                 + type(parameters).__name__
             )
         if isinstance(parameters, ParameterDict) or hasattr(parameters, "move_to_end"):
-            pairs: Any = parameters.items()
+            given: Any = parameters
+            pairs: Any = given.items()
         elif isinstance(parameters, Mapping):
             pairs = sorted(parameters.items())
         else:

@@ -33,10 +33,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return applied(lambda x: random.dropout(x, p), input, inplace)
 
 
-def _noise(x: Tensor, p: float, features: bool) -> Tensor:
+def _noise(x: Any, p: float, features: bool) -> Any:
     """1 with probability 1 - p, else 0: for each element, or for each channel of a batch."""
     shape = (*x._shape[:2], *(1 for _ in x._shape[2:])) if features else x._shape
-    return like(x.detach(), shape).bernoulli_(1 - p)
+    drawn: Any = like(x.detach(), shape)
+    return drawn.bernoulli_(1 - p)
 
 
 def _channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:

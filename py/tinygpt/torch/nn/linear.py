@@ -72,6 +72,7 @@ class _Linear:
 class Bilinear(Module):
     """y_k = x1^T W_k x2 + b_k over the last dimensions. weight: [out, in1, in2]. bias: [out]."""
 
+    bias: Tensor | None
     __constants__ = ["in1_features", "in2_features", "out_features"]
 
     def __init__(
@@ -115,6 +116,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """A Linear whose in_features the first call decides."""
 
     cls_to_become = Linear
+    weight: Any
+    bias: Any
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False)
@@ -126,7 +129,7 @@ class LazyLinear(LazyModuleMixin, Linear):
     def reset_parameters(self) -> None:
         """As Linear's, once the shapes are known."""
         if not self.has_uninitialized_params() and self.in_features != 0:
-            super().reset_parameters()
+            super().reset_parameters()  # pyright: ignore[reportAttributeAccessIssue]: Linear has it here
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Takes in_features from `input`."""

@@ -262,10 +262,10 @@ class _Module:
 
     def get_submodule(self: Any, target: str) -> Module:
         """The module at a path with dots. AttributeError where there is none."""
-        module = self
+        module: Any = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
-                raise AttributeError("%s has no attribute `%s`" % (module._get_name(), name))
+                raise AttributeError("%s has no attribute `%s`" % (type(module).__name__, name))
             module = getattr(module, name)
             if not isinstance(module, Module):
                 raise AttributeError("`%s` is not an nn.Module" % name)
@@ -280,7 +280,7 @@ class _Module:
         if not isinstance(module, Module):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("`module` is not an nn.Module, found %s" % type(module))
         path, _, name = target.rpartition(".")
-        parent = self.get_submodule(path)
+        parent: Any = self.get_submodule(path)
         if strict and not hasattr(parent, name):
             raise AttributeError("%s has no attribute `%s`" % (parent._get_name(), name))
         if not isinstance(getattr(parent, name, module), Module):
@@ -295,7 +295,8 @@ def _caster(dtype: DType) -> Any:
 def _place_and_dtype(args: Any, kwargs: Any) -> tuple[Any, Any]:
     """(device or None, dtype or None) of the arguments of Module.to."""
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
+    for unused in ("non_blocking", "memory_format"):
+        kwargs.pop(unused, None)
     tensor = kwargs.pop("tensor", None)
     if kwargs:
         raise TypeError("to() received an invalid combination of arguments: %s" % ", ".join(sorted(kwargs)))

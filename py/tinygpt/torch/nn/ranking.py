@@ -70,7 +70,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     """A sample of softmax((logits + Gumbel noise) / tau) (Jang et al. 2016). hard: one-hot, with
     the gradient of the soft sample.
     """
-    gumbels = like(logits.detach()).exponential_().log().neg()
+    noise: Any = like(logits.detach())
+    gumbels = noise.exponential_().log().neg()
     soft = ((logits + gumbels) / tau).softmax(dim)
     if not hard:
         return soft

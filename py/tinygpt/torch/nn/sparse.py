@@ -282,6 +282,8 @@ class _Embedding:
 class EmbeddingBag(Module):
     """Sums, means or maxima of rows of weight [num_embeddings, embedding_dim], bag by bag."""
 
+    weight: Any
+
     def __init__(
         self,
         num_embeddings: int,

@@ -32,7 +32,7 @@ for _path, _families in PATHS.items():
     sys.modules[_made.__name__] = globals()[_path] = _made
 
 Module = module.Module
-__all__ = [*nn.__all__, "Module", "utils"]
+__all__ = [*nn.__all__, "Module", "utils"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

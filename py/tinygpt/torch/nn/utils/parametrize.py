@@ -135,7 +135,7 @@ class ParametrizationList(ModuleList):
         return x
 
 
-def _parametrized_class(cls: type) -> type:
+def _parametrized_class(cls: Any) -> type:
     """A class of its own for the module, since it gets properties."""
 
     def getstate(self: Any) -> Any:
@@ -149,7 +149,8 @@ def _parametrized_class(cls: type) -> type:
 
         from ....core.moving import attributes_of  # beside it
 
-        other = type(self).__new__(type(self))
+        kind: Any = type(self)
+        other = kind.__new__(kind)
         memo[id(self)] = other
         other.__setstate__(copy.deepcopy(dict(attributes_of(self)), memo))
         return other

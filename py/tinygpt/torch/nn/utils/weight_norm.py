@@ -44,7 +44,7 @@ def _hook(module: Any, kind: type, name: str) -> tuple[int, Any] | None:
     return None
 
 
-def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
+def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Module:
     """Makes the parameter `name` of two, name_g (its norm over all dimensions but dim) and name_v,
     before each forward. Returns module. RuntimeError where it has been done.
     """
@@ -56,7 +56,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     module.register_parameter(name + "_g", Parameter(norm_except_dim(weight.detach(), hook.dim)))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
     setattr(module, name, hook.compute_weight(module))
-    module.register_forward_pre_hook(hook)  # pyright: ignore[reportCallIssue]
+    module.register_forward_pre_hook(hook)
     return module
 
 
