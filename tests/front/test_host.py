@@ -2,6 +2,7 @@
 torch.compile changes no number.
 """
 
+import copy
 import importlib
 import importlib.util
 import subprocess
@@ -288,6 +289,20 @@ def test_a_compiled_call_is_recorded_once_for_its_backward_too():
     assert calls.with_gradients.captures == 1 and calls.with_gradients.refused is None
     ((_, graph),) = calls.graphs.values()
     assert [walk.captures for walk in graph.backwards.values()] == [1]
+
+
+def test_a_copy_of_a_compiled_module_is_another_module():
+    model = tt.compile(Wide())
+    x, y = tt.randn(5, 4), tt.randn(5, 3)
+    for _ in range(2):
+        model(x, y)["loss"].backward()
+    other = copy.deepcopy(model)
+    model.eval()
+    other.eval()
+    assert other(x)["out"].tolist() == model(x)["out"].tolist()
+    with tt.no_grad():
+        other.last.weight.zero_()
+    assert other(x)["out"].tolist() != model(x)["out"].tolist()
 
 
 def test_an_update_between_a_compiled_call_and_its_backward():

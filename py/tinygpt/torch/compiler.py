@@ -87,6 +87,10 @@ class _Calls:
         self.graphs: dict[int, tuple[Any, _Graph]] = {}  # by the id of a Program, which it holds
         self.made: _Graph | None = None
 
+    def __reduce__(self) -> Any:
+        """A copy or a pickle has the function, and records anew."""
+        return _Calls, (self.function, self.without.__name__)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not state.grad_enabled:
             return self.without(*args, **kwargs)
