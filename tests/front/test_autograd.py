@@ -2,6 +2,7 @@
 class of error with the same leading words.
 """
 
+import gc
 import re
 import warnings
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import tinygpt
+from tinygpt.core.autograd import Node
 
 pytestmark = pytest.mark.fast
 PROGRAMS = []
@@ -788,3 +790,35 @@ def test_an_op_without_a_second_gradient_is_refused_by_name(front):
     with pytest.raises(RuntimeError, match="'strange' has no gradient of its gradient"):
         front.autograd.grad(y.sum(), x, create_graph=True)
     assert front.autograd.grad(y.sum(), x)[0].tolist() == [1.0]
+
+
+def test_nodes_are_freed_without_the_collector(front):
+    """No op, hook or Function holds its own Node in a circle."""
+    tinygpt.set_device("native")
+    exp = functions(front)[1]
+    w = front.tensor([[2.0, 0.5], [0.25, 1.5]], requires_grad=True)
+
+    def second():
+        (g,) = front.autograd.grad((w @ w).tanh().softmax(-1).std() + exp.apply(w).norm(), w, create_graph=True)
+        front.autograd.grad(front.linalg.inv(g).sum(), w)
+
+    def hooked():
+        y = w * 2.0
+        y.register_hook(lambda g: g * 2.0)
+        y.retain_grad()
+        y.sum().backward()
+
+    def count(steps):
+        steps()
+        w.grad = None
+        return sum(isinstance(x, Node) for x in gc.get_objects())
+
+    programs = [second, hooked, lambda: w.exp().grad_fn.next_functions, lambda: exp.apply(w), lambda: w.norm()]
+    gc.collect()
+    gc.disable()
+    try:
+        for steps in programs:
+            count(steps)
+            assert count(steps) == count(steps)
+    finally:
+        gc.enable()

@@ -15,6 +15,7 @@ from ...ops import elementwise, movement, reduce, strided
 from ...ops import gather as along
 from ...ops import matmul as product
 from .. import return_types
+from ..autograd.engine import own_result
 
 
 class _LinAlgError(RuntimeError):
@@ -90,9 +91,10 @@ def triangular(A: Tensor, B: Tensor, upper: bool, transposed: bool = False, unit
         launch(kernels.triangular_solve, (X, T), sizes)
     out = X._cast(B._dtype)
     if needs_grad(A, B):
-        given = A._requires_grad, B._requires_grad
+        given, kept = (A._requires_grad, B._requires_grad), out.detach()
 
         def backward(dy):
+            out = own_result(kept)
             dB = triangular(A, dy, upper, not transposed, unit)
             dA = None
             if given[0]:
@@ -207,9 +209,10 @@ def solve(A: Tensor, B: Tensor, name: str, check: bool = True) -> tuple[Tensor, 
         failed(info, name, "The solver failed because the input matrix is singular.")
     out = solve_with(LU, order, B)._cast(A._dtype).detach()
     if needs_grad(A, B):
-        given = A._requires_grad, B._requires_grad
+        given, kept = (A._requires_grad, B._requires_grad), out.detach()
 
         def backward(dy):
+            out = own_result(kept)
             dB = solve(H(A), dy, name)[0]
             dA = elementwise.reduce_to(elementwise.neg(product.matmul(dB, H(out))), A._shape) if given[0] else None
             return dA, elementwise.reduce_to(dB, B._shape) if given[1] else None
@@ -230,8 +233,10 @@ def inverse(A: Tensor, name: str, check: bool = True) -> tuple[Tensor, Tensor]:
     eye = movement.expand(eye_like(A), A._shape)
     out = solve_with(LU, order, eye)._cast(A._dtype).detach()
     if needs_grad(A):
+        kept = out.detach()
 
         def backward(dy):
+            out = own_result(kept)
             return (elementwise.neg(product.matmul(H(out), product.matmul(dy, H(out)))),)
 
         attach("linalg_inv_ex", (out,), (A,), backward, (out,))
@@ -304,9 +309,11 @@ def cholesky(A: Tensor, upper: bool = False) -> tuple[Tensor, Tensor]:
         launch(kernels.cholesky, (wide, info), (numel_of(A._shape[:-2]), A._shape[-1]))
     L = wide._cast(A._dtype).detach()
     if needs_grad(A):
+        kept = L.detach()
 
         def backward(dL):
             # Murray 2016: Phi keeps the lower triangle, with half of the diagonal
+            L = own_result(kept)
             inner = movement.tril(product.matmul(H(L), dL))
             half = elementwise.sub(inner, elementwise.mul(elementwise.mul(inner, eye_like(inner)), 0.5))
             sides = triangular(L, half, False, True)
@@ -344,7 +351,10 @@ def qr(A: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
         if mode == "complete" and m > n:
             raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
 
+        kept = Q.detach(), R.detach()
+
         def backward(dQ, dR):
+            Q, R = own_result(kept[0]), own_result(kept[1], 1)
             dQ = elementwise.zeros_of(Q) if dQ is None else dQ
             dR = elementwise.zeros_of(R) if dR is None else dR
             return (_qr_gradient(Q, R, dQ, dR, m, n),)
@@ -388,8 +398,10 @@ def eigh_of(A: Tensor, upper: bool = False) -> tuple[Tensor, Tensor]:
         failed(info, "linalg.eigh", "The algorithm failed to converge.")
     values, V = values._cast(A._dtype).detach(), V._cast(A._dtype).detach()
     if needs_grad(A):
+        kept = values.detach(), V.detach()
 
         def backward(dL, dV):
+            values, V = own_result(kept[0]), own_result(kept[1], 1)
             inner = None
             if dV is not None:
                 apart = elementwise.sub(movement.unsqueeze(values, -2), movement.unsqueeze(values, -1))
@@ -431,8 +443,10 @@ def svd_of(A: Tensor, full_matrices: bool = False) -> tuple[Tensor, Tensor, Tens
         U = _completed(U, S, m if full_matrices else n)
     U, S, Vh = [movement.contiguous(v)._cast(A._dtype).detach() for v in (U, S, Vh)]
     if needs_grad(A):
+        kept = U.detach(), S.detach(), Vh.detach()
 
         def backward(dU, dS, dVh):
+            U, S, Vh = [own_result(x, i) for i, x in enumerate(kept)]
             return (_svd_gradient(U, S, Vh, dU, dS, dVh),)
 
         attach("linalg_svd", (U, S, Vh), (A,), backward, (U, S, Vh))
