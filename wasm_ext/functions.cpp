@@ -1,5 +1,6 @@
-// Functions without a vector form, of float32 and float64, plain loops over the C library: math_of_one
-// (rounding, logarithms, inverse trigonometry, special functions) and math_of_two. And the variance, which is computed like them.
+// Functions without a vector form, of float32 and float64, plain loops over the C library:
+// math_of_one (rounding, logarithms, inverse trigonometry, special functions) and math_of_two. And
+// the variance, which is computed like them.
 //
 // All are computed in float64, so that a float32 result is rounded once.
 #include <math.h>
@@ -15,7 +16,8 @@ double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == x ? 0 : x; }
 // A rational start (Giles; the form of PyTorch's calc_erfinv) and two steps of Newton.
 double erfinv_tail(double half_tail) {  // of 1 - 2 * half_tail
   double z = sqrt(-log(half_tail));
-  return (((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454) / ((1.637067800 * z + 3.543889200) * z + 1);
+  return (((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454) /
+         ((1.637067800 * z + 3.543889200) * z + 1);
 }
 double erfinv(double y) {
   double size = fabs(y);
@@ -71,8 +73,8 @@ double digamma(double x) {
   if (x == 10) return result + 2.25175258906672110764;
   double y = 0;
   if (x < 1e17) {
-    static const double series[] = {8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3,
-                                    -4.16666666666666666667e-3, 3.96825396825396825397e-3, -8.33333333333333333333e-3,
+    static const double series[] = {8.33333333333333333333e-2,  -2.10927960927960927961e-2, 7.57575757575757575758e-3,
+                                    -4.16666666666666666667e-3, 3.96825396825396825397e-3,  -8.33333333333333333333e-3,
                                     8.33333333333333333333e-2};
     double z = 1 / (x * x);
     for (double c : series) y = y * z + c;
@@ -105,9 +107,18 @@ double zeta(double x, double q) {
     if (q == floor(q)) return INFINITY;
     if (x != floor(x)) return NAN;
   }
-  static const double bernoulli[] = {12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1.8924375803183791606e9,
-                                     7.47242496e10, -2.950130727918164224e12, 1.1646782814350067249e14,
-                                     -4.5979787224074726105e15, 1.8152105401943546773e17, -7.1661652561756670113e18};
+  static const double bernoulli[] = {12.0,
+                                     -720.0,
+                                     30240.0,
+                                     -1209600.0,
+                                     47900160.0,
+                                     -1.8924375803183791606e9,
+                                     7.47242496e10,
+                                     -2.950130727918164224e12,
+                                     1.1646782814350067249e14,
+                                     -4.5979787224074726105e15,
+                                     1.8152105401943546773e17,
+                                     -7.1661652561756670113e18};
   double sum = pow(q, -x), a = q, b = 0;
   for (int i = 0; i < 9 || a <= 9; i++) {
     a += 1;
@@ -282,7 +293,10 @@ static void run_variance(const Slot* a, Team& team) {
 
 static double count_of(const Slot* n) { return (double)n[0].i * n[1].i * n[2].i * n[3].i * n[4].i * n[5].i; }
 
-ENTRY(math_of_one, [](const Slot* a) { return 50 + a[MATH_OF_ONE_n].i * (a[MATH_OF_ONE_op].i <= MATH_OF_ONE_SIGN ? 1.0 : 15.0); }, nullptr);
-ENTRY(variance,
-      [](const Slot* a) { return 50 + (double)a[VARIANCE_outer].i * a[VARIANCE_n].i * a[VARIANCE_inner].i * 2; }, nullptr);
+ENTRY(math_of_one, [](const Slot* a) {
+  return 50 + a[MATH_OF_ONE_n].i * (a[MATH_OF_ONE_op].i <= MATH_OF_ONE_SIGN ? 1.0 : 15.0);
+}, nullptr);
+ENTRY(variance, [](const Slot* a) {
+  return 50 + (double)a[VARIANCE_outer].i * a[VARIANCE_n].i * a[VARIANCE_inner].i * 2;
+}, nullptr);
 ENTRY(math_of_two, [](const Slot* a) { return 100 + count_of(a + MATH_OF_TWO_n0) * 10.0; }, nullptr);

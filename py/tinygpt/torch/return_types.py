@@ -35,7 +35,6 @@ _FIELDS = {
     "slogdet": "sign logabsdet",
 }  # fmt: skip
 globals().update({name: _result(name, fields) for name, fields in _FIELDS.items()})
-__all__ = list(_FIELDS)
 
 
 def __getattr__(name: str) -> Any:
