@@ -261,6 +261,7 @@ WRONG = {
     "heads": lambda t, F: F.scaled_dot_product_attention(
         t.ones(1, 3, 2, 3), t.ones(1, 2, 2, 3), t.ones(1, 2, 2, 3), enable_gqa=True
     ),
+    "heads of matrices": lambda t, F: F.scaled_dot_product_attention(*square(t, 2, 3), enable_gqa=True),
     "integers": lambda t, F: F.scaled_dot_product_attention(*square(t, 2, 3, dtype=t.int64)),
     "a probability": lambda t, F: F.scaled_dot_product_attention(*square(t, 2, 3), dropout_p=1.5),
     "a positional scale": lambda t, F: F.scaled_dot_product_attention(*square(t, 2, 3), None, 0.0, False, 0.3),

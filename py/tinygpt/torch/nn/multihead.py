@@ -20,6 +20,9 @@ from . import init, parameter
 
 __all__ = ["MultiheadAttention"]
 FUNCTIONS = ["multi_head_attention_forward", "scaled_dot_product_attention"]
+LIMITED = {
+    "scaled_dot_product_attention": "is_causal with a scale that is not above 0 is refused, where PyTorch gives NaN",
+}
 
 
 def scaled_dot_product_attention(
@@ -41,13 +44,6 @@ def scaled_dot_product_attention(
     G query heads share a key head. Returns [..., H, T, E].
     """
     _check(query, key, value, attn_mask, dropout_p)
-    if enable_gqa and query.ndim > 2 and key.ndim > 2:
-        H, G, V = query._shape[-3], key._shape[-3], value._shape[-3]
-        if not G or not V or H % G or H % V:
-            raise RuntimeError(
-                "Number of heads in key and value must divide the number of heads in query, unlike %d, %d and %d"
-                % (G, V, H)
-            )
     D = query._shape[-1]
     scale = (1.0 / math.sqrt(D) if D else 1.0) if scale is None else float(scale)
     # What PyTorch computes with its fused kernel keeps the order of the query's dimensions.
@@ -61,6 +57,17 @@ def scaled_dot_product_attention(
     )
     if attn_mask is not None and is_causal and not flash:
         raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if enable_gqa:
+        if min(query.ndim, key.ndim, value.ndim) < 3:
+            raise IndexError("Dimension out of range: enable_gqa needs heads, in the third dimension from the end")
+        H, G, V = query._shape[-3], key._shape[-3], value._shape[-3]
+        if not G or not V or H % G or H % V:
+            raise RuntimeError(
+                "Number of heads in key and value must divide the number of heads in query, unlike %d, %d and %d"
+                % (G, V, H)
+            )
+    if flash and is_causal and scale <= 0.0:  # PyTorch scales the -inf of what it has masked
+        raise RuntimeError("scaled_dot_product_attention: is_causal with scale=%g gives NaN; give attn_mask" % scale)
     time_first = flash and query._strides[1] < query._strides[2]
     plain = attn_mask is None and query._dtype is float32 and key._shape == value._shape
     if flash and plain and query.numel() and key.numel():
@@ -123,7 +130,7 @@ def _composed(
         wide = [x if x is None or x._dtype is bool_ else x._cast(dtype.computed) for x in (q, k, v, mask)]
         made = _composed(*wide, dropout_p, causal, scale, grouped, safe)  # pyright: ignore[reportArgumentType]
         return made[0]._cast(dtype), made[1]._cast(dtype)
-    if grouped and q.ndim > 2 and k.ndim > 2:
+    if grouped:
         k, v = (_repeated(x, q._shape[-3] // x._shape[-3]) for x in (k, v))
     root = math.sqrt(scale) if scale >= 0 else 0.0
     if root:  # as PyTorch: both factors are scaled, which keeps their product in range
