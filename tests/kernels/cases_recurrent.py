@@ -1,4 +1,6 @@
-"""Cases of the recurrent layers: each cell in both directions, sequences of one length and of many."""
+"""Cases of the recurrent layers: each cell in both directions, sequences of one length and of
+many.
+"""
 
 from tinygpt.kernels import CELL, DTYPES, GATES
 
