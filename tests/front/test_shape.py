@@ -51,6 +51,7 @@ f(4).as_strided((3, 3), (2, 1))
 f(4).as_strided((2,), (-1,))
 x = f(2, 3); x.t().stride(), x[1:].storage_offset(), x.stride(0), x.t().is_contiguous(), x.nelement(), x.ndimension()
 x = f(2, 3); x.element_size(), x.nbytes, x.bool().element_size(), x.data_ptr() == x[0].data_ptr(), x.itemsize
+x = f(2, 3); x.is_cuda, x.is_cpu, x.is_sparse, x.is_meta, x.get_device(), x.sum_to_size(1, 3), x.is_shared()
 x = f(2, 3); x.size(), x.size(-1), x.shape, tuple(x.shape), x.dim()
 f(2).size(1)
 f(2, 3).contiguous(memory_format=T.contiguous_format), f(2).clone(memory_format=T.preserve_format)

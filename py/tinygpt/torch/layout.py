@@ -8,8 +8,22 @@ from ..core.autograd import before_write, is_recorded, written
 from ..core.factory import empty
 from ..core.tensor import Tensor, bool_, ints_of, numel_of, row_major
 from ..ops import elementwise, inplace, movement, strided
+from . import types
 from .keywords import function, unsupported
-from .shape import as_strided, diagonal, expand, permute, squeeze, t, transpose, unbind, unfold, unsqueeze, view
+from .shape import (
+    as_strided,
+    diagonal,
+    expand,
+    permute,
+    split_with_sizes,
+    squeeze,
+    t,
+    transpose,
+    unbind,
+    unfold,
+    unsqueeze,
+    view,
+)
 
 FORMATS = ("torch.contiguous_format", "torch.preserve_format")
 
@@ -199,6 +213,30 @@ def nbytes(input: Tensor) -> int:
     return numel_of(input._shape) * element_size(input)
 
 
+def get_device(input: Tensor) -> int:
+    """The index of a GPU: -1, a CPU's."""
+    return -1
+
+
+def itself(input: Tensor) -> Tensor:
+    """Tensor.pin_memory and share_memory_: input, whose memory is a process's own here."""
+    return input
+
+
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """The sum over what broadcasting from `size` would repeat."""
+    shape = ints_of(size)
+    if elementwise.broadcast_shapes(input._shape, shape) != input._shape:
+        raise RuntimeError("size {%s} is not expandable to size {%s}." % (list(shape), list(input._shape)))
+    return elementwise.reduce_to(input, shape)
+
+
+# What no tensor here is.
+KINDS = (
+    "is_cuda is_sparse is_sparse_csr is_quantized is_meta is_mps is_mkldnn is_xpu is_xla is_ipu is_vulkan is_mtia "
+    "is_nested"
+).split()
+
 # ---- views as copies -----------------------------------------------------------------------------
 
 
@@ -232,6 +270,10 @@ __all__ = [
     *[name + "_copy" for name in _VIEWS],
 ]  # fmt: skip
 METHODS = {
+    **{kind: property(lambda x: False) for kind in KINDS},
+    "is_cpu": property(lambda x: x.device.type == "cpu"), "layout": property(lambda x: types.strided),
+    "get_device": get_device, "is_pinned": lambda x: False, "is_shared": lambda x: False, "pin_memory": itself,
+    "share_memory_": itself, "sum_to_size": sum_to_size, "unsafe_split_with_sizes": split_with_sizes,
     "itemsize": property(element_size), "nbytes": property(nbytes), "as_strided_": as_strided_, "clone": clone,
     "contiguous": contiguous, "data_ptr": data_ptr, "element_size": element_size, "fill_diagonal_": set_diagonal_,
     "is_contiguous": is_contiguous, "is_set_to": is_set_to, "ndimension": ndimension, "nelement": numel,
