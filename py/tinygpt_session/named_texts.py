@@ -14,12 +14,13 @@ import os
 from typing import Any
 
 CHOSEN = "input.txt"
+STANDARD = "shakespeare"  # where nobody has chosen
 _written: set[str] = set()  # paths that this module made
 _open = io.open
 
 
 def place(chosen: Any) -> None:
-    """Before a run. chosen: the name of the text in the panel Data, or None."""
+    """Before a run. chosen: the name of the text in the panel Data; None: the standard one."""
     from tinygpt.corpora import corpus_directories
 
     try:
@@ -27,7 +28,8 @@ def place(chosen: Any) -> None:
             for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
                 if name.endswith(".txt"):
                     _link(name, str(folder / name))
-        if isinstance(chosen, str) and _ours(CHOSEN):
+        chosen = chosen if isinstance(chosen, str) else STANDARD
+        if _ours(CHOSEN):
             link = os.path.abspath(chosen + ".txt")
             if link in _written and os.path.islink(link):
                 _link(CHOSEN, os.readlink(link))
