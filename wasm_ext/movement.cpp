@@ -116,7 +116,7 @@ void copy_converted(const Slot* a, Team& team) {
   dims.each_run(share(dims.count, team, 64), [&](int64_t, int64_t n, const int64_t* offset) {
     int64_t piece[PIECE];
     for (int64_t i = 0; i < n; i += PIECE) {
-      int64_t m = n - i < PIECE ? n - i : PIECE;
+      int64_t m = n - i < PIECE ? n - i : (int64_t)PIECE;
       load(piece, x + (offset[1] + i * x_step) * x_size, x_step, m);
       store(out + (offset[0] + i * o_step) * size, o_step, piece, m);
     }

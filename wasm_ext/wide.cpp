@@ -11,7 +11,7 @@ bool is_nan(double v) { return v != v; }
 bool is_nan(float v) { return v != v; }
 template <class T> bool is_nan(T) { return false; }
 
-// ---- binary --------------------------------------------------------------------------------------
+// ---- binary -------------------------------------------------------------------------------------
 
 double floor_divide(double a, double b) {  // c10::div_floor_floating
   if (b == 0) return a / b;
@@ -124,7 +124,7 @@ template <class T> void binary_scalar(const Slot* a, Team& team) {
   else along(op, out, s.begin, x + s.begin, 1, &value, 0, s.end - s.begin);
 }
 
-// ---- unary, float64 ------------------------------------------------------------------------------
+// ---- unary, float64 -----------------------------------------------------------------------------
 
 constexpr double ROOT_HALF = 0.70710678118654752440, PER_ROOT_TWO_PI = 0.39894228040143267794,
                  GELU_SCALE = 0.79788456080286535588, GELU_CUBE = 0.044715;
@@ -181,7 +181,7 @@ double unary_slope(int64_t op, double saved) {
   }
 }
 
-// ---- reductions ----------------------------------------------------------------------------------
+// ---- reductions ---------------------------------------------------------------------------------
 
 enum { SUM_CHUNK = 512 };  // elements that are added before their sum is added to the others
 
@@ -233,7 +233,7 @@ template <class T> void reduce(const Slot* a, Team& team) {
   }
 }
 
-// ---- products ------------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------
 
 enum { COLUMNS = 8 };  // of the output that are summed at once
 
@@ -249,7 +249,7 @@ template <class T> void matmul(const Slot* a, Team& team) {
     const T* w = buffer<const T>(a, WIDE_MATMUL_b) + z * a[WIDE_MATMUL_sb].i;
     T* out = buffer<T>(a, WIDE_MATMUL_out) + z * a[WIDE_MATMUL_sc].i + m * ldc;
     for (int64_t n = 0; n < N; n += COLUMNS) {
-      int64_t columns = N - n < COLUMNS ? N - n : COLUMNS;
+      int64_t columns = N - n < COLUMNS ? N - n : (int64_t)COLUMNS;
       T sum[COLUMNS] = {};
       for (int64_t k = 0; k < K; k++)
         for (int64_t c = 0; c < columns; c++) sum[c] = plus(sum[c], times(x[k * a_k], w[k * b_k + (n + c) * b_n]));
@@ -258,7 +258,7 @@ template <class T> void matmul(const Slot* a, Team& team) {
   }
 }
 
-// ---- scan, sort ----------------------------------------------------------------------------------
+// ---- scan, sort ---------------------------------------------------------------------------------
 
 template <class T> T add_of(T a, T b) { return a + b; }
 int32_t add_of(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }

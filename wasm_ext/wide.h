@@ -1,7 +1,7 @@
 // Element types beside float32 and int32: which they are, and how one becomes another.
 //
 // The fast kernels know float32 and int32. This is the plain rest: float64 and int64 have kernels
-// of their own (wide.cpp); the narrow types are stored as they are and computed as float32 or int32,
+// of their own (wide.cpp); the narrow types are stored as they are, computed as float32 or int32,
 // so that of them only copies exist (movement.cpp).
 #pragma once
 #include <cstring>

@@ -864,7 +864,7 @@ _kernel(
     t + 1]. high - low > T.""",
 )
 
-# ---- random numbers: mt19937 (Matsumoto and Nishimura 1998), PyTorch's on a CPU -------------------
+# ---- random numbers: mt19937 (Matsumoto and Nishimura 1998), PyTorch's on a CPU ------------------
 
 _kernel(
     "mersenne",
@@ -902,9 +902,9 @@ _kernel(
 
 # ---- recurrent layers ----------------------------------------------------------------------------
 # One direction of one layer. Step t has the first sizes[t] of B sequences (absent: all of them; the
-# sizes decrease, sizes[0] = B), and its rows follow those of step t - 1 in every buffer [rows, ...].
-# The state before a sequence's first step is h0[b] (and c0[b]); reverse: steps run from T - 1 to 0.
-# G gates by CELL: i f g o (LSTM), r z n (GRU), one (tanh, relu).
+# sizes decrease, sizes[0] = B), and its rows follow those of step t - 1 in every buffer [rows,
+# ...]. The state before a sequence's first step is h0[b] (and c0[b]); reverse: steps run from T - 1
+# to 0. G gates by CELL: i f g o (LSTM), r z n (GRU), one (tanh, relu).
 
 
 def _recurrent(p: Any, **rows: int) -> dict[str, int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from . import protocol
 
+bounded = False  # a program of plain PyTorch code runs, whose boundaries are its optimizer's steps
 _steps_left: int | None = None  # until the loop pauses; None: it does not
 _version: Version | None = None  # waits for the next step boundary
 
@@ -63,7 +63,7 @@ def signalled(number: int, frame: FrameType | None) -> None:
         host.interrupt(number)  # it is for the run that waits for what is being served: it comes again there
         return
     _steps_left = 0
-    if training_bridge.running() or dispatch.serving() or bounded():
+    if training_bridge.running() or dispatch.serving() or bounded:
         return  # the next boundary waits
     host.write(TRAINING, json.dumps({"type": "paused", "step": None}))
     while _steps_left == 0:
@@ -71,12 +71,6 @@ def signalled(number: int, frame: FrameType | None) -> None:
         dispatch.serve()
     _steps_left = None
     host.write(TRAINING, json.dumps({"type": "resumed", "step": None}))
-
-
-def bounded() -> bool:
-    """Whether a program of plain PyTorch code runs, whose boundaries are its optimizer's steps."""
-    program = sys.modules.get(__package__ + ".torch_program")
-    return program is not None and program.current is not None
 
 
 def _pause(run: Run) -> None:

@@ -222,7 +222,7 @@ def _on_step(optimizer: Any) -> None:
         return
     if current is None:
         current = Program(optimizer)
-        output_channel.listener = printed
+        output_channel.listener, step_boundary.bounded = printed, True
     current.made_step(optimizer)
 
 
@@ -242,7 +242,8 @@ def end(outcome: protocol.Outcome) -> None:
     if current is not None:
         reason = {"finished": "done", "stopped": "stopped"}.get(outcome["status"], "error")
         current.send(type="finish", step=current.step, reason=reason)
-    _enabled, current, _root, output_channel.listener = False, None, None, None
+    _enabled, current, _root = False, None, None
+    output_channel.listener, step_boundary.bounded = None, False
 
 
 def printed(text: str) -> None:

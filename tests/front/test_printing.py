@@ -8,7 +8,8 @@ VALUES = [
     "1.0", "[]", "[1.0, 2.0]", "[0.5, -1.25, 1e-3]", "[1e-5, 1.0]", "[1e9, 1.0]", "[float('nan'), 1.0, float('inf')]",
     "[float('nan')]", "[-float('inf'), 2.5]", "[1, 2, -300]", "[True, False]", "[[1, 2], [3, 4]]", "[[], []]",
     "[[[0.1, 0.2]], [[3, 4e4]]]", "[0.0, -0.0]", "[123456.0]", "[1e8 + 1]", "[999.0, 0.5]", "[1001.0, 1.0]",
-    "list(range(1001))", "[float(i) for i in range(30)]", "[i / 7 for i in range(40)]", "[[i * j / 3 for i in range(40)] for j in range(40)]",
+    "list(range(1001))", "[float(i) for i in range(30)]", "[i / 7 for i in range(40)]",
+    "[[i * j / 3 for i in range(40)] for j in range(40)]",
     "[[[i + j + k for i in range(12)] for j in range(12)] for k in range(12)]", "3", "True", "1e-7", "12345678.9",
 ]  # fmt: skip
 MORE = [

@@ -34,10 +34,12 @@ SESSION = (
     ("__init__",),
     ("execute",),
     ("features", "language"),
+    ("torch_finder",),
+    ("torch_program",),
     ("step_boundary",),
     ("rich_output",),
     ("dispatch", "training_bridge", "console"),
-    ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits"),
+    ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "torch_total", "named_texts"),
     ("output_channel", "protocol"),
 )
 SETUP = (

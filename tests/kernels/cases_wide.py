@@ -12,7 +12,9 @@ NAMES = {code: name for name, code in DTYPES.items()}
 SHIFTS = ("lshift", "rshift")
 BITS = ("bitand", "bitor", "bitxor", *SHIFTS)
 HALVES = ("float16", "bfloat16")
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 1e-300, -1e-30, 12.5, -12.5, 87.0, -87.0, 710.0, float("inf"), -float("inf"), float("nan")]  # fmt: skip
+SPECIAL = [
+    0.0, -0.0, 1.0, -1.0, 1e-300, -1e-30, 12.5, -12.5, 87.0, -87.0, 710.0, float("inf"), -float("inf"), float("nan"),
+]  # fmt: skip
 # What rounds, overflows, is subnormal or has no number in a 16-bit float.
 ROUNDED = [0.0, -0.0, 1.0, 1.00048828125, 1.000732421875, 1.00390625, 1.01171875, 65504.0, 65519.996, 65520.0, -1e6,
            6.0975e-05, 6.1e-05, 5.96e-08, 2.98e-08, 2.99e-08, 1e-9, -3.1e-7, 3.3895314e38, float("inf"), -float("inf"),
@@ -38,7 +40,8 @@ for to in DTYPES.values():
             # A float beyond an integer type is another number on each machine in PyTorch too.
             integral = NAMES[to] in ("int16", "uint8", "int64") and NAMES[of] in ("float32", "float64", *HALVES)
             small = [0, 0x3C00, 0xBC00, 0x4248] if NAMES[of] == "float16" else [0, 0x3F80, 0xBF80, 0x4049]
-            fill = ["values", small if NAMES[of] in HALVES else [0.0, 1.9, -1.9, 99.5, -100.25]] if integral else values_of(NAMES[of])  # fmt: skip
+            whole = ["values", small if NAMES[of] in HALVES else [0.0, 1.9, -1.9, 99.5, -100.25]]
+            fill = whole if integral else values_of(NAMES[of])
             for shape in ([65], [7, 18]):
                 dense = row_major(shape)
                 case(
@@ -135,11 +138,12 @@ for dtype in DTYPES.values():
         case("take", NAMES[dtype], index, dtype=dtype, n=n, C=C, V=V)
         case("put", NAMES[dtype], index, dtype=dtype, accumulate=0, n=n, C=C, V=V)
         if NAMES[dtype] not in HALVES and n < 300:
-            case("put", NAMES[dtype] + ", added", {**index, "x": ["ints", -3, 4], "out": ["ints", -3, 4]} if NAMES[dtype] != "uint8" else {**index, "x": ["ints", 0, 4], "out": ["ints", 0, 4]},
-                 dtype=dtype, accumulate=1, n=n, C=C, V=V)  # fmt: skip
+            ints = ["ints", 0 if NAMES[dtype] == "uint8" else -3, 4]
+            added = {**index, "x": ints, "out": ints}
+            case("put", NAMES[dtype] + ", added", added, dtype=dtype, accumulate=1, n=n, C=C, V=V)
 for name in HALVES:
-    case("put", name + ", added", {"index": ["ints", 0, 5], "x": ["values", HALF_BITS[:8]], "out": ["values", [0x3C00]]},
-         dtype=DTYPES[name], accumulate=1, n=17, C=3, V=5)  # fmt: skip
+    added = {"index": ["ints", 0, 5], "x": ["values", HALF_BITS[:8]], "out": ["values", [0x3C00]]}
+    case("put", name + ", added", added, dtype=DTYPES[name], accumulate=1, n=17, C=3, V=5)
 case("take", "an index outside", {"index": ["values", [0, 5, 1]]}, dtype=FLOAT, n=3, C=2, V=5)
 case("put", "an index outside", {"index": ["values", [0, -1, 1]]}, dtype=FLOAT, accumulate=0, n=3, C=2, V=5)
 for dtype in (FLOAT, INT, DOUBLE, LONG):

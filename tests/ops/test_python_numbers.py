@@ -27,7 +27,8 @@ EXPRESSIONS = """
     x+[1.,2.,3.] | x*(1.,2.,3.) | x**[1,2,3] | x.clone().add_([1.]) | m.where(x>2,b'1',x) | m.where(x>2,1e300,x) |
     m.full((2,),b'1') | m.full((2,),1e300) | m.full((2,),'a') | m.full((2,),None) | m.maximum(x,[1.,2.,3.]) |
     x[i:] | x[:i] | x[j:i] | x[::i] | x[i:i] | x[f] | x[np.bool_(True)] | x[1.0] | x[np.float64(1)] | x["a"] |
-    x[b] | x[True] | x[False] | x[T(5)] | x[T(-3)] | x[:,T(3)] | x[x.argmax(1)[0]] | x.flatten()[x.argmax()] | x[(i,)] | x[[0,1]] |
+    x[b] | x[True] | x[False] | x[T(5)] | x[T(-3)] | x[:,T(3)] | x[x.argmax(1)[0]] | x.flatten()[x.argmax()] | x[(i,)] |
+    x[[0,1]] |
     x[[n]] | x[i][i] | [10,20,30][i] | [10,20,30][f] | range(i)[0:1] | list(range(T(2))) | [1,2]*i | 'ab'[i] |
     m.zeros(i).shape | m.zeros(i,2).shape | m.zeros((i,2)).shape | m.zeros(n).shape | m.zeros(f) |
     m.zeros(b).shape | m.zeros(True) | m.zeros(2.0) | m.zeros(np.float64(2)) | m.ones(T(2)).shape |

@@ -182,7 +182,7 @@ def _flatten(data: Any) -> tuple[Shape, Any, DType]:
 
 
 def _of_numpy(name: str) -> DType:
-    """The dtype of an array of NumPy's: its own, where Python's int is int64; else float32, int32."""
+    """The dtype of a NumPy array: its own, where Python's int is int64; else float32, int32."""
     if state.whole == "int32":
         return float32 if name.startswith("float") else int32
     return DTYPES.get(name) or DTYPES["float64" if name.startswith("float") else "int64"]

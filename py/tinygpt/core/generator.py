@@ -190,7 +190,7 @@ def forget(device: Device) -> None:
 
 
 default_generator = Generator()
-# A Mersenne (core/mersenne.py) while code runs under PyTorch's meaning: the default stream of a CPU.
+# The default stream of a CPU while code runs under PyTorch's meaning: a Mersenne (mersenne.py).
 mersenne: Any = None
 
 

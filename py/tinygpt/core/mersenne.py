@@ -108,7 +108,7 @@ class Mersenne:
 
 
 def legacy_state(stream: Mersenne) -> bytes:
-    """The 5056 bytes of PyTorch's `Generator.get_state()`: THGeneratorState and a float's sample."""
+    """The 5056 bytes of PyTorch's `Generator.get_state()`: THGeneratorState, a float's sample."""
     *words, position, has_kept, kept_low, kept_high = struct.unpack("<628I", stream.read())
     kept = struct.pack("<II", kept_low, kept_high) if has_kept else bytes(8)
     head = struct.pack("<QiiQ", stream.first, WORDS - position + 1 if position < WORDS else 1, 1, position % WORDS)

@@ -603,7 +603,7 @@ class Tensor(AttachedMethods):
     # ---- host and device ------------------------------------------------------------------------
 
     def tobytes(self) -> bytes:
-        """The contents, row-major and little-endian, as the dtype is stored (bool: int32 0 or 1)."""
+        """The contents, row-major, little-endian, as the dtype is stored (bool: int32 0 or 1)."""
         program.note_read("its contents were read")
         x = self.detach().contiguous()
         size = x._dtype.itemsize

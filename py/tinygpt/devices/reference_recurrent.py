@@ -90,7 +90,8 @@ def recurrent_backward(p: Any, dgates: Array, dhidden: Any, hprev: Array, dh0: A
                 squashed = np.tanh(kept[row])
                 dc = dc + dh * o * (1 - squashed**2)
                 c = c0[at] if before is None else kept[before]
-                dgates[row] = dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g**2), dh * squashed * o * (1 - o)  # fmt: skip
+                di, df, do = dc * g * i * (1 - i), dc * c * f * (1 - f), dh * squashed * o * (1 - o)
+                dgates[row] = di, df, dc * i * (1 - g**2), do
                 dc, through = dc * f, 0.0
             elif cell == "gru":
                 r, z, n = gates[row]

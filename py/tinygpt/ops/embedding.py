@@ -36,8 +36,8 @@ def as_index(index: Tensor) -> Tensor:
 def embedding(index: Tensor, weight: Tensor) -> Tensor:
     """weight[index]: the row of `weight` for each index.
 
-    index: integers [...]. weight: [V, C]. Returns [..., C] in weight's dtype. RuntimeError for other
-    dtypes or ranks, IndexError for an index outside the table.
+    index: integers [...]. weight: [V, C]. Returns [..., C] in weight's dtype. RuntimeError for
+    other dtypes or ranks, IndexError for an index outside the table.
     """
     if weight.ndim != 2:
         raise RuntimeError("embedding: weight must be 2-D, not %s" % list(weight._shape))

@@ -9,7 +9,7 @@ from typing import Any
 from ..core import factory
 from ..core import tensor as core
 from ..core.current_device import get_device
-from ..core.tensor import BorrowedStorage, Tensor, bfloat16, bool_, numel_of
+from ..core.tensor import BorrowedStorage, Storage, Tensor, bfloat16, bool_, numel_of
 
 __all__ = []
 
@@ -66,9 +66,16 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
     if dtype is bool_ or storage.device.name != "native" or not numel_of(self._shape):
         return np.frombuffer(self.tobytes(), dtype="i4" if dtype is bool_ else kind).reshape(self._shape).astype(kind)
     memory: Any = (ctypes.c_char * storage.nbytes).from_address(storage.handle + storage.base)
-    memory.storage = storage  # the array keeps it
+    memory.storage = _owned(storage)  # the array keeps it
     strides = tuple([step * dtype.itemsize for step in self._strides])
     return np.ndarray(self._shape, kind, memory, self._offset * dtype.itemsize, strides)
+
+
+def _owned(storage: BorrowedStorage) -> BorrowedStorage:
+    """What keeps the memory of `storage`, also where its tensors move to other (`settle`)."""
+    while storage.owner is not None:
+        storage = storage.owner
+    return storage.hand_over() if isinstance(storage, Storage) else storage
 
 
 def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:

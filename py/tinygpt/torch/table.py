@@ -127,7 +127,7 @@ def _has(owner: Any, name: str) -> bool:
 
 def refuse_methods(namespace: str, owner: Any) -> None:
     """Names of a class of PyTorch's that ours lacks: an AttributeError with a sentence."""
-    from .names import NAMES
+    from .names import NAMES  # a long list, as below
 
     said = _said(namespace)
     known = front.methods_of(owner)  # attached where the switch is on

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import sys
 from typing import Any
 
 from .. import devices
@@ -272,8 +273,6 @@ def cpu() -> Device:
     current = current_device.get_device()
     if not current.volatile:
         return current
-    import sys
-
     return devices.get("wasm" if sys.platform == "emscripten" else "native")
 
 

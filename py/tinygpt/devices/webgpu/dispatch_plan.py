@@ -287,7 +287,8 @@ def refusal(kernel_: Kernel, p: Any) -> str | None:
 def unsupported_dtype(name: str) -> str:
     """The sentence on an element type that a GPU's memory does not hold here."""
     instead = "float()" if "float" in name else "int()"
-    return "%s is not on WebGPU, which holds float32, int32 and bool; convert with .%s before the move" % (name, instead)
+    told = "%s is not on WebGPU, which holds float32, int32 and bool; convert with .%s before the move"
+    return told % (name, instead)
 
 
 def _letter(kernel_: Kernel, spec: Buffer, params: Sequence[float]) -> str:

@@ -36,7 +36,7 @@ def _spread(module: Module, hidden_size: int) -> None:
 
 def _again(node: Any, kept: dict[str, Any], *incoming: Any) -> Any:
     """The gradients of a layer with a graph of their own: of its steps, composed of other ops."""
-    from ..autograd.engine import at, gradients
+    from ..autograd.engine import at, gradients  # start-up does not wait for it
 
     given, weights, lstm = kept["given"], kept["weights"], kept["lstm"]
     places = [i for i, edge in enumerate(node.edges) if edge is not None]
