@@ -103,5 +103,10 @@ def page():
 
 
 if __name__ == "__main__":
-    NAMES.write_text(names_module())
-    PAGE.write_text(page())
+    texts = {NAMES: names_module(), PAGE: page()}
+    if sys.argv[1:] == ["--check"]:  # in a process of its own: what is imported changes PyTorch's names
+        sys.exit(
+            " ".join("%s has changed" % path.name for path, text in texts.items() if path.read_text() != text) or 0
+        )
+    for path, text in texts.items():
+        path.write_text(text)

@@ -21,7 +21,7 @@ import __main__
 
 from . import output_channel, step_boundary, torch_total, training_bridge
 from .output_channel import TRAINING
-from .source_limits import compiled
+from .source_limits import compiled, parsed
 from .tracebacks import EDITOR, remember_source
 
 if TYPE_CHECKING:
@@ -141,12 +141,12 @@ def _patched(source: str) -> list[str]:
     Returns what does not apply before the next run.
     """
     remember_source(EDITOR, source)
-    tree = ast.parse(source, EDITOR)
+    tree = parsed(source, EDITOR)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    definitions = ast.Module([node for node in tree.body if isinstance(node, kinds)], [])
+    body, tree.body = tree.body, [node for node in tree.body if isinstance(node, kinds)]
     space = __main__.__dict__
     made: dict[str, Any] = dict(space)
-    exec(compile(definitions, EDITOR, "exec", dont_inherit=True), made)
+    exec(compile(tree, EDITOR, "exec", dont_inherit=True), made)
     for name, new in made.items():
         old = space.get(name)
         if old is new or name.startswith("__"):
@@ -155,7 +155,7 @@ def _patched(source: str) -> list[str]:
             _patch_class(old, new)
         elif not _patch_function(old, new):
             space[name] = new
-    rest = [node for node in tree.body if not isinstance(node, kinds)]
+    rest = [node for node in body if not isinstance(node, kinds)]
     before = [node for node in (_running or ast.Module([], [])).body if not isinstance(node, kinds)]
     if [ast.dump(node) for node in rest] != [ast.dump(node) for node in before]:
         return ["lines outside of functions and classes apply at the next run"]
@@ -231,7 +231,7 @@ def begin(source: str) -> None:
     global _enabled, current, _root, _running
     _enabled, current, _root = True, None, None
     try:
-        _running = ast.parse(source)
+        _running = parsed(source)
     except (SyntaxError, ValueError, RecursionError):
         _running = None
 

@@ -8,6 +8,8 @@ import ast
 import linecache
 from typing import TYPE_CHECKING, Any
 
+from .source_limits import parsed
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -36,7 +38,7 @@ def _loops_around(frame: FrameType) -> list[ast.For]:
     """The `for` statements of the frame's code that its current line is in."""
     lines = linecache.getlines(frame.f_code.co_filename)
     try:
-        tree = ast.parse("".join(lines))
+        tree = parsed("".join(lines))
     except (SyntaxError, ValueError, RecursionError):
         return []
     scope: Any = tree

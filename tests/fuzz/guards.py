@@ -351,7 +351,7 @@ def changes(world):
 
     def layers(r):
         if len(net.layers) > 1 and r.random() < 0.5:
-            delattr(net.layers, net.layers._modules.popitem()[0])
+            delattr(net.layers, list(net.layers._modules)[-1])
         elif len(net.layers) < 3:
             net.layers.append(Switch())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.factory import tensor
 from ..core.tensor import Tensor, bool_, float64
+from . import table
 
 __all__ = ["assert_allclose", "assert_close"]
 
@@ -107,3 +108,8 @@ def _of_tensors(
 
 
 assert_allclose = assert_close
+
+
+def __getattr__(name: str):
+    """The sentence on a name that is not here."""
+    return table.missing(__name__, name)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from .. import torch_finder
 from ..console import names
 from . import members
 
@@ -80,7 +79,8 @@ def module(name: str) -> ModuleType | None:
     """The loaded module of that name, or a harmless one; None otherwise."""
     found = sys.modules.get(name)
     if found is None and (name == "torch" or name.startswith("torch.")):
-        return torch_finder.known(name)
+        finder = sys.modules.get("tinygpt_session.torch_finder")  # in the tab alone
+        return finder.known(name) if finder else None
     if found is None and name in HARMLESS:
         try:
             found = importlib.import_module(name)

@@ -11,6 +11,7 @@ from ...core import recompute
 from ...core.state import no_grad
 from ...core.tensor import Tensor
 from ...nn import Sequential
+from .. import table
 from ..keywords import refuse
 
 if TYPE_CHECKING:
@@ -86,3 +87,8 @@ def checkpoint_sequential(
         stop = start + size
         input = checkpoint(part(start, stop), input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
     return part(stop, len(steps))(input)
+
+
+def __getattr__(name: str):
+    """The sentence on a name that is not here."""
+    return table.missing(__name__, name)
