@@ -38,8 +38,8 @@ SESSION = (
     ("torch_program",),
     ("step_boundary",),
     ("rich_output",),
-    ("dispatch", "training_bridge", "console"),
-    ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "torch_total", "named_texts"),
+    ("dispatch", "training_bridge", "console", "torch_total"),
+    ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "named_texts"),
     ("output_channel", "protocol"),
 )
 SETUP = (
