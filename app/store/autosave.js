@@ -65,7 +65,8 @@ export class Autosave extends EventTarget {
     session.addEventListener("training", (/** @type {any} */ event) => {
       /** @type {TrainingMessage[]} */
       const detail = event.detail;
-      for (const message of detail) if (message.type === "start" && message.resumable !== false && controls.active) this.began();
+      for (const message of detail)
+        if (message.type === "start" && message.resumable !== false && controls.active) this.began();
       this.look();
     });
     controls.addEventListener("replaced", () => this.forget());
