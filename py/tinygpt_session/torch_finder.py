@@ -82,6 +82,8 @@ def known(name: str) -> ModuleType | None:
     """The module of the front that `import NAME` would give, for the editor's completions; nothing
     changes its meaning by that. None: there is none.
     """
+    if found := sys.modules.get(FRONT + name.removeprefix("torch")):
+        return found  # while a name is typed it is asked for at each letter
     front = sys.modules.get(FRONT + ".front")
     before = front is not None and front.active
     try:

@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 
 EVERY_GPU = 10  # steps between two reads of a loss on a GPU, each of which waits for its queue
 LEAST = 1e-3  # seconds between two messages of steps: a chart needs no more
-VALIDATION = re.compile(
+VALIDATION = (
     r"\b(?:val|valid|validation|test|eval|dev)(?:[_ ]?loss)?\b\W{0,3}(?:loss\W{0,3})?"
-    r"([-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)",
-    re.IGNORECASE,
+    r"([-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 )
 RULE = "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called."
 
@@ -56,7 +55,6 @@ class Program:
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer, self.step, self.last, self.sent = optimizer, 0, time.perf_counter(), 0.0
-        self.losses: dict[str, float] = {}  # of other optimizers
         total = torch_total.of_stack(sys._getframe(2))
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         device: Any = training_bridge.device() or {"device": "wasm", "build": None, "threads": 0}
@@ -104,7 +102,7 @@ class Program:
 
     def printed(self, text: str) -> None:
         """A printed line may name a validation loss."""
-        found = VALIDATION.search(text)
+        found = re.search(VALIDATION, text, re.IGNORECASE)  # compiled at its first use, not at the start
         if found and self.step:
             self.send(type="eval", step=self.step, val_loss=float(found[1]), ms=0.0)
 
@@ -156,13 +154,13 @@ def _patched(source: str) -> list[str]:
         elif not _patch_function(old, new):
             space[name] = new
     rest = [node for node in body if not isinstance(node, kinds)]
-    before = [node for node in (_running or ast.Module([], [])).body if not isinstance(node, kinds)]
+    before = [node for node in parsed(_source, EDITOR).body if not isinstance(node, kinds)]
     if [ast.dump(node) for node in rest] != [ast.dump(node) for node in before]:
         return ["lines outside of functions and classes apply at the next run"]
     return []
 
 
-_running: ast.Module | None = None  # the source that the run began with
+_source = ""  # that the run began with
 
 
 def _patch_function(old: Any, new: Any) -> bool:
@@ -228,12 +226,8 @@ def _on_step(optimizer: Any) -> None:
 
 def begin(source: str) -> None:
     """The editor's code begins."""
-    global _enabled, current, _root, _running
-    _enabled, current, _root = True, None, None
-    try:
-        _running = parsed(source)
-    except (SyntaxError, ValueError, RecursionError):
-        _running = None
+    global _enabled, current, _root, _source
+    _enabled, current, _root, _source = True, None, None, source
 
 
 def end(outcome: protocol.Outcome) -> None:

@@ -71,7 +71,8 @@ def test_a_program_prints_what_pytorch_prints_and_draws_its_losses(tab, tmp_path
     assert [step["step"] for step in history] == list(range(20))
     assert "%.4f" % history[3]["loss"] == theirs.stdout.split("\n")[3]
     assert tab.page.evaluate("() => tinygpt.state().val_loss") == 0.125
-    assert tab.text("#number-steps").endswith("20"), "the loop's length is known"
+    # The loop's length is known; the page shows it with its next frame.
+    tab.wait("() => document.getElementById('number-steps').innerText.endsWith('20')", seconds=10)
 
 
 def test_it_pauses_steps_takes_an_edit_and_stops(tab):
