@@ -123,7 +123,8 @@ template <class T> bool whole(const Slot* a, Stream stream) {  // what every typ
   int64_t n = a[MERSENNE_n].i;
   switch (a[MERSENNE_kind].i) {
     case DRAW_INTEGERS:
-      integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, a[MERSENNE_b].f == 0 || a[MERSENNE_b].f >= 268435456.0, stream);
+      integers(out, n, a[MERSENNE_a].f, a[MERSENNE_b].f, a[MERSENNE_b].f == 0 || a[MERSENNE_b].f >= 268435456.0,
+               stream);
       return true;
     case DRAW_WORDS: integers(out, n, 0, a[MERSENNE_b].f, false, stream); return true;
     case DRAW_BERNOULLI: bernoulli(out, n, a[MERSENNE_a].f, stream); return true;

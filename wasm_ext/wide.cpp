@@ -434,8 +434,7 @@ static void run_put(const Slot* a, Team& team) {
       else if constexpr (!IS_HALF<T>)
         for (int64_t c = s.begin; c < s.end; c++) row[c] = (T)plus((int64_t)row[c], (int64_t)x[i * C + c]);
       else
-        for (int64_t c = s.begin; c < s.end; c++)
-          row[c] = convert<T, float>(to_float(row[c]) + to_float(x[i * C + c]));
+        for (int64_t c = s.begin; c < s.end; c++) row[c] = convert<T, float>(to_float(row[c]) + to_float(x[i * C + c]));
     }
   });
   if (!known) team.fail(STATUS_BAD_INDEX);
@@ -485,7 +484,6 @@ ENTRY(wide_matmul, [](const Slot* a) {
 ENTRY(take, [](const Slot* a) { return 50 + (double)a[TAKE_n].i * (5 + a[TAKE_C].i * 0.3); }, nullptr);
 ENTRY(put, [](const Slot* a) { return 50 + (double)a[PUT_n].i * (5 + a[PUT_C].i * 0.3); }, nullptr);
 ENTRY(scan, [](const Slot* a) { return 50 + (double)a[SCAN_outer].i * a[SCAN_n].i * a[SCAN_inner].i * 1.5; }, nullptr);
-ENTRY(sort, [](const Slot* a) {
-  return 50 + (double)a[SORT_rows].i * a[SORT_n].i * bits_of_count(a[SORT_n].i) * 4;
-}, [](const Slot* a) { return (size_t)(a[SORT_rows].i * a[SORT_n].i) * sizeof(int32_t); });
+ENTRY(sort, [](const Slot* a) { return 50 + (double)a[SORT_rows].i * a[SORT_n].i * bits_of_count(a[SORT_n].i) * 4; },
+      [](const Slot* a) { return (size_t)(a[SORT_rows].i * a[SORT_n].i) * sizeof(int32_t); });
 ENTRY(topk, [](const Slot* a) { return 50 + (double)a[TOPK_rows].i * a[TOPK_n].i * 2; }, nullptr);

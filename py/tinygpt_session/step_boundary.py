@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tinygpt_host as host
 
@@ -21,13 +21,13 @@ from .output_channel import TRAINING
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
-    from tinygpt.loop import Run, Version
+    from tinygpt.loop import Run
 
     from . import protocol
 
 bounded = False  # a program of plain PyTorch code runs, whose boundaries are its optimizer's steps
 _steps_left: int | None = None  # until the loop pauses; None: it does not
-_version: Version | None = None  # waits for the next step boundary
+_version: Any = None  # the Version, or a program's Edit, that waits for the next step boundary
 
 
 def install(loop: ModuleType) -> None:
@@ -91,8 +91,8 @@ def begin(paused: bool = False) -> None:
     _steps_left, _version = (0 if paused else None), None
 
 
-def replace(version: Version) -> None:
-    """Takes `version` at the next step boundary."""
+def replace(version: object) -> None:
+    """Takes `version`, a Version of the loop's or an Edit of a program's, at the next boundary."""
     global _version
     _version = version
 

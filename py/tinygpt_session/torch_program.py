@@ -141,7 +141,8 @@ def _patched(source: str) -> list[str]:
     remember_source(EDITOR, source)
     tree = parsed(source, EDITOR)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    body, tree.body = tree.body, [node for node in tree.body if isinstance(node, kinds)]
+    body = tree.body
+    tree.body = [node for node in body if isinstance(node, kinds)]
     space = __main__.__dict__
     made: dict[str, Any] = dict(space)
     exec(compile(tree, EDITOR, "exec", dont_inherit=True), made)

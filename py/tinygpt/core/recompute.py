@@ -62,7 +62,10 @@ def checkpoint(
     def backward(*gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         since = sequence_number()
         with generator.default_generator.again_from(stream) if preserve_rng_state else contextlib.nullcontext():
-            with enable_grad(), other.again_from(place) if place is not None else contextlib.nullcontext():
+            with (
+                enable_grad(),
+                other.again_from(place) if other is not None and place is not None else contextlib.nullcontext(),
+            ):
                 again = _made(function(*args, **kwargs), since)
             if [(i, x._shape) for i, x in again.items()] != list(zip(places, shapes)):
                 raise RuntimeError(

@@ -12,7 +12,7 @@ import array
 import itertools
 import operator
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..graph import program
 from .quoting import quoted
@@ -388,7 +388,7 @@ class Tensor(AttachedMethods):
                     if offset < 0 or end * dtype.itemsize > storage.nbytes or end.__class__ is not int:
                         self._refuse()
         except (TypeError, AttributeError):
-            if state.construct is None or isinstance(storage, BorrowedStorage):
+            if state.construct is None or isinstance(cast(object, storage), BorrowedStorage):
                 raise
             made = state.construct(storage, shape, dtype, offset, strides)  # PyTorch's torch.Tensor(2, 3)
             self._storage, self._shape, self._dtype = made._storage, made._shape, made._dtype

@@ -308,7 +308,8 @@ def scatter(p: Any, out: Array, x: Array, index: Array) -> None:
 def scan(p: Any, out: Array, x: Array) -> None:
     across = x.reshape(p.outer, p.n, p.inner)
     across = across[:, ::-1] if p.reverse else across
-    made = np.cumsum(across, axis=1) if p.op == SCAN["sum"] else np.cumprod(across, axis=1)
+    along: Any = np.cumsum if p.op == SCAN["sum"] else np.cumprod
+    made = along(across, axis=1)
     out[:] = (made[:, ::-1] if p.reverse else made).astype(out.dtype).ravel()
 
 

@@ -8,7 +8,7 @@ form of the functions.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -152,18 +152,19 @@ def _mersenne_normal(stream: _Mersenne, n: int, double: bool) -> Array:
         if last is not None:
             out[-16:] = _block(last)
         return out
-    out, state = [], stream.state
+    drawn: list[float] = []
+    state = stream.state
     for _ in range(n):
         if state[625]:
             state[625] = 0
-            out.append(float(state[MERSENNE_KEPT].copy().view(np.float64)[0]))
+            drawn.append(float(state[MERSENNE_KEPT].copy().view(np.float64)[0]))
             continue
         first, second = stream.wide(2)
         radius, angle = math.sqrt(-2 * math.log1p(-second)), 2 * math.pi * first
         state[625] = 1
         state[MERSENNE_KEPT] = np.array([radius * math.sin(angle)]).view(np.int32)
-        out.append(radius * math.cos(angle))
-    return np.array(out)
+        drawn.append(radius * math.cos(angle))
+    return np.array(drawn)
 
 
 def _block(u: Array) -> Array:
@@ -189,7 +190,7 @@ def mersenne(p: Any, out: Array, state: Array) -> None:
     elif p.kind == DRAW["exponential"]:
         out[:] = -np.log1p(-stream.wide(p.n)) / p.a
     else:
-        order = np.arange(p.n)
+        order = cast(Array, np.arange(p.n))
         for i, word in enumerate(stream.words(max(p.n - 1, 0))):
             other = i + int(word) % (p.n - i)
             order[[i, other]] = order[[other, i]]

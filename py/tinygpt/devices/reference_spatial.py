@@ -5,7 +5,7 @@ per kernel of `tinygpt.kernels`, in the contract's order.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -89,9 +89,9 @@ def _windows(p: Any) -> Any:
     """For each output, in order: (the elements of its window inside x as three ranges, how many it
     has with the padding).
     """
-    per_axis = []
+    per_axis: list[list[tuple[Any, int]]] = []
     for i, k, o, s, pad, d in zip(*(_three(p, letter) for letter in "ikospd")):
-        axis = []
+        axis: list[tuple[Any, int]] = []
         for at in range(o):
             if p.adaptive:
                 window = range(at * i // o, -(-(at + 1) * i // o))
@@ -106,16 +106,18 @@ def _windows(p: Any) -> Any:
 
 def max_pool(p: Any, out: Array, index: Array, x: Array) -> None:
     _, height, width = _three(p, "i")
-    planes, values, places = x.reshape(p.planes, -1), [], []
+    planes = x.reshape(p.planes, -1)
+    values: list[Array] = []
+    places: list[Array] = []
     for (z, y, c), _ in _windows(p):
         flat = np.array([(a * height + b) * width + e for a, b, e in itertools.product(z, y, c)])
         window = planes[:, flat]
         best = window.argmax(1)
         if window.dtype.kind == "f":
             nan = np.isnan(window)
-            best = np.where(nan.any(1), window.shape[1] - 1 - nan[:, ::-1].argmax(1), best)
+            best = cast(Array, np.where(nan.any(1), window.shape[1] - 1 - nan[:, ::-1].argmax(1), best))
         values.append(np.take_along_axis(window, best[:, None], 1)[:, 0])
-        places.append(flat[best])
+        places.append(cast(Array, flat[best]))
     out[:] = np.stack(values, 1).ravel() if values else 0
     index[:] = np.stack(places, 1).ravel() if values else 0
 
@@ -124,7 +126,8 @@ def max_pool_backward(p: Any, dx: Array, dy: Array, index: Array) -> None:
     if np.any((index < 0) | (index >= p.n)):
         raise status_error(2, "max_pool_backward")
     total = np.zeros((p.planes, p.n))
-    np.add.at(total, (np.arange(p.planes)[:, None], index.reshape(p.planes, p.m)), dy.reshape(p.planes, p.m))
+    planes = cast(Array, np.arange(p.planes))[:, None]
+    np.add.at(total, (planes, index.reshape(p.planes, p.m)), dy.reshape(p.planes, p.m))
     dx[:] = total.ravel()
 
 

@@ -72,7 +72,7 @@ def _in_float32(x: Tensor, *rest: Any) -> Tensor:
     """batch_norm of a 16-bit float: all of it as float32, the running ones rounded back."""
     weight, bias, running_mean, running_var, training, momentum, eps = rest
     wide = [t if t is None else t._cast(float32) for t in (x, weight, bias, running_mean, running_var)]
-    out = batch_norm(*wide, training, momentum, eps)  # pyright: ignore[reportArgumentType]
+    out = batch_norm(wide[0], wide[1], wide[2], wide[3], wide[4], training, momentum, eps)  # pyright: ignore[reportArgumentType]: x is a Tensor
     if training:
         for running, now in zip((running_mean, running_var), wide[3:]):
             if running is not None and running._dtype is not float32:

@@ -103,7 +103,8 @@ def _recorded(
     dtype = v._dtype
     if dtype.computed is not dtype:
         wide = [t if t is None else t._cast(float32) for t in (v, weight, bias)]
-        return _recorded(*wide, g, kernel, shape, transpose, of_weight)._cast(dtype)
+        v, weight, bias = wide  # pyright: ignore[reportAssignmentType]: two of them are Tensors
+        return _recorded(v, weight, bias, g, kernel, shape, transpose, of_weight)._cast(dtype)
     out = _launch(kernel, shape, (v, weight, bias), g)
     if needs_grad(v, weight, bias):
         to_v, to_weight, to_bias = has_edge(v), has_edge(weight), bias is not None and has_edge(bias)
@@ -112,7 +113,7 @@ def _recorded(
         def backward(d):
             return (
                 transpose(d, kept_weight, None, g) if to_v else None,
-                of_weight(kept_v, d) if to_weight else None,
+                of_weight(kept_v, d) if kept_v is not None else None,
                 channel_sums(d) if to_bias else None,
             )
 

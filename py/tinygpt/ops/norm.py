@@ -70,7 +70,8 @@ def _other(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, ce
     dtype = x._dtype
     if dtype.computed is not dtype:
         wide = [v if v is None else v._cast(float32) for v in (x, weight, bias)]
-        made = layer_norm(*wide, eps) if centred else rms_norm(wide[0], wide[1], eps)
+        x, weight, bias = wide  # pyright: ignore[reportAssignmentType]: x is a Tensor
+        made = layer_norm(x, weight, bias, eps) if centred else rms_norm(x, weight, eps)
         return made._cast(dtype)
     source = x
     if centred:
