@@ -24,7 +24,7 @@ for _family in filter(table.present, table.FAMILIES):
     _module = importlib.import_module("." + _family, __name__)
     globals().update({_name: getattr(_module, _name) for _name in _module.__all__})
     front.extend(front.Tensor, getattr(_module, "METHODS", {}))
-    __all__ += _module.__all__
+    __all__ += _module.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 table.refuse_methods("torch.Tensor", front.Tensor)
 
 

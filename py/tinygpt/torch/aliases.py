@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.tensor import Tensor
+from . import conversion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 def typename(obj: Any) -> str:
     """The name of a tensor's or an object's type, such as "torch.FloatTensor"."""
     if isinstance(obj, Tensor):
-        return obj.type()
+        return conversion.type_(obj)
     owner = obj if isinstance(obj, type) or callable(obj) else type(obj)
     module = getattr(owner, "__module__", "") or ""
     name = getattr(owner, "__qualname__", type(obj).__qualname__)

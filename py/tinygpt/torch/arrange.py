@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.factory import full, tensor
 from ..core.tensor import DTYPES, Tensor, int32, int64, ints_of, whole_number
@@ -13,6 +13,9 @@ from .indexing import _in_place
 from .keywords import function
 from .shape import atleast_1d, atleast_2d, atleast_3d
 from .shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # ---- joining -------------------------------------------------------------------------------------
 
@@ -53,7 +56,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     return movement.stack(_tensors("stack", tensors), dim)
 
 
-def _joined(name: str, tensors: Any, seen: Any, dim: Any) -> Tensor:
+def _joined(name: str, tensors: Any, seen: Any, dim: int | Callable[[Tensor], int]) -> Tensor:
     given = _tensors(name, tensors)
     if not given:
         raise RuntimeError("%s expects a non-empty TensorList" % name)

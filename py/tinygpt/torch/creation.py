@@ -198,7 +198,7 @@ def _number(v: Any) -> Any:
 
 def arange(*bounds: Any, **keywords: Any) -> Tensor:
     """Numbers from start to end, exclusive, by step: arange(end), arange(start, end, step)."""
-    given = dict(zip(("start", "end", "step") if len(bounds) > 1 else ("end",), bounds))
+    given: dict[str, Any] = dict(zip(("start", "end", "step") if len(bounds) > 1 else ("end",), bounds))
     for name in ("start", "end", "step"):
         if name in keywords:
             given[name] = keywords.pop(name)
@@ -560,7 +560,7 @@ def _legacy(name: str, dtype: DType, device: Any, given: tuple[Any, ...]) -> Ten
     if not given:
         return _empty(0, dtype=dtype, device=device)
     if len(given) == 1 and not isinstance(given[0], (int, Tensor)) or len(given) == 1 and isinstance(given[0], bool):
-        if type(given[0]).__name__ == "Size":
+        if isinstance(given[0], tuple) and type(given[0]).__name__ == "Size":
             return _empty(*given[0], dtype=dtype, device=device)
         if isinstance(given[0], float):
             raise TypeError("new(): data must be a sequence (got float)")

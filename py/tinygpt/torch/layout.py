@@ -267,7 +267,7 @@ globals().update({name + "_copy": _copied(name + "_copy", view) for name, view i
 
 __all__ = [
     "as_strided_scatter", "clone", "numel",
-    *[name + "_copy" for name in _VIEWS],
+    *[name + "_copy" for name in _VIEWS],  # pyright: ignore[reportUnsupportedDunderAll]
 ]  # fmt: skip
 METHODS = {
     **{kind: property(lambda x: False) for kind in KINDS},

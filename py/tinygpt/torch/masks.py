@@ -144,8 +144,10 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 @function
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """input[..., start : start + length, ...] along dim, a view."""
-    if isinstance(start, Tensor) and (start._shape or start._dtype is bool_ or start._dtype.is_floating_point):
-        raise RuntimeError("start must be an 0-dim integral Tensor, not of shape %s" % list(start._shape))
+    if isinstance(start, Tensor):
+        if start._shape or start._dtype is bool_ or start._dtype.is_floating_point:
+            raise RuntimeError("start must be an 0-dim integral Tensor, not of shape %s" % list(start._shape))
+        start = whole_number(start, "the start")
     return movement.narrow(input, dim, start, length)
 
 

@@ -297,8 +297,8 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     places = movement.arange(n, device=input.device)
     mask = elementwise.compare("lt", movement.reshape(places, (n, 1)), places)
     i, j = movement.true_places(mask)
-    apart = elementwise.sub(*[along.index_select(input, 0, k, trusted=True) for k in (i, j)])
-    return vector_norm(apart, p, -1)
+    first, second = [along.index_select(input, 0, k, trusted=True) for k in (i, j)]
+    return vector_norm(elementwise.sub(first, second), p, -1)
 
 
 @function

@@ -80,7 +80,9 @@ def _first(x: Tensor, d: int, k: int, largest: bool) -> tuple[Tensor, Tensor]:
     n = x._shape[d] if x._shape else 1
     if not x._shape or not k or not x.numel():
         values, order = sorted_along(x, d, largest)
-        return tuple([_cut(v, d, 0, k).detach() for v in (values, order)]) if x._shape else (values, order)
+        if x._shape:
+            values, order = [_cut(v, d, 0, k).detach() for v in (values, order)]
+        return values, order
     computed = x._dtype.computed
     rows = movement.contiguous((x if d == last else movement.transpose(x, d, last)).detach()._cast(computed))
     values = like(rows, (*rows._shape[:-1], k))

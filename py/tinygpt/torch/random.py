@@ -251,7 +251,8 @@ def random_(self: Tensor, from_: Any = None, to: Any = None, *, generator: Any =
     if from_ is None and to is None:
         if kind is float64 or kind is int64:
             return _fill(self, "random_", "integers", 0, 0 if kind is float64 else 2.0**63, generator)
-        width = 2 if kind is bool_ else 2 ** DIGITS[kind.name] + 1 if kind.is_floating_point else kind.limits[1] + 1
+        largest = 2 ** DIGITS[kind.name] if kind.limits is None else kind.limits[1]
+        width = 2 if kind is bool_ else largest + 1
         return _fill(self, "random_", "words", 0, width, generator)
     low, high = (0, from_) if to is None else (from_, to)
     low, high = int(_number(low)), int(_number(high))

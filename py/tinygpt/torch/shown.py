@@ -24,7 +24,8 @@ def shown(name: str | Callable[..., str]) -> Callable[[Callable[..., Any]], Call
             first = out[0] if isinstance(out, tuple) and out else out
             if isinstance(first, Tensor) and first._node is not None and not any(first is x for x in args):
                 said = name if isinstance(name, str) else name(*args, **keywords)
-                for one in out if isinstance(out, tuple) and said else (out,) if said else ():
+                results: tuple[Any, ...] = out if isinstance(out, tuple) else (out,)
+                for one in results if said else ():
                     shown_as(one, said)
             return out
 

@@ -55,7 +55,7 @@ def adaptive_max_pool1d(input: Any, output_size: Any) -> Any:
     return importlib.import_module(".nn.pooling", __package__).adaptive_max_pool1d(input, output_size, True)
 
 
-__all__ = ["adaptive_max_pool1d", *" ".join(_WHERE.values()).split()]
+__all__ = ["adaptive_max_pool1d", *" ".join(_WHERE.values()).split()]  # pyright: ignore[reportUnsupportedDunderAll]
 for _module, _names in _WHERE.items():
     for _name in _names.split():
         globals().setdefault(_name, _late(_module, _name))

@@ -412,6 +412,7 @@ def eigh_of(A: Tensor, upper: bool = False) -> tuple[Tensor, Tensor]:
             if dL is not None:
                 own = elementwise.mul(movement.unsqueeze(dL, -1), eye_like(A))
                 inner = own if inner is None else elementwise.add(inner, own)
+            assert inner is not None  # one of the two has a gradient
             out = product.matmul(V, product.matmul(inner, H(V)))
             return (elementwise.mul(elementwise.add(out, H(out)), 0.5),)  # symmetric, as PyTorch's
 

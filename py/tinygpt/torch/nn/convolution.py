@@ -208,6 +208,11 @@ class _ConvNd(Module):
     """What all convolutions share: their sizes, weight and bias."""
 
     bias: Parameter | None
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any  # a tuple of ints, "same" or "valid"
+    dilation: tuple[int, ...]
+    output_padding: tuple[int, ...]
     n = 0
     transposed = False
 
@@ -222,10 +227,10 @@ class _ConvNd(Module):
             raise ValueError("in_channels must be divisible by groups")
         if out_channels % groups:
             raise ValueError("out_channels must be divisible by groups")
-        each = tuple(
+        each: list[Any] = [
             repeated(v, self.n) if not isinstance(v, str) else v
             for v in (kernel_size, stride, padding, dilation, output_padding)
-        )
+        ]
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError("Invalid padding string %r, should be one of {'valid', 'same'}" % padding)
@@ -388,7 +393,7 @@ class _LazyConv(LazyModuleMixin):
 
     def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **named: Any) -> None:
         given = inspect.signature(self.cls_to_become.__init__).bind(self, 0, out_channels, kernel_size, *args, **named)
-        options = {name: given.arguments.get(name) for name in ("device", "dtype")}
+        options: dict[str, Any] = {name: given.arguments.get(name) for name in ("device", "dtype")}
         biased, given.arguments["bias"], given.arguments["out_channels"] = given.arguments.get("bias", True), False, 0
         super().__init__(*given.args[1:], **given.kwargs)
         self.weight, self.out_channels = UninitializedParameter(**options), out_channels
@@ -397,7 +402,8 @@ class _LazyConv(LazyModuleMixin):
 
     def reset_parameters(self: Any) -> None:
         if self.in_channels and not self.has_uninitialized_params():
-            super().reset_parameters()
+            beside: Any = super()
+            beside.reset_parameters()
 
     def initialize_parameters(self: Any, input: Tensor, *args: Any, **named: Any) -> None:
         """Takes in_channels from `input`."""

@@ -79,7 +79,8 @@ def _flat(f: Any, x: Tensor, shape: tuple[int, ...], weight: Tensor | None, bias
     dtype, whole = x._dtype, x._shape
     if weight is not None and weight._dtype is not dtype or bias is not None and bias._dtype is not dtype:
         kind = dtype.computed
-        x, weight, bias = (v if v is None else v._cast(kind) for v in (x, weight, bias))
+        x = x._cast(kind)
+        weight, bias = (v if v is None else v._cast(kind) for v in (weight, bias))
     if len(shape) > 1:
         x = x.reshape(*whole[: -len(shape)], numel_of(shape))
         weight, bias = (v if v is None else v.reshape(numel_of(shape)) for v in (weight, bias))

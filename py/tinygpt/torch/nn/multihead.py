@@ -14,7 +14,7 @@ from typing import Any
 from ...core.factory import full, like
 from ...core.state import state
 from ...core.tensor import Tensor, bool_, float32, row_major
-from ...nn import Linear, Module
+from ...nn import Linear, Module, Parameter
 from ...ops import attention, elementwise, matmul, movement, random, softmax_xent
 from . import init, parameter
 
@@ -127,8 +127,10 @@ def _composed(
     """
     dtype = q._dtype
     if dtype.computed is not dtype:
-        wide = [x if x is None or x._dtype is bool_ else x._cast(dtype.computed) for x in (q, k, v, mask)]
-        made = _composed(*wide, dropout_p, causal, scale, grouped, safe)  # pyright: ignore[reportArgumentType]
+        q, k, v = (x._cast(dtype.computed) for x in (q, k, v))
+        if mask is not None and mask._dtype is not bool_:
+            mask = mask._cast(dtype.computed)
+        made = _composed(q, k, v, mask, dropout_p, causal, scale, grouped, safe)
         return made[0]._cast(dtype), made[1]._cast(dtype)
     if grouped:
         k, v = (_repeated(x, q._shape[-3] // x._shape[-3]) for x in (k, v))
@@ -426,6 +428,7 @@ class MultiheadAttention(Module):
     """
 
     __constants__ = ["batch_first"]
+    in_proj_bias: Parameter | None
 
     def __init__(
         self,
@@ -481,6 +484,7 @@ class MultiheadAttention(Module):
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             init.constant_(self.in_proj_bias, 0.0)
+            assert self.out_proj.bias is not None  # there where in_proj_bias is
             init.constant_(self.out_proj.bias, 0.0)
         for bias in (self.bias_k, self.bias_v):
             if bias is not None:

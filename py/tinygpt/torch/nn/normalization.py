@@ -355,7 +355,8 @@ class _LazyNorm(LazyModuleMixin):
 
     def reset_parameters(self: Any) -> None:
         if self.num_features and not self.has_uninitialized_params():
-            super().reset_parameters()
+            beside: Any = super()
+            beside.reset_parameters()
 
     def initialize_parameters(self: Any, input: Tensor) -> None:
         """Takes num_features from `input`."""

@@ -426,11 +426,11 @@ class AvgPool1d(_AvgPoolNd):
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:  # fmt: skip
-        each = [
+        kernel_size, stride, padding = [
             tuple(v) if isinstance(v, (tuple, list)) else (v,)
             for v in (kernel_size, kernel_size if stride is None else stride, padding)
         ]
-        super().__init__(*each, ceil_mode, count_include_pad)
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 class _LPPoolNd(Module):

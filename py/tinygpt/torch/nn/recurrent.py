@@ -67,6 +67,8 @@ class RNNBase(Module):
     layer.
     """
 
+    weight_ih_l0: Parameter
+
     def __init__(
         self,
         mode: str,
@@ -249,7 +251,7 @@ class RNNBase(Module):
             first = [v[layer * D : (layer + 1) * D] for v in states]
             if self.proj_size:
                 lead, x = x.shape[:-1], x.reshape(-1, x.size(-1))
-                made = [
+                made: list[tuple[Tensor, Tensor, Any]] = [  # an LSTM's: each has a cell state
                     recurrent.stepwise(cell, x, first[0][d], first[1][d], own[:4], own[4], sizes, d == 1)
                     for d, own in enumerate(weights)
                 ]
@@ -258,6 +260,7 @@ class RNNBase(Module):
             else:
                 x, *last = recurrent.layer(cell, x, first[0], first[1] if len(first) == 2 else None, weights, sizes)
             for end, v in zip(ends, last):
+                assert v is not None  # ends has no place for a cell state that is not there
                 end.append(v)
             if self.dropout and self.training and layer < self.num_layers - 1:
                 x = random.dropout(x, self.dropout)
@@ -315,6 +318,7 @@ class RNNCellBase(Module):
 
     bias_ih: Parameter | None
     bias_hh: Parameter | None
+    nonlinearity: str  # of RNNCell alone
     _name = "RNNCell"
 
     def __init__(

@@ -76,6 +76,13 @@ class TransformerEncoderLayer(Module):
     """Self-attention and two linear layers, each added to its input."""
 
     __constants__ = ["norm_first"]
+    linear1: Linear
+    dropout: Dropout
+    linear2: Linear
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
 
     def __init__(
         self,
@@ -161,6 +168,15 @@ class TransformerDecoderLayer(Module):
     """Self-attention, attention to the encoder's output (memory) and two linear layers."""
 
     __constants__ = ["norm_first"]
+    linear1: Linear
+    dropout: Dropout
+    linear2: Linear
+    norm1: LayerNorm
+    norm2: LayerNorm
+    norm3: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+    dropout3: Dropout
 
     def __init__(
         self,

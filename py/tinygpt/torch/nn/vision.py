@@ -136,14 +136,15 @@ def _sizes(x: Tensor, size: Any, scale_factor: Any, recompute: Any) -> tuple[lis
                 "dimensions of %s and output size of %s." % (list(x._shape[2:]), given)
             )
         return list(sizes_of("interpolate", n, given, "size")), [None] * n
-    scales = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * n
+    scales: list[Any] = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * n
     if len(scales) != n:
         raise ValueError(
             "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
             "dimensions of %s and scale_factor of shape %s." % (list(x._shape[2:]), scales)
         )
     sizes = [math.floor(i * float(s)) for i, s in zip(x._shape[2:], scales)]
-    return sizes, [None] * n if recompute else [float(s) for s in scales]
+    kept: list[float | None] = [None if recompute else float(s) for s in scales]
+    return sizes, kept
 
 
 def _resize_name(input: Any, size: Any = None, factor: Any = None, mode: str = "nearest", *_: Any, **__: Any) -> str:
@@ -351,7 +352,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
             "but got: %s" % list(input._shape)
         )
     x = input if input.ndim == 4 else input.unsqueeze(0)
-    w, (top, left) = _windows("unfold", *x._shape[:2], x._shape[2:], (kernel_size, dilation, padding, stride))
+    N, C, *image = x._shape
+    w, (top, left) = _windows("unfold", N, C, image, (kernel_size, dilation, padding, stride))
     out = _columns(pad(x, (left, left, top, top)) if top or left else x, w)
     return out if input.ndim == 4 else out.squeeze(0)
 
