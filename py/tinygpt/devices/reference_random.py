@@ -190,7 +190,7 @@ def mersenne(p: Any, out: Array, state: Array) -> None:
     elif p.kind == DRAW["exponential"]:
         out[:] = -np.log1p(-stream.wide(p.n)) / p.a
     else:
-        order = cast(Array, np.arange(p.n))
+        order = cast("Array", np.arange(p.n))
         for i, word in enumerate(stream.words(max(p.n - 1, 0))):
             other = i + int(word) % (p.n - i)
             order[[i, other]] = order[[other, i]]
