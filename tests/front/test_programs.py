@@ -56,6 +56,17 @@ checkpoints
 schedules
 seq2seq
 translation
+reinforce
+printing
+clients gpt
+clients llama
+clients qwen
+clients lora
+clients lion
+clients einops
+clients rotary
+clients vit
+clients torchinfo
 """.split("\n")[1:-1]
 SECONDS = 120  # of one program, on a busy machine
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
@@ -142,3 +153,16 @@ def test_a_program_prints_the_same(program, expected, tmp_path):
     assert not answer.returncode, answer.stderr[-1500:]
     assert not found, "\n".join(found[:6])
     assert len(NUMBER.findall(theirs)) >= 20
+
+
+def test_a_program_that_needs_what_is_not_here_ends_with_a_sentence_of_it():
+    answer = subprocess.run(
+        [sys.executable, "-m", "tinygpt.torch", str(FOLDER / "llama_complex.py")],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=SECONDS,
+    )
+    last = answer.stderr.strip().splitlines()[-1]
+    assert answer.returncode == 1 and "torch.view_as_complex is not in TinyGPT's subset of PyTorch" in last
+    assert "complex numbers are two tensors" in last

@@ -307,13 +307,18 @@ def _kind_of(value: Any, top: bool = False) -> DType:
         return bool_ if isinstance(value, bool) else int64 if isinstance(value, int) else _real()
     if isinstance(value, complex):
         raise NotImplementedError("complex numbers are not in TinyGPT's subset; keep the two parts apart")
-    if isinstance(value, str):
-        raise (TypeError if top else ValueError)("new(): invalid data type 'str'")
+    if isinstance(value, (str, bytes)):
+        raise (TypeError if top else ValueError)("new(): invalid data type '%s'" % kind.__name__)
     raise RuntimeError("Could not infer dtype of %s" % kind.__name__)
 
 
 def _is_row(v: Any) -> bool:
-    return isinstance(v, (list, tuple, builtins.range)) or not isinstance(v, Tensor) and getattr(v, "ndim", 0) > 0
+    if isinstance(v, (int, float, Tensor, str, bytes, dict)):
+        return False
+    if isinstance(v, (list, tuple, builtins.range)):
+        return True
+    ndim = getattr(v, "ndim", None)
+    return ndim > 0 if isinstance(ndim, int) else hasattr(v, "__getitem__") and hasattr(v, "__len__")  # a deque
 
 
 def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
@@ -353,7 +358,7 @@ def _of(data: Any, dtype: DType | None, device: Any, requires_grad: bool) -> Ten
         return _finished(out if device is None else out.to(device), requires_grad)
     if hasattr(data, "__array__") and hasattr(data, "dtype"):
         return _finished(_of_array(data, dtype, device), requires_grad)
-    if isinstance(data, (bytes, bytearray, array.array)):
+    if isinstance(data, (bytearray, array.array)):
         data = list(data)
     shape, flat = _flattened(data)
     kinds = set(map(type, flat))
@@ -713,9 +718,11 @@ LIMITED = {
     "from_numpy": "a copy of bools, and in the tab, where tensors have memory of their own",
     "frombuffer": "a copy; PyTorch shares the buffer's memory",
 }
+_ROTARY = "complex numbers are two tensors; rotary positions turn x[..., 0::2] and x[..., 1::2] by cos and sin"
 ABSENT = {
     "complex": "keep the real and the imaginary part apart",
-    "polar": "keep the real and the imaginary part apart",
+    "polar": "keep the real and the imaginary part apart, as abs * cos(angle) and abs * sin(angle)",
     "sparse_coo_tensor": "use a dense tensor",
     "sparse_csr_tensor": "use a dense tensor",
+    **dict.fromkeys(("view_as_complex", "view_as_real"), _ROTARY),
 }

@@ -21,7 +21,7 @@ PACKAGE = __name__.rpartition(".")[0]
 FAMILIES = (
     "types", "printing", "creation", "pointwise", "comparison", "conversion", "reduction", "indexing",
     "ordering", "shape", "arrange", "products", "einsum", "norms", "matrices", "random", "autograd",
-    "spatial", "host", "aliases", "serialization", "masks", "layout", "arrays",
+    "spatial", "host", "aliases", "serialization", "masks", "layout", "arrays", "placement",
 )  # fmt: skip
 
 
