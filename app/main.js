@@ -11,6 +11,7 @@ import { OwnTexts } from "./data/own_texts.js";
 import { prefetchCompletions } from "./editor/completion.js";
 import { Editor } from "./editor/editor.js";
 import { followScreenKeyboard } from "./editor/screen_keyboard.js";
+import { FilesRoom } from "./files/files_room.js";
 import { DataPanel } from "./panels/data/data_panel.js";
 import { GeneratePanel } from "./panels/generate/generate_panel.js";
 import { InsidePanel } from "./panels/inside/inside_panel.js";
@@ -140,6 +141,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     stop,
   });
   controls.addEventListener("phase", () => estimate.soon());
+  const visitors = new FilesRoom({ session, editor, controls, status });
   session.addEventListener("training", ({ detail }) => training.receive(detail));
   const welcome = new Welcome({ controls, runs: training.runs, tour });
   displayed((record) => record && record.step !== null && training.samples.show(record));
@@ -246,7 +248,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
   if (session.state === "ready" || session.state === "running") showReady();
   Object.assign(
     window.tinygpt,
-    hooks({ session, editor, controls, training, generate, autosave: kept.autosave, sharing }),
+    hooks({ session, editor, controls, training, generate, autosave: kept.autosave, sharing, visitors }),
   );
 }
 

@@ -11,6 +11,10 @@
 //   copy(), toJson(name, most), fromJson(name, json), putBack({name: state})
 //                                                     files and their undo history
 //   show(name)                                        chooses a tab
+//   add(name, text), close(name), others, textOf(name)
+//                                                     files of the visitor, beside the page's own
+//   runsOthers                                        whether the code that runs, or is to run, is
+//                                                     one of them
 //   setRunning({name: text} or null)                  the code that runs now
 //   changed, changedFiles                             against the running code, or the originals
 //                                                     where nothing runs
@@ -22,8 +26,9 @@
 //   bar                                               the element of the tabs: the page puts its
 //                                                     buttons there
 //
-// Events: "run" at Ctrl or Cmd+Enter; "text" when a text may be another; "change" when `changed`
-// flips, "diff" when `diffing` was set.
+// Events: "run" at Ctrl or Cmd+Enter; "text" (detail: the name) when a text may be another;
+// "change" when `changed` flips, "diff" when `diffing` was set; "shown" when another file is;
+// "close" (detail: the name) before a file of the visitor is closed.
 //
 // language.js Python; completion.js completion and hover; diagnostics.js errors; marked_lines.js
 // marks; tabs.js the tabs; position.js questions; undo_history.js files as JSON.
@@ -60,7 +65,7 @@ import {
 import { element } from "../ui/dom.js";
 import { interpreterHelp } from "./completion.js";
 import { checkAgain, errorAt, errorField, marks, setError } from "./diagnostics.js";
-import { label, pythonLanguage, tabKeys } from "./language.js";
+import { label, plainText, pythonLanguage, tabKeys } from "./language.js";
 import { markedLines } from "./marked_lines.js";
 import { Asking } from "./position.js";
 import { Tabs } from "./tabs.js";
@@ -78,14 +83,20 @@ export class Editor extends EventTarget {
     this.diff = new Compartment();
     this.running = null; // {name: Text}
     this.originals = {}; // {name: Text}
+    this.others = new Set(); // names of the visitor's files that are open
+    this.runsOthers = false;
     this.states = {}; // {name: EditorState}; the shown one's is in the view
     this.scrolls = {}; // {name: effect that scrolls to where one was}
     this.wasChanged = false;
     parent.classList.add("code-editor");
     this.bar = element("div", { class: "editor-bar" });
     const panel = element("div", { class: "editor-file" });
-    parent.append(this.bar, panel);
-    this.tabs = new Tabs(this.bar, panel, (name, { keepFocus = false } = {}) => this.show(name, { focus: !keepFocus }));
+    this.body = element("div", { class: "editor-body" }, panel);
+    parent.append(this.bar, this.body);
+    this.tabs = new Tabs(this.bar, panel, {
+      choose: (name, { keepFocus = false } = {}) => this.show(name, { focus: !keepFocus }),
+      close: (name) => this.close(name),
+    });
     this.view = new EditorView({ parent: panel, state: this.newState(MAIN, "") });
     this.open({ [MAIN]: "" });
   }
@@ -105,6 +116,7 @@ export class Editor extends EventTarget {
   }
 
   extensions(name) {
+    const python = name.endsWith(".py");
     const run = () => (this.dispatchEvent(new Event("run")), true);
     return [
       // CodeMirror's own Mod-Enter inserts a line; ours comes first.
@@ -116,11 +128,10 @@ export class Editor extends EventTarget {
       rectangularSelection(),
       crosshairCursor(),
       EditorState.allowMultipleSelections.of(true),
-      pythonLanguage(),
+      python ? pythonLanguage() : plainText(),
       highlightSelectionMatches(),
       tooltips({ position: "fixed" }),
-      interpreterHelp(this.asking, name),
-      marks(this.asking, name),
+      python ? [interpreterHelp(this.asking, name), marks(this.asking, name)] : errorField,
       markedLines,
       this.diff.of([]),
       label(name),
@@ -170,8 +181,37 @@ export class Editor extends EventTarget {
     }
   }
 
+  // The page's own.
+  get names() {
+    return Object.keys(this.states).filter((name) => !this.others.has(name));
+  }
+
   get files() {
-    return Object.fromEntries(Object.keys(this.states).map((name) => [name, this.state(name).doc.toString()]));
+    return Object.fromEntries(this.names.map((name) => [name, this.textOf(name)]));
+  }
+
+  textOf(name) {
+    return this.state(name)?.doc.toString();
+  }
+
+  add(name, text) {
+    if (this.states[name]) return;
+    this.others.add(name);
+    this.originals[name] = textOf(text);
+    this.states[name] = this.newState(name, this.originals[name]);
+    this.tabs.insert(name);
+    this.compare(name);
+  }
+
+  close(name) {
+    if (!this.others.has(name)) return;
+    this.dispatchEvent(new CustomEvent("close", { detail: name }));
+    if (name === this.shown) this.show([...this.others].filter((other) => other !== name).at(-1) ?? MAIN);
+    this.others.delete(name);
+    delete this.states[name];
+    delete this.scrolls[name];
+    this.tabs.remove(name);
+    this.compareAll();
   }
 
   get text() {
@@ -203,7 +243,7 @@ export class Editor extends EventTarget {
 
   // The files as they are, for putBack.
   copy() {
-    return Object.fromEntries(Object.keys(this.states).map((name) => [name, this.state(name)]));
+    return Object.fromEntries(this.names.map((name) => [name, this.state(name)]));
   }
 
   toJson(name, most) {
@@ -234,6 +274,7 @@ export class Editor extends EventTarget {
       this.tabs.select(name);
       this.showState(this.states[name]);
       this.restoreDiff(this.scrolls[name]);
+      this.dispatchEvent(new Event("shown"));
     }
     if (focus) this.focus();
   }
@@ -251,8 +292,10 @@ export class Editor extends EventTarget {
     return this.running?.[name] ?? this.originals[name];
   }
 
+  // Of the files that run, or are to run.
   get changedFiles() {
-    return Object.keys(this.states).filter((name) => !this.state(name).doc.eq(this.base(name)));
+    const names = this.runsOthers ? [...this.others] : this.names;
+    return names.filter((name) => !this.state(name).doc.eq(this.base(name)));
   }
 
   get changed() {
@@ -260,7 +303,7 @@ export class Editor extends EventTarget {
   }
 
   compare(name) {
-    this.dispatchEvent(new Event("text"));
+    this.dispatchEvent(new CustomEvent("text", { detail: name }));
     this.tabs.mark(name, !this.state(name).doc.eq(this.base(name)));
     const { changed } = this;
     if (changed === this.wasChanged) return;

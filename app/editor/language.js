@@ -66,13 +66,21 @@ export const pythonLanguage = () => [
   drawSelection(),
 ];
 
+// A file that is no Python: a text, with the same keys.
+export const plainText = () => [
+  EditorState.tabSize.of(4),
+  history(),
+  highlightSpecialChars({ addSpecialChars: DIRECTION }),
+  drawSelection(),
+];
+
 // Tab takes the chosen completion, else indents; Shift+Tab dedents. CodeMirror itself gives Tab
 // back to the page after Escape.
 export const tabKeys = [{ key: "Tab", run: acceptCompletion }, indentWithTab];
 
 export const label = (name) =>
   EditorView.contentAttributes.of({
-    "aria-label": `${name}, Python code. Tab indents. To leave the editor, press Escape, then Tab.`,
+    "aria-label": `${name}, ${name.endsWith(".py") ? "Python code" : "text"}. Tab indents. To leave the editor, press Escape, then Tab.`,
     tabindex: "0",
   });
 

@@ -1,7 +1,8 @@
 // Run control: start, pause, one step, resume, stop, reset, and Apply, which lets the edited code
 // take over from the code that runs. The buttons and `window.tinygpt` call the same functions.
 //
-// A run is the editor's files with the page's settings. `phase` is what the buttons follow: idle
+// A run is the editor's files with the page's settings, or a program of the visitor's files
+// (`files`, app/files/files_room.js). `phase` is what the buttons follow: idle
 // (nothing to go on with), stopped (a run that could go on), running, paused, stopping. Emits
 // "phase" as a CustomEvent, "stepping" before the request for one step, and "replaced" {byFile,
 // about} when another run than the one before is to go on; about: what the import of a file
@@ -12,6 +13,7 @@ import { readable } from "./model_file.js";
 import { modelSnapshot } from "./model_snapshot.js";
 import { presetOf } from "./settings.js";
 
+const MAIN = "train.py";
 const GRAPHICS_PATIENCE = 1500; // ms
 
 export const DEAF = "This browser cannot reach Python during a run (it has no shared memory and no JSPI).";
@@ -34,6 +36,8 @@ export class Controls extends EventTarget {
     this.used = null; // the settings of the run, as they are in use: settings.values()
     settings.addEventListener("change", ({ detail: { name } }) => this.adjust(name));
     this.importing = null; // a promise: the model of a file is on its way into Python
+    this.files = null; // the visitor's, where the page has them: {program(), sources(), place()}
+    this.program = null; // of the last run, among the visitor's files: null where it was train.py
     this.held = null; // why code in the editor that came from elsewhere may only be run by Run or Apply
     session.addEventListener("state", ({ detail: { state } }) => {
       if (state === "stopping" && this.active) this.enter("stopping");
@@ -87,23 +91,33 @@ export class Controls extends EventTarget {
   async execute({ paused = false, resume = false, saying = "Resumed" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else is running" };
     if (this.held && (paused || resume)) return this.notStarted(this.held);
-    const wrong = this.wrongInput({ begins: true });
+    const program = resume ? this.program : (this.files?.program() ?? null);
+    const wrong = program ? null : this.wrongInput({ begins: true });
     if (wrong) return wrong;
     const { editor } = this;
-    const files = editor.files;
+    const main = program?.path ?? MAIN;
     this.active = true;
     this.bounded = resume;
     this.status("Starting");
-    const refused = resume ? null : await (this.deciding = this.estimate.refused());
+    const refused = resume || program ? null : await (this.deciding = this.estimate.refused());
     if (refused) {
       // nothing has changed: what was trained before could still go on
       this.active = false;
       return this.notStarted(refused);
     }
+    let files;
+    try {
+      await this.files?.place();
+      files = await this.sources(program);
+    } catch (error) {
+      this.active = false;
+      return this.notStarted(error.message);
+    }
     this.take();
     editor.clearError();
     this.resumable = false;
     this.loaded = null;
+    this.program = program;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     editor.setRunning(files);
     this.training.expectEdit(resume && this.inUse ? changed(this.inUse, files) : null);
@@ -113,11 +127,11 @@ export class Controls extends EventTarget {
     this.begun = untilCalled();
     this.enter("running");
     await (this.prepared = Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]));
-    this.status(resume ? saying : "Running train.py");
+    this.status(resume ? saying : `Running ${main}`);
     const begun = performance.now();
-    const outcome = await this.session.run(files["train.py"], {
+    const outcome = await this.session.run(files[main], {
       mode: "script",
-      options: { settings: { ...this.used }, files, paused, resume },
+      options: { settings: { ...this.used }, files, paused, resume, program },
     });
     // a run that resumed took what it took before too
     const took = duration((this.resumable ? this.training.elapsed() : performance.now() - begun) / 1000);
@@ -138,6 +152,11 @@ export class Controls extends EventTarget {
     return { ok: outcome.ok, error: outcome.error };
   }
 
+  // The texts that run.
+  async sources(program) {
+    return program ? this.files.sources() : this.editor.files;
+  }
+
   notStarted(sentence) {
     this.status(sentence, "bad");
     return { ok: false, error: sentence };
@@ -153,9 +172,9 @@ export class Controls extends EventTarget {
 
   showError({ error, file, line }, introduction = "") {
     const last = error.trim().split("\n").at(-1);
-    const where = line ? `${file && file !== "train.py" ? file + ", line" : "Line"} ${line}: ` : "";
+    const where = line ? `${file && file !== MAIN ? file + ", line" : "Line"} ${line}: ` : "";
     this.status(introduction + where + last, "bad");
-    if (line) this.editor.markError(line, last, file ?? "train.py");
+    if (line) this.editor.markError(line, last, file ?? MAIN);
   }
 
   // Forgets what was trained; a run that is under way is stopped first.
@@ -246,7 +265,7 @@ export class Controls extends EventTarget {
   async apply() {
     await this.deciding; // Run was pressed just now
     const { editor } = this;
-    const files = editor.files;
+    const files = await this.sources(this.active ? this.program : (this.files?.program() ?? null));
     if (!this.active) {
       try {
         await this.session.request("apply", { files });
@@ -274,7 +293,8 @@ export class Controls extends EventTarget {
       await this.begun?.promise; // before the loop runs there is no step to apply it at
       if (!this.active) return this.refuse("Not applied: the run ended before its next step.", before);
       const { step, notes } = await this.session.request("apply", { files });
-      if (step === null) return this.refuse("Not applied: train.py has no training loop running.", before);
+      if (step === null)
+        return this.refuse(`Not applied: ${this.program?.path ?? MAIN} has no training loop running.`, before);
       if (attempt.error) return { ok: false, error: attempt.error }; // it failed right after its first boundary
       editor.setRunning(files);
       if (notes.length > 1) this.notice(`Not carried over whole at step ${step}:\n${notes.join("\n")}`);
@@ -335,7 +355,7 @@ export class Controls extends EventTarget {
   }
 
   on_resumed() {
-    this.status("Running train.py");
+    this.status(`Running ${this.program?.path ?? MAIN}`);
     this.enter("running");
   }
 
@@ -372,7 +392,7 @@ export function changed(before, after) {
     // A line that was taken out: the new text goes on with what came after it.
     const gone = old.length > lines.length && lines[first] === old[first + old.length - lines.length];
     const line = (gone ? "− " + old[first] : (lines[first] ?? "")).trim() || "an empty line";
-    return name === "train.py" ? line : `${name}: ${line}`;
+    return name === MAIN ? line : `${name}: ${line}`;
   }
   return null;
 }

@@ -20,7 +20,7 @@ export function sessionHooks({ session, entries, built }) {
 }
 
 // What needs the page's parts.
-export function hooks({ session, editor, controls, training, generate, autosave, sharing }) {
+export function hooks({ session, editor, controls, training, generate, autosave, sharing, visitors }) {
   return {
     source: () => editor.text,
     start: () => controls.start(),
@@ -33,6 +33,9 @@ export function hooks({ session, editor, controls, training, generate, autosave,
       if (source !== undefined) editor.text = source;
       return controls.apply();
     },
+    // The visitor's files: [{path, bytes, kept}]; addFiles([{path, blob}]) as a drop does.
+    files: () => visitors.list(),
+    addFiles: (items) => visitors.take(Promise.resolve({ items, skipped: 0 })),
     share: (options) => sharing.link(options),
     state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state() }),
     history: () => training.history(),

@@ -225,7 +225,7 @@ export class Autosave extends EventTarget {
    */
   about(step) {
     const { training, editor, controls, choice } = this;
-    const running = controls.inUse ?? editor.files,
+    const running = (controls.program ? null : controls.inUse) ?? editor.files, // the page's own
       edited = editor.files;
     const shown = training.snapshot(step, { points: POINTS, characters: SAMPLES });
     const { run, curve } = shown;

@@ -95,6 +95,15 @@
  */
 
 /**
+ * A program among the visitor's files; paths are those of the tree.
+ *
+ * @typedef {object} PageProgram
+ * @property {string} path
+ * @property {string} arguments  as in a shell
+ * @property {string} folder  in which it works; "": the tree's root
+ */
+
+/**
  * Options of a run of the editor's code.
  *
  * @typedef {object} RunOptions
@@ -102,6 +111,7 @@
  * @property {Record<string, string> | null} [files]  the editor's files
  * @property {boolean} [paused]  pause before the first step
  * @property {boolean} [resume]  resume the run before
+ * @property {PageProgram | null} [program]  the source is one of the visitor's files
  */
 
 /**
@@ -918,6 +928,42 @@
  */
 
 /**
+ * A file of the visitor's tree.
+ *
+ * @typedef {object} PageFile
+ * @property {string} path
+ * @property {string} version  another one where the content is another
+ */
+
+/**
+ * @typedef {object} FilesArgs
+ * @property {Array<PageFile>} files
+ */
+
+/**
+ * A file whose content is placed.
+ *
+ * @typedef {object} PlacedFile
+ * @property {string} path
+ * @property {string} version  another one where the content is another
+ * @property {number} bytes
+ */
+
+/**
+ * @typedef {object} PlaceFilesArgs
+ * @property {string} url
+ * @property {Array<PlacedFile>} files
+ */
+
+/**
+ * A file that code has written.
+ *
+ * @typedef {object} WrittenFile
+ * @property {string} path
+ * @property {number} bytes
+ */
+
+/**
  * @typedef {object} TokenizerAnswer
  * @property {string} kind  "bytes" or "chars"
  * @property {number} vocab_size
@@ -1012,6 +1058,10 @@
  *   "measure kernels": { args: MeasureKernelsArgs, answer: Record<string, any>, part: null },
  *   "measure roofline": { args: RooflineArgs, answer: Array<Record<string, any>>, part: null },
  *   "texts": { args: TextsArgs, answer: Array<string>, part: null },
+ *   "files": { args: FilesArgs, answer: Array<string>, part: null },
+ *   "place files": { args: PlaceFilesArgs, answer: null, part: null },
+ *   "written files": { args: NoArgs, answer: Array<WrittenFile>, part: null },
+ *   "read file": { args: PageFile, answer: Uint8Array, part: null },
  *   "tokenizer": { args: NoArgs, answer: TokenizerAnswer, part: null },
  * }} Requests
  */

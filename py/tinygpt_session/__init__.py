@@ -28,6 +28,8 @@ wheel_finder.py          NumPy and micropip, installed on first import
 torch_finder.py          `import torch`: the front of PyTorch's names
 torch_program.py, torch_total.py  the steps of a program of plain PyTorch code, and how many
 named_texts.py           the texts of the panel Data as files
+page_files.py            the visitor's files as the folder that code works in
+features/files.py        the page places files and reads what was written
 features/memory.py       what a run will hold in memory
 features/gpu_report.py   the GPU in a text, for a bug
 training_bridge.py       the inputs of the page to `tinygpt.loop`, its messages back; the device
@@ -52,6 +54,7 @@ from . import (
     interruptible,
     named_texts,
     output_channel,
+    page_files,
     rich_output,
     step_boundary,
     torch_finder,
@@ -77,6 +80,7 @@ def start(settings_json: str) -> str:
     wheel_finder.install(settings["wheels"], settings["base"])
     torch_finder.install(settings["base"])
     named_texts.install()
+    page_files.install()
     dispatch.features_from(_import_features)
     facts = training_bridge.start(settings["extension"], settings["missing"], step_boundary.install)
     if "tinygpt" in sys.modules:

@@ -26,6 +26,7 @@ from . import (
     interruptible,
     named_texts,
     output_channel,
+    page_files,
     rich_output,
     step_boundary,
     torch_finder,
@@ -35,7 +36,7 @@ from . import (
 from .features import hot_apply
 from .json_values import plain
 from .source_limits import limit
-from .tracebacks import EDITOR, describe
+from .tracebacks import describe
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -56,14 +57,15 @@ async def run(source: str, mode: str, options: str) -> str:
         "line": None,
     }
     try:
-        filename = EDITOR if mode == "script" else console.title(mode)
+        chosen: protocol.RunOptions = json.loads(options) or {} if mode == "script" else {}
+        filename = page_files.begin(chosen.get("program")) if mode == "script" else console.title(mode)
         limit(source, filename)
         if mode == "console" and console.unfinished(source):
             outcome["status"] = "incomplete"
             return _text(outcome)
         if mode == "script":
-            _begin(json.loads(options) or {})
-            torch_program.begin(source)
+            _begin(chosen)
+            torch_program.begin(source, filename)
         value = await interruptible.as_task(_execute(source, filename, mode))
         outcome.update({"ok": True, "status": "finished"})
         if mode == "call":
@@ -90,6 +92,7 @@ async def run(source: str, mode: str, options: str) -> str:
 def _ended(outcome: protocol.Outcome) -> str:
     """After any source: what was requested of it makes the next one neither wait nor resume."""
     torch_program.end(outcome)
+    page_files.end()
     torch_finder.leave()
     step_boundary.begin()
     hot_apply.end("the run ended before the edit took effect")

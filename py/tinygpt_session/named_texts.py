@@ -39,6 +39,11 @@ def place(chosen: Any) -> None:
         pass  # a text that cannot be had is missed where it is opened
 
 
+def made(path: str) -> bool:
+    """Whether this module made the file at the path."""
+    return path in _written
+
+
 def _ours(name: str) -> bool:
     path = os.path.abspath(name)
     return path in _written or not os.path.lexists(path)

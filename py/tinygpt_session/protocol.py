@@ -87,6 +87,14 @@ class ExtensionOptions(TypedDict):
     threads: NotRequired[int]
 
 
+class PageProgram(TypedDict):
+    """A program among the visitor's files; paths are those of the tree."""
+
+    path: str
+    arguments: str  # as in a shell
+    folder: str  # in which it works; "": the tree's root
+
+
 class RunOptions(TypedDict):
     """Options of a run of the editor's code."""
 
@@ -94,6 +102,7 @@ class RunOptions(TypedDict):
     files: NotRequired[dict[str, str] | None]  # the editor's files
     paused: NotRequired[bool]  # pause before the first step
     resume: NotRequired[bool]  # resume the run before
+    program: NotRequired[PageProgram | None]  # the source is one of the visitor's files
 
 
 class Outcome(TypedDict):
@@ -840,6 +849,35 @@ class TextsArgs(TypedDict):
     texts: list[OwnText]
 
 
+class PageFile(TypedDict):
+    """A file of the visitor's tree."""
+
+    path: str
+    version: str  # another one where the content is another
+
+
+class FilesArgs(TypedDict):
+    files: list[PageFile]
+
+
+class PlacedFile(PageFile):
+    """A file whose content is placed."""
+
+    bytes: int
+
+
+class PlaceFilesArgs(TypedDict):
+    url: str
+    files: list[PlacedFile]
+
+
+class WrittenFile(TypedDict):
+    """A file that code has written."""
+
+    path: str
+    bytes: int
+
+
 class TokenizerAnswer(TypedDict):
     kind: str  # "bytes" or "chars"
     vocab_size: int
@@ -885,6 +923,10 @@ Requests = TypedDict(
         "measure kernels": Call[MeasureKernelsArgs, dict[str, Any], None],  # roofline.step_rates
         "measure roofline": Call[RooflineArgs, list[dict[str, Any]], None],
         "texts": Call[TextsArgs, list[str], None],
+        "files": Call[FilesArgs, list[str], None],
+        "place files": Call[PlaceFilesArgs, None, None],
+        "written files": Call[NoArgs, list[WrittenFile], None],
+        "read file": Call[PageFile, Uint8Array, None],
         "tokenizer": Call[NoArgs, TokenizerAnswer, None],
     },
 )

@@ -19,10 +19,10 @@ import tinygpt_host as host
 
 import __main__
 
-from . import output_channel, step_boundary, torch_total, training_bridge
+from . import output_channel, page_files, step_boundary, torch_total, training_bridge
 from .output_channel import TRAINING
 from .source_limits import compiled, parsed
-from .tracebacks import EDITOR, remember_source
+from .tracebacks import EDITOR, page_name, remember_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,9 @@ class Edit:
     """Edited files that take over at the next step boundary."""
 
     def __init__(self, files: dict[str, str], report: Callable[[BaseException | None, list[str]], None]) -> None:
-        self.source, self.report = files[EDITOR], report
-        compiled(self.source, EDITOR)  # a wrong syntax is said at once
+        self.files, self.report = files, report
+        for name, source in changed(files).items():
+            compiled(source, page_files.filename(name))  # a wrong syntax is said at once
 
 
 class Program:
@@ -125,7 +126,7 @@ class Program:
         """
         started = time.perf_counter()
         try:
-            notes = _patched(edit.source)
+            notes = _applied(edit.files)
         except BaseException as error:
             edit.report(error, [])
         else:
@@ -134,18 +135,45 @@ class Program:
         self.exclude_time(started)
 
 
-def _patched(source: str) -> list[str]:
-    """Executes the functions and classes of `source` and brings the running ones up to date.
-    Returns what does not apply before the next run.
+def changed(files: dict[str, str]) -> dict[str, str]:
+    """Those of the page's files whose text is another than the one that runs."""
+    modules = page_files.modules()
+    return {
+        path: source
+        for path, source in files.items()
+        if (path == _name or path in modules) and source != _running(path)
+    }
+
+
+def _running(path: str) -> str:
+    if path not in _sources:
+        _sources[path] = page_files.text(path) or ""
+    return _sources[path]
+
+
+def _applied(files: dict[str, str]) -> list[str]:
+    """The edited ones among the files take over. What does not apply before the next run."""
+    notes: list[str] = []
+    modules = page_files.modules()
+    for path, source in changed(files).items():
+        space = (__main__ if path == _name else modules[path]).__dict__
+        notes += [note for note in _patched(source, path, space) if note not in notes]
+        _sources[path] = source
+    return notes
+
+
+def _patched(source: str, path: str, space: dict[str, Any]) -> list[str]:
+    """Executes the functions and classes of `source` and brings the running ones of the namespace
+    up to date. Returns what does not apply before the next run.
     """
-    remember_source(EDITOR, source)
-    tree = parsed(source, EDITOR)
+    file = page_files.filename(path)
+    remember_source(file, source)
+    tree = parsed(source, file)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
     body = tree.body
     tree.body = [node for node in body if isinstance(node, kinds)]
-    space = __main__.__dict__
     made: dict[str, Any] = dict(space)
-    exec(compile(tree, EDITOR, "exec", dont_inherit=True), made)
+    exec(compile(tree, file, "exec", dont_inherit=True), made)
     for name, new in made.items():
         old = space.get(name)
         if old is new or name.startswith("__"):
@@ -155,13 +183,14 @@ def _patched(source: str) -> list[str]:
         elif not _patch_function(old, new):
             space[name] = new
     rest = [node for node in body if not isinstance(node, kinds)]
-    before = [node for node in parsed(_source, EDITOR).body if not isinstance(node, kinds)]
+    before = [node for node in parsed(_running(path), file).body if not isinstance(node, kinds)]
     if [ast.dump(node) for node in rest] != [ast.dump(node) for node in before]:
         return ["lines outside of functions and classes apply at the next run"]
     return []
 
 
-_source = ""  # that the run began with
+_name = EDITOR  # of the file that runs, for the page
+_sources: dict[str, str] = {}  # by the page's name: the texts that run
 
 
 def _patch_function(old: Any, new: Any) -> bool:
@@ -197,6 +226,11 @@ def _rebound(value: Any, owner: type) -> Any:
 # ---- for the session ----
 
 
+def main() -> str:
+    """The page's name of the file that runs, or ran last."""
+    return _name
+
+
 def attach() -> None:
     """The front has been imported: its optimizers and its backward() report."""
     from tinygpt.core.tensor import Tensor
@@ -225,10 +259,12 @@ def _on_step(optimizer: Any) -> None:
     current.made_step(optimizer)
 
 
-def begin(source: str) -> None:
-    """The editor's code begins."""
-    global _enabled, current, _root, _source
-    _enabled, current, _root, _source = True, None, None, source
+def begin(source: str, filename: str) -> None:
+    """The editor's code begins, compiled under the name `filename`."""
+    global _enabled, current, _root, _name
+    _enabled, current, _root, _name = True, None, None, page_name(filename) or filename
+    _sources.clear()
+    _sources[_name] = source
 
 
 def end(outcome: protocol.Outcome) -> None:

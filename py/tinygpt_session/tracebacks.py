@@ -14,6 +14,7 @@ from typing import TypedDict
 
 EDITOR = "train.py"
 FILES = (EDITOR, "model.py", "generate.py")  # the editor's
+tree = ""  # where the visitor's files are, with a separator at its end (page_files.py); "": nowhere
 HERE = os.path.dirname(__file__)
 # This folder, imports, Pyodide's own Python, and frames of JavaScript (their file is an address).
 MACHINERY = (
@@ -104,17 +105,24 @@ def _kept(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
     return kept
 
 
+def page_name(filename: str) -> str | None:
+    """A file of the editor by the name that the page has for it; None: it is another file."""
+    if tree and filename.startswith(tree):
+        return filename.removeprefix(tree)
+    return filename if filename in FILES else None
+
+
 def _place(error: BaseException, seen: set[int]) -> tuple[str, int | None] | None:
     """(file, line) of the editor where it happened: the innermost frame there, or where the syntax
     is wrong.
     """
-    if isinstance(error, SyntaxError) and error.filename in FILES:
-        return error.filename, error.lineno
+    if isinstance(error, SyntaxError) and error.filename and (name := page_name(error.filename)):
+        return name, error.lineno
     place = None
     seen.add(id(error))
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename in FILES:
-            place = frame.f_code.co_filename, number
+        if name := page_name(frame.f_code.co_filename):
+            place = name, number
     cause = error.__cause__ or error.__context__
     if place is None and cause and id(cause) not in seen:  # an error may be its own cause
         return _place(cause, seen)

@@ -22,7 +22,7 @@ PAGE = (
     ("main",),
     ("start",),
     ("shell", "panels"),
-    ("share", "data", "speed"),
+    ("share", "data", "speed", "files"),
     ("store",),
     ("run",),
     ("chart", "editor", "rich"),
@@ -38,7 +38,7 @@ SESSION = (
     ("torch_program",),
     ("step_boundary",),
     ("rich_output",),
-    ("dispatch", "training_bridge", "console", "torch_total"),
+    ("dispatch", "training_bridge", "console", "torch_total", "page_files"),
     ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "named_texts"),
     ("output_channel", "protocol"),
 )

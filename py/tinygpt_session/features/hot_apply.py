@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import __main__
 
-from .. import dispatch, step_boundary, torch_program, training_bridge
+from .. import dispatch, page_files, step_boundary, torch_program, training_bridge
 from ..source_limits import compiled
 from ..tracebacks import describe, remember_source
 
@@ -126,10 +126,13 @@ def version(files: dict[str, str], report: Report) -> Version:
 
     undo = use(files)
     try:
-        source = files["train.py"]
-        remember_source("train.py", source)
+        main = torch_program.main()
+        source, filename = files[main], page_files.filename(main)
+        remember_source(filename, source)
         names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-        code = compiled(source, "train.py")
+        if filename != main:
+            names["__file__"] = filename
+        code = compiled(source, filename)
         train = loop.collect(lambda: exec(code, names))
     except BaseException:
         undo()
@@ -138,7 +141,8 @@ def version(files: dict[str, str], report: Report) -> Version:
     def arrived(error: BaseException | None, notes: list[str]) -> None:
         if error is None:
             __main__.__dict__.update({k: v for k, v in names.items() if not k.startswith("__")})
-        report(error, notes)
+        later = [path for path in torch_program.changed(files) if path != main]
+        report(error, [*notes, *("%s applies at the next run" % path for path in later)])
 
     return loop.Version(train, undo, arrived, described)
 
