@@ -10,34 +10,73 @@ enum { WORDS = 624, SHIFT = 397, POSITION = WORDS, HAS_KEPT, KEPT };  // int32 s
 constexpr int64_t BLOCK = 16;  // numbers of normal_fill; a smaller tensor is filled one by one
 constexpr double STEP24 = 1.0 / (1 << 24), STEP53 = 1.0 / (1ll << 53), TURN = 2 * 3.14159265358979323846;
 
+constexpr int64_t CHUNK = 256;  // numbers whose words are taken at once
+
 struct Stream {
   uint32_t* state;
 
   explicit Stream(void* memory) : state((uint32_t*)memory) {}
 
+  static uint32_t mixed(uint32_t a, uint32_t b) {
+    uint32_t y = (a & 0x80000000u) | (b & 0x7fffffffu);
+    return y >> 1 ^ ((0u - (y & 1)) & 0x9908b0dfu);
+  }
+  // Three loops without a remainder: the compiler makes vectors of the first two.
   void refill() {
-    for (int i = 0; i < WORDS; i++) {
-      uint32_t y = (state[i] & 0x80000000u) | (state[(i + 1) % WORDS] & 0x7fffffffu);
-      state[i] = state[(i + SHIFT) % WORDS] ^ y >> 1 ^ (y & 1 ? 0x9908b0dfu : 0);
-    }
+    for (int i = 0; i < WORDS - SHIFT; i++) state[i] = state[i + SHIFT] ^ mixed(state[i], state[i + 1]);
+    for (int i = WORDS - SHIFT; i < WORDS - 1; i++)
+      state[i] = state[i + SHIFT - WORDS] ^ mixed(state[i], state[i + 1]);
+    state[WORDS - 1] = state[SHIFT - 1] ^ mixed(state[WORDS - 1], state[0]);
     state[POSITION] = 0;
   }
+  // The next n words.
+  void take(uint32_t* to, int64_t n) {
+    while (n > 0) {
+      if (state[POSITION] >= WORDS) refill();
+      const uint32_t* from = state + state[POSITION];
+      const int64_t left = WORDS - (int64_t)state[POSITION], m = n < left ? n : left;
+      for (int64_t i = 0; i < m; i++) {
+        uint32_t y = from[i];
+        y ^= y >> 11;
+        y ^= y << 7 & 0x9d2c5680u;
+        y ^= y << 15 & 0xefc60000u;
+        to[i] = y ^ y >> 18;
+      }
+      state[POSITION] += (uint32_t)m;
+      to += m, n -= m;
+    }
+  }
   uint32_t word() {
-    if (state[POSITION] >= WORDS) refill();
-    uint32_t y = state[state[POSITION]++];
-    y ^= y >> 11;
-    y ^= y << 7 & 0x9d2c5680u;
-    y ^= y << 15 & 0xefc60000u;
-    return y ^ y >> 18;
+    uint32_t w;
+    take(&w, 1);
+    return w;
   }
-  uint64_t long_word() {
-    uint64_t high = word();
-    return high << 32 | word();
+  double wide() {
+    uint32_t w[2];
+    take(w, 2);
+    return wide_of(w);
   }
-  double narrow() { return (word() & 0xffffff) * STEP24; }  // 24 bits, in [0, 1)
-  double wide() { return (double)(long_word() & ((1ull << 53) - 1)) * STEP53; }
-  double uniform(float*) { return narrow(); }
-  double uniform(double*) { return wide(); }
+  static uint64_t long_of(const uint32_t* w) { return (uint64_t)w[0] << 32 | w[1]; }
+  static uint64_t long53_of(const uint32_t* w) { return long_of(w) & ((1ull << 53) - 1); }
+  static double wide_of(const uint32_t* w) { return (double)long53_of(w) * STEP53; }
+
+  // f(i, words) for i < n, each with the next PER words.
+  template <int PER, class F> void each(int64_t n, F f) {
+    uint32_t words[CHUNK * PER];
+    for (int64_t first = 0; first < n; first += CHUNK) {
+      const int64_t m = n - first < CHUNK ? n - first : CHUNK;
+      take(words, m * PER);
+      for (int64_t i = 0; i < m; i++) f(first + i, words + i * PER);
+    }
+  }
+  // Numbers in [0, 1): a float32 has 24 random bits, a float64 53.
+  void uniform(float* out, int64_t n) {
+    each<1>(n, [out](int64_t i, const uint32_t* w) { out[i] = (float)(int32_t)(w[0] & 0xffffff) * (float)STEP24; });
+  }
+  void uniform(double* out, int64_t n) {
+    each<2>(n, [out](int64_t i, const uint32_t* w) { out[i] = wide_of(w); });
+  }
+
   double normal() {  // Box and Muller 1958; the second of the pair is kept
     double kept;
     memcpy(&kept, state + KEPT, sizeof kept);
@@ -66,8 +105,8 @@ template <class T> void normal(T* out, int64_t n, double mean, double std, Strea
   }
   T last[BLOCK];  // the last block is drawn anew where n is no multiple, over what the one before it wrote
   if (team.rank == 0) {
-    for (int64_t i = 0; i < n; i++) out[i] = (T)stream.uniform(out);
-    for (int64_t i = 0; n % BLOCK && i < BLOCK; i++) last[i] = (T)stream.uniform(out);
+    stream.uniform(out, n);
+    if (n % BLOCK) stream.uniform(last, BLOCK);
   }
   team.barrier();
   Share s = share(n / BLOCK, team, 4);
@@ -86,26 +125,31 @@ double placed(double u, double low, double high, float*) {
 double placed(double u, double low, double high, double*) { return fma(u, high - low, low); }
 
 template <class T> void uniform(T* out, int64_t n, double low, double high, Stream stream) {
-  for (int64_t i = 0; i < n; i++) {
-    double u = stream.uniform(out);
-    out[i] = (T)(low == 0 && high == 1 ? u : placed(u, low, high, out));
-  }
+  stream.uniform(out, n);
+  if (low == 0 && high == 1) return;
+  for (int64_t i = 0; i < n; i++) out[i] = (T)placed((double)out[i], low, high, out);
 }
 
 template <class T> void integers(T* out, int64_t n, double low, double width, bool wide, Stream stream) {
-  uint64_t values = width == 0 ? (1ull << 53) + 1 : (uint64_t)width;
-  for (int64_t i = 0; i < n; i++) {
-    uint64_t word = wide ? stream.long_word() : stream.word();
-    out[i] = (T)((int64_t)(word % values) + (int64_t)low);
+  const uint64_t values = width == 0 ? (1ull << 53) + 1 : (uint64_t)width;
+  const int64_t first = (int64_t)low;
+  if (wide) {
+    stream.each<2>(n, [=](int64_t i, const uint32_t* w) {
+      out[i] = (T)((int64_t)(Stream::long_of(w) % values) + first);
+    });
+  } else {
+    stream.each<1>(n, [=](int64_t i, const uint32_t* w) { out[i] = (T)((int64_t)(w[0] % values) + first); });
   }
 }
 
+// A number of 53 bits times 2^-53 is below p where the number is below p * 2^53, which is exact.
 template <class T> void bernoulli(T* out, int64_t n, double p, Stream stream) {
-  for (int64_t i = 0; i < n; i++) out[i] = (T)(stream.wide() < p);
+  const int64_t end = (int64_t)ceil(p * (double)(1ll << 53));
+  stream.each<2>(n, [=](int64_t i, const uint32_t* w) { out[i] = (T)((int64_t)Stream::long53_of(w) < end); });
 }
 
 template <class T> void exponential(T* out, int64_t n, double rate, Stream stream) {
-  for (int64_t i = 0; i < n; i++) out[i] = (T)(-log1p(-stream.wide()) / rate);
+  stream.each<2>(n, [=](int64_t i, const uint32_t* w) { out[i] = (T)(-log1p(-Stream::wide_of(w)) / rate); });
 }
 
 template <class T> void permutation(T* out, int64_t n, Stream stream) {  // Fisher and Yates
