@@ -36,8 +36,15 @@ struct Plan {
 };
 
 template <class T> bool plain(const Correlation<T>& c) { return sizeof(T) == 8 || c.M <= FEW; }
-template <class T> Index tile_rows(const Correlation<T>& c) { return plain(c) ? 1 : (Index)MR; }
-template <class T> Index padded_rows(const Correlation<T>& c) { return round_up(c.M, tile_rows(c)); }
+
+// The rows of a as tiles of about equal height, at most MR: a last tile of few rows would be slow.
+struct Tiles {
+  Index M, count;
+  template <class T> explicit Tiles(const Correlation<T>& c)
+      : M(c.M), count(plain(c) ? c.M : ceil_div(c.M, (Index)MR)) {}
+  Index first(Index tile) const { return tile * M / count; }
+  Index rows(Index tile) const { return first(tile + 1) - first(tile); }
+};
 
 template <class T> Index phases(const Correlation<T>& c) {
   return c.backward ? c.size[0].stride * c.size[1].stride * c.size[2].stride : 1;
@@ -79,7 +86,7 @@ template <class T> Plan plan_of(const Correlation<T>& c, Index phase) {
     const Index by = before / sx % sy, bx = before % sx, bz = before / (sy * sx);
     const Index k =
         c.S * backward_axis(c.size[0], bz).taps * backward_axis(c.size[1], by).taps * backward_axis(c.size[2], bx).taps;
-    p.packed += padded(c.groups * padded_rows(c) * k), p.offsets += padded(k);
+    p.packed += padded(c.groups * c.M * k), p.offsets += padded(k);
   }
   return p;
 }
@@ -91,7 +98,7 @@ template <class T> struct Scratch {
     Index elements = 0, shifts = 0, band = 0, k = 0;
     for (Index phase = 0; phase < phases(c); phase++) {
       const Plan p = plan_of(c, phase);
-      elements = p.packed + padded(c.groups * padded_rows(c) * p.K), shifts = p.offsets + padded(p.K);
+      elements = p.packed + padded(c.groups * c.M * p.K), shifts = p.offsets + padded(p.K);
       if (p.images * p.layout.size > band) band = p.images * p.layout.size;
       if (p.K > k) k = p.K;
     }
@@ -100,26 +107,27 @@ template <class T> struct Scratch {
     offsets = padded(shifts) * 4;
     source = (padded(band) + 4 * LANES) * (Index)sizeof(T);  // a row is read past its end
     panels = padded((depth + 2) * NR) * 4;
-    sums = padded(padded_rows(c) * (at_once + NR) + MR * NR) * 4;
+    sums = padded(c.M * (at_once + NR) + MR * NR) * 4;
     own = source + (plain(c) ? 0 : panels + sums);
     total = weight + offsets + MAX_THREADS * own;
   }
 };
 
-// a [M, K] of each group in tiles of `tile_rows` rows, element (r, k) of a tile at k * rows + r.
+// a [M, K] of each group in tiles, element (r, k) of a tile at k * its rows + r.
 template <class T> void pack(const Correlation<T>& c, const Plan& p, const Team& team, T* packed) {
-  const Index height = tile_rows(c), tiles = padded_rows(c) / height, taps = c.size[1].kernel * c.size[2].kernel;
-  const Share mine = share(c.groups * tiles, team);
+  const Tiles tiles(c);
+  const Index taps = c.size[1].kernel * c.size[2].kernel;
+  const Share mine = share(c.groups * tiles.count, team);
   for (Index unit = (Index)mine.begin; unit < mine.end; unit++) {
-    const Index g = unit / tiles, m0 = unit % tiles * height;
-    const T* group = c.weight + (c.backward ? g * c.S * c.a_s : g * c.M * c.a_m);
-    T* to = packed + unit * height * p.K;
+    const Index g = unit / tiles.count, tile = unit % tiles.count, m0 = tiles.first(tile), height = tiles.rows(tile);
+    const T* group = c.weight + (c.backward ? g * c.S * c.a_s : g * c.M * c.a_m) + m0 * c.a_m;
+    T* to = packed + (g * c.M + m0) * p.K;
     for (Index s = 0; s < c.S; s++)
       for (Index z = 0; z < p.z.taps; z++)
         for (Index y = 0; y < p.y.taps; y++)
           for (Index x = 0; x < p.x.taps; x++, to += height) {
             const T* from = group + s * c.a_s + p.z.tap(z) * taps + p.y.tap(y) * c.size[2].kernel + p.x.tap(x);
-            for (Index r = 0; r < height; r++) to[r] = m0 + r < c.M ? from[(m0 + r) * c.a_m] : (T)0;
+            for (Index r = 0; r < height; r++) to[r] = from[r * c.a_m];
           }
   }
 }
@@ -217,6 +225,15 @@ void pack_panel(const Unit<float>& u, Index at, Index n, const int32_t* offsets,
       UNROLL_FOR (int v = 0; v < NV; v++) vstore(out + v * VW, vload(from + offsets[k] + v * VW));
     return;
   }
+  if (pieces == 2) {  // both are read at their lanes
+    vm head[NV];
+    for (int v = 0; v < NV; v++) head[v] = vhead((int)lanes[1] - v * VW);
+    const float *one = source + places[0], *two = source + places[1] - lanes[1];
+    for (Index k = first; k < last; k++, out += NR)
+      UNROLL_FOR (int v = 0; v < NV; v++)
+        vstore(out + v * VW, vselect(head[v], vload(one + offsets[k] + v * VW), vload(two + offsets[k] + v * VW)));
+    return;
+  }
   for (Index k = first; k < last; k++, out += NR) {
     const float* from = source + offsets[k];
     for (Index i = 0; i < pieces; i++)
@@ -224,19 +241,26 @@ void pack_panel(const Unit<float>& u, Index at, Index n, const int32_t* offsets,
   }
 }
 
+template <int R>
 __attribute__((noinline)) void tile(Index K, const float* a, const float* b, const float* init, float* out, Index ldo) {
-  micro_kernel<MR, true>(out, ldo, init, NR, a, MR, 1, b, NR, K);
+  micro_kernel<R, true>(out, ldo, init, NR, a, R, 1, b, NR, K);
+}
+template <int R>
+void tile_of(Index rows, Index K, const float* a, const float* b, const float* init, float* out, Index ldo) {
+  if (rows == R) tile<R>(K, a, b, init, out, ldo);
+  else if constexpr (R > 1) tile_of<R - 1>(rows, K, a, b, init, out, ldo);
 }
 
 void tiled_unit(const Correlation<float>& c, const Unit<float>& u, const float* a, const int32_t* offsets,
                 const float* source, float* panels, float* sums) {
   const Plan& p = u.p;
-  const Index M = padded_rows(c), count = u.images * u.rows * p.x.count, inside = u.rows * p.x.count;
+  const Tiles tiles(c);
+  const Index M = c.M, count = u.images * u.rows * p.x.count, inside = u.rows * p.x.count;
   const Index blocks = p.K ? ceil_div(p.K, K_BLOCK) : 1, depth = ceil_div(p.K, blocks);
   float *bias = sums + M * PANELS * NR, *edge = bias + M * NR;
   if (c.bias)
     for (Index m = 0; m < M; m++)
-      for (Index j = 0; j < NR; j++) bias[m * NR + j] = m < c.M ? c.bias[u.g * c.M + m] : 0.0f;
+      for (Index j = 0; j < NR; j++) bias[m * NR + j] = c.bias[u.g * M + m];
   for (Index at = 0; at < count; at += PANELS * NR) {
     const Index group = ceil_div(count - at < PANELS * NR ? count - at : (Index)(PANELS * NR), NR);
     for (Index block = 0; block < blocks; block++) {
@@ -246,16 +270,16 @@ void tiled_unit(const Correlation<float>& c, const Unit<float>& u, const float* 
         pack_panel(u, begin, n, offsets, first, last, source, panels);
         const bool whole = n == NR && u.dense() && begin / inside == (begin + n - 1) / inside;
         float* to = u.out + begin / inside * u.image + begin % inside;
-        for (Index m = 0; m < M; m += MR) {
+        for (Index t = 0; t < tiles.count; t++) {
+          const Index m = tiles.first(t), rows = tiles.rows(t);
           float* sum = sums + (q * M + m) * NR;
-          const float *ap = a + m * p.K + first * MR, *init = block ? sum : c.bias ? bias + m * NR : nullptr;
+          const float *ap = a + m * p.K + first * rows, *init = block ? sum : c.bias ? bias + m * NR : nullptr;
           if (block < blocks - 1) {
-            tile(K, ap, panels, init, sum, NR);
-          } else if (whole && m + MR <= c.M) {
-            tile(K, ap, panels, init, to + m * u.plane, u.plane);
+            tile_of<MR>(rows, K, ap, panels, init, sum, NR);
+          } else if (whole) {
+            tile_of<MR>(rows, K, ap, panels, init, to + m * u.plane, u.plane);
           } else {
-            tile(K, ap, panels, init, edge, NR);
-            const Index rows = c.M - m < MR ? c.M - m : (Index)MR;
+            tile_of<MR>(rows, K, ap, panels, init, edge, NR);
             each_piece(u, begin, n, [&](Index lane, Index length, Index, Index place) {
               for (Index r = 0; r < rows; r++)
                 for (Index i = 0; i < length; i++)
@@ -294,7 +318,7 @@ template <class T> void correlate(const Correlation<T>& c, Team& team) {
       for (Index b = 0; b < u.images; b++)
         copy_source(p.layout, p.z, p.y, p.x, dims, c.S, c.source + ((u.n + b) * c.groups + u.g) * c.S * channel, u.z,
                     u.row, source + b * p.layout.size);
-      const T* a = (const T*)team.scratch + p.packed + u.g * padded_rows(c) * p.K;
+      const T* a = (const T*)team.scratch + p.packed + u.g * c.M * p.K;
       const int32_t* shifts = (const int32_t*)offsets + p.offsets;
       if constexpr (sizeof(T) == 4) {
         if (!plain(c)) {

@@ -21,7 +21,11 @@ static void run_embedding_backward(const Slot* a, Team& team) {
   const int32_t* index = buffer<const int32_t>(a, EMBEDDING_BACKWARD_index);
   Share s = share(C, team, CACHE_LINE);
   if (s.begin == s.end) return;
-  for (int64_t v = 0; v < V; v++) memset(dtable + v * C + s.begin, 0, (s.end - s.begin) * sizeof(float));
+  if (s.end - s.begin == C) {
+    memset(dtable, 0, V * C * sizeof(float));
+  } else {
+    for (int64_t v = 0; v < V; v++) memset(dtable + v * C + s.begin, 0, (s.end - s.begin) * sizeof(float));
+  }
   for (int64_t i = 0; i < n; i++) {
     if (index[i] < 0 || index[i] >= V) return team.fail(STATUS_BAD_INDEX);
     float* row = dtable + index[i] * C;

@@ -24,8 +24,7 @@ struct Stream {
   // Three loops without a remainder: the compiler makes vectors of the first two.
   void refill() {
     for (int i = 0; i < WORDS - SHIFT; i++) state[i] = state[i + SHIFT] ^ mixed(state[i], state[i + 1]);
-    for (int i = WORDS - SHIFT; i < WORDS - 1; i++)
-      state[i] = state[i + SHIFT - WORDS] ^ mixed(state[i], state[i + 1]);
+    for (int i = WORDS - SHIFT; i < WORDS - 1; i++) state[i] = state[i + SHIFT - WORDS] ^ mixed(state[i], state[i + 1]);
     state[WORDS - 1] = state[SHIFT - 1] ^ mixed(state[WORDS - 1], state[0]);
     state[POSITION] = 0;
   }
@@ -134,9 +133,8 @@ template <class T> void integers(T* out, int64_t n, double low, double width, bo
   const uint64_t values = width == 0 ? (1ull << 53) + 1 : (uint64_t)width;
   const int64_t first = (int64_t)low;
   if (wide) {
-    stream.each<2>(n, [=](int64_t i, const uint32_t* w) {
-      out[i] = (T)((int64_t)(Stream::long_of(w) % values) + first);
-    });
+    stream.each<2>(n,
+                   [=](int64_t i, const uint32_t* w) { out[i] = (T)((int64_t)(Stream::long_of(w) % values) + first); });
   } else {
     stream.each<1>(n, [=](int64_t i, const uint32_t* w) { out[i] = (T)((int64_t)(w[0] % values) + first); });
   }

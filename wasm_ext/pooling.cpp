@@ -26,8 +26,8 @@ Window window_of(const Size& s, bool adaptive, Index o) {
 void range_of(const Size& s, Index t, Index* low, Index* high) {
   const Index begin = t * s.dilation - s.pad;
   *low = begin < 0 ? ceil_div(-begin, s.stride) : 0;
-  *high = s.in > begin ? ceil_div(s.in - begin, s.stride) : 0;
-  if (*high > s.out) *high = s.out;
+  // Mostly without a division: a row is often shorter than one takes.
+  *high = s.in > begin + (s.out - 1) * s.stride ? s.out : s.in > begin ? ceil_div(s.in - begin, s.stride) : 0;
 }
 
 struct Pool {
@@ -48,21 +48,37 @@ Pool read(const Slot* planes, const Slot* adaptive, const Slot* sizes) {
 
 template <class T> INLINE bool larger(T v, T best) { return (v > best) | (v != v); }  // as PyTorch: the last NaN
 
+// The outputs low .. high - 1 of a row against the elements of one tap: element o * stride of
+// `from`, which is at `place` + o * stride of its plane. STRIDE: the stride, or 0 for any.
+template <int STRIDE, class T>
+void take_tap(T* __restrict__ out, int32_t* __restrict__ index, const T* __restrict__ from, Index stride, int32_t place,
+              Index low, Index high) {
+  const Index step = STRIDE ? STRIDE : stride;
+  for (Index o = low; o < high; o++) {
+    const T v = from[o * step], best = out[o];
+    const bool take = larger(v, best);
+    out[o] = take ? v : best;
+    index[o] = take ? place + (int32_t)(o * step) : index[o];
+  }
+}
+
 template <class T> void max_pool(const Slot* a, Team& team) {
   const Pool p = read(a + MAX_POOL_planes, a + MAX_POOL_adaptive, a + MAX_POOL_i0);
   const Size &sz = p.size[0], &sy = p.size[1], &sx = p.size[2];
   const T lowest =
       std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  const Index padded = p.adaptive ? sx.out : sx.pad ? ceil_div(sx.pad, sx.stride) : 0;  // outputs that begin elsewhere
   const Share rows = share(p.planes * sz.out * sy.out, team);
+  Index oy = sy.out ? (Index)rows.begin % sy.out : 0, oz = sy.out && sz.out ? (Index)rows.begin / sy.out % sz.out : 0;
+  const T* x = buffer<const T>(a, MAX_POOL_x);
+  if (rows.begin < rows.end) x += (Index)rows.begin / sy.out / sz.out * p.in();
   for (Index row = (Index)rows.begin; row < rows.end; row++) {
-    const Window z = window_of(sz, p.adaptive, row / sy.out % sz.out), y = window_of(sy, p.adaptive, row % sy.out);
-    const T* x = buffer<const T>(a, MAX_POOL_x) + row / sy.out / sz.out * p.in();
+    const Window z = window_of(sz, p.adaptive, oz), y = window_of(sy, p.adaptive, oy);
     T* out = buffer<T>(a, MAX_POOL_out) + row * sx.out;
     int32_t* index = buffer<int32_t>(a, MAX_POOL_index) + row * sx.out;
-    for (Index o = 0; o < sx.out; o++) {
-      out[o] = lowest;
-      index[o] = (int32_t)((z.begin * sy.in + y.begin) * sx.in + window_of(sx, p.adaptive, o).begin);
-    }
+    const int32_t place = (int32_t)((z.begin * sy.in + y.begin) * sx.in);
+    for (Index o = 0; o < sx.out; o++) out[o] = lowest, index[o] = place + (int32_t)(o * sx.stride - sx.pad);
+    for (Index o = 0; o < padded && o < sx.out; o++) index[o] = place + (int32_t)window_of(sx, p.adaptive, o).begin;
     for (Index iz = z.begin; iz < z.end; iz += z.step)
       for (Index iy = y.begin; iy < y.end; iy += y.step) {
         const Index line = (iz * sy.in + iy) * sx.in;
@@ -79,14 +95,11 @@ template <class T> void max_pool(const Slot* a, Team& team) {
           Index low, high;
           range_of(sx, t, &low, &high);
           const Index begin = t * sx.dilation - sx.pad;
-          for (Index o = low; o < high; o++) {
-            const T v = from[o * sx.stride + begin], best = out[o];
-            const bool take = larger(v, best);
-            out[o] = take ? v : best;
-            index[o] = take ? (int32_t)(line + o * sx.stride + begin) : index[o];
-          }
+          const auto take = sx.stride == 1 ? take_tap<1, T> : sx.stride == 2 ? take_tap<2, T> : take_tap<0, T>;
+          take(out, index, from + begin, sx.stride, (int32_t)(line + begin), low, high);
         }
       }
+    if (++oy == sy.out && (oy = 0, ++oz == sz.out)) oz = 0, x += p.in();
   }
 }
 

@@ -3,6 +3,7 @@
 // A float sum is split into fixed chunks of n. Their partial sums are in shared scratch and are
 // added in order, in float64. The chunks depend on the sizes alone: so the bits do not depend on
 // the number of threads.
+#include <type_traits>
 #include "loops.h"
 #include "wide.h"
 
@@ -140,10 +141,35 @@ template <class T, class F> void each_column(const Slot* a, Team& team, F f) {
       shape.inner);
 }
 
+// The first index of a contiguous row where the extreme value is; of a NaN where there is one.
+template <bool largest> int32_t index_in_row(const float* x, int64_t n) {
+  const float value = reduce_row<Extreme<largest>>(x, n);
+  const vf sought = vsplat(value);
+  int64_t i = 0;
+  if (is_nan(value)) {
+    while (!is_nan(x[i])) i++;
+    return (int32_t)i;
+  }
+  while (i + VW <= n && !any(veq(vload(x + i), sought))) i += VW;
+  while (i < n - 1 && x[i] != value) i++;
+  return (int32_t)i;
+}
+
 // The first index of the extreme value; the first NaN where there is one.
 template <class T> void reduce_index(const Slot* a, Team& team) {
   bool largest = a[REDUCE_op].i == REDUCE_ARGMAX;
   int32_t* out = buffer<int32_t>(a, REDUCE_out);
+  if constexpr (std::is_same<T, float>::value) {
+    const Shape shape(a);
+    if (shape.inner == 1) {
+      const float* rows = buffer<const float>(a, REDUCE_x);
+      const Share s = share(shape.outer, team, CACHE_LINE);
+      for (int64_t u = s.begin; u < s.end; u++)
+        out[u] = largest ? index_in_row<true>(rows + u * shape.n, shape.n)
+                         : index_in_row<false>(rows + u * shape.n, shape.n);
+      return;
+    }
+  }
   each_column<T>(a, team, [&](int64_t u, const T* x, int64_t n, int64_t stride) {
     int64_t best = 0;
     T value = x[0];

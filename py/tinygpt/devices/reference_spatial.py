@@ -115,9 +115,9 @@ def max_pool(p: Any, out: Array, index: Array, x: Array) -> None:
         best = window.argmax(1)
         if window.dtype.kind == "f":
             nan = np.isnan(window)
-            best = cast(Array, np.where(nan.any(1), window.shape[1] - 1 - nan[:, ::-1].argmax(1), best))
+            best = cast("Array", np.where(nan.any(1), window.shape[1] - 1 - nan[:, ::-1].argmax(1), best))
         values.append(np.take_along_axis(window, best[:, None], 1)[:, 0])
-        places.append(cast(Array, flat[best]))
+        places.append(cast("Array", flat[best]))
     out[:] = np.stack(values, 1).ravel() if values else 0
     index[:] = np.stack(places, 1).ravel() if values else 0
 
@@ -126,7 +126,7 @@ def max_pool_backward(p: Any, dx: Array, dy: Array, index: Array) -> None:
     if np.any((index < 0) | (index >= p.n)):
         raise status_error(2, "max_pool_backward")
     total = np.zeros((p.planes, p.n))
-    planes = cast(Array, np.arange(p.planes))[:, None]
+    planes = cast("Array", np.arange(p.planes))[:, None]
     np.add.at(total, (planes, index.reshape(p.planes, p.m)), dy.reshape(p.planes, p.m))
     dx[:] = total.ravel()
 

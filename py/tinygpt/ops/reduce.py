@@ -420,6 +420,12 @@ def _extremum(name: str, x: Tensor, dim: int | None, keepdim: bool) -> Any:
     return _ValuesIndices((out, where_))
 
 
+def largest(x: Tensor, dim: int) -> Tensor:
+    """The largest elements along dim, which becomes 1: without their indices, and off the tape."""
+    dims = _dims(x, dim)
+    return _keepdim(_launch("max", x.detach(), dims, x._dtype), x, dims)
+
+
 def max_(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with dim: (values, indices). A tensor as `dim`: elementwise maximum.
 

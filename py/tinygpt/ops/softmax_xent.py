@@ -41,7 +41,7 @@ def _softmax(x: Tensor, dim: int, log: bool, safe: bool = False) -> Tensor:
     out = like(x)
     launch(kernels.softmax, (out, x), (rows, n, int(log)))
     if safe and n:
-        nowhere = elementwise.compare("eq", reduce.max_(x.detach(), -1, keepdim=True)[0], -math.inf)
+        nowhere = elementwise.compare("eq", reduce.largest(x, -1), -math.inf)
         out = elementwise.where(nowhere, 0.0, out)
     if needs_grad(x):
         y = out.detach()
