@@ -30,7 +30,8 @@ export class EndNotice {
     if (!this.wanted || !this.possible || Notification.permission !== "granted" || !document.hidden) return;
     if (!run || !SAID[run.reason]) return;
     const loss = run.loss === null ? "" : `, loss ${lossText(run.loss, 2)}`;
-    const body = `${run.preset}: step ${run.done.toLocaleString("en")} of ${run.steps.toLocaleString("en")}${loss}`;
+    const total = run.steps ? ` of ${run.steps.toLocaleString("en")}` : "";
+    const body = `${run.preset}: step ${run.done.toLocaleString("en")}${total}${loss}`;
     try {
       const shown = new Notification(`TinyGPT: ${SAID[run.reason]}`, { body, tag: "tinygpt-run" });
       shown.onclick = () => window.focus();

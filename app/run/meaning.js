@@ -80,7 +80,7 @@ export const WORDS = {
   val: "The loss on text that is never trained on (the last tenth), averaged over several batches. When it rises while the loss still falls, the model is memorising.",
   step: "A step trains on one batch: predict, measure the loss, and change every weight a little. Beside it: how many steps this run makes.",
   speed:
-    "Training tokens per second, from the median time of the last 20 steps. Evaluations and samples are not counted.",
+    "Training tokens per second, from the median time of the last 20 steps. Evaluations and samples are not counted. Plain PyTorch code does not say what a token is: its steps are counted.",
   eta: "How long the remaining steps, evaluations and samples will take at the current speed. Below it: how long the run has trained, without pauses.",
   model: "The preset of this run, and its number of weights.",
   device:

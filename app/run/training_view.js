@@ -362,6 +362,7 @@ export class TrainingView {
         ...[...term.children].filter((node) => node.className.includes("swatch")),
         ...explained(word, label),
       );
+      if (word === "speed") this.speedLabel = term.querySelector("button").firstChild;
       cell.append(element("dd", { class: "under" }, under));
     }
     const facts = this.part("facts");
@@ -407,23 +408,26 @@ export class TrainingView {
     };
     const set = (id, text) => put(this.part(id), text);
     const ms = median(run.times),
-      guess = this.runs.current?.guess ?? null;
+      guess = this.runs.current?.guess ?? null,
+      tokens = run.batch_tokens > 0; // plain PyTorch code says nothing of tokens
     set("number-loss", run.loss === null ? "–" : lossText(run.loss));
     set(
       "number-bits",
-      run.loss === null || run.loss >= 100 // that many bits say nothing
+      run.loss === null || run.loss >= 100 || !tokens // that many bits say nothing
         ? ""
         : `${bitsPerToken(run.loss).toFixed(2)} bits/${guess !== null && isBytes(guess) ? "byte" : "token"}`,
     );
     set("number-val", run.val === null ? "–" : lossText(run.val));
     set("number-val-step", run.val === null ? "" : `step ${run.valStep.toLocaleString("en")}`);
     set("number-step", run.done.toLocaleString("en"));
-    set("number-steps", `of ${run.steps.toLocaleString("en")}`);
+    set("number-steps", run.steps ? `of ${run.steps.toLocaleString("en")}` : ""); // 0: nobody knows
     const pace = ms && !this.stalled;
-    set("number-speed", pace ? compact(this.speed()) : "–");
-    set("number-batch", `${run.batch_tokens.toLocaleString("en")}/step`);
-    const over = run.done >= run.steps; // one that was loaded has no reason
-    const left = over ? ENDS.done : run.paused ? "paused" : pace ? "about " + duration(this.left() / 1000) : "–";
+    put(this.speedLabel, tokens ? "Tokens/s" : "Steps/s");
+    set("number-speed", pace ? compact(tokens ? this.speed() : 1000 / ms) : "–");
+    set("number-batch", tokens ? `${run.batch_tokens.toLocaleString("en")}/step` : "");
+    const over = run.steps > 0 && run.done >= run.steps; // one that was loaded has no reason
+    const known = pace && run.steps > 0;
+    const left = over ? ENDS.done : run.paused ? "paused" : known ? "about " + duration(this.left() / 1000) : "–";
     set("number-eta", run.reason ? (ENDS[run.reason] ?? "–") : left);
     const ran = this.elapsed(); // 0 of a model that was loaded: nobody knows
     set("number-elapsed", ran ? `${clockTime(ran / 1000)} elapsed` : "");
@@ -458,14 +462,16 @@ export class TrainingView {
       loss = last.reduce((sum, value) => sum + value, 0) / last.length;
     const diverged = divergence({ losses: current.losses, guess, reason: run.reason });
     const about = { loss, guess, step: run.done, val: run.val, corpus: run.corpus };
-    const text = meaning({ ...about, diverged, running: run.reason === null });
+    // What a loss of plain PyTorch code measures, nobody has said.
+    const text = run.batch_tokens || diverged ? meaning({ ...about, diverged, running: run.reason === null }) : "";
     this.sentence.classList.toggle("bad", diverged !== null);
     if (this.sentence.textContent !== text) this.sentence.textContent = text;
     this.runs.changed();
     if (now - this.saidAt < SAID) return;
     this.saidAt = now;
     const ending = run.reason ? `Training ${ENDS[run.reason] ?? "ended"}. ` : "";
-    this.said.textContent = `${ending}Step ${run.done} of ${run.steps}, loss ${lossText(run.loss, 2)}${run.val === null ? "" : `, validation ${lossText(run.val, 2)}`}.${diverged ? ` ${text}` : ""}`;
+    const total = run.steps ? ` of ${run.steps}` : "";
+    this.said.textContent = `${ending}Step ${run.done}${total}, loss ${lossText(run.loss, 2)}${run.val === null ? "" : `, validation ${lossText(run.val, 2)}`}.${diverged ? ` ${text}` : ""}`;
   }
 }
 

@@ -73,6 +73,9 @@ def test_a_program_prints_what_pytorch_prints_and_draws_its_losses(tab, tmp_path
     assert tab.page.evaluate("() => tinygpt.state().val_loss") == 0.125
     # The loop's length is known; the page shows it with its next frame.
     tab.wait("() => document.getElementById('number-steps').innerText.endsWith('20')", seconds=10)
+    # What a token is, or a loss measures, the code has not said.
+    assert tab.page.inner_text("#number-speed").strip("\u2013") and tab.page.inner_text("#number-batch") == ""
+    assert "Steps/s" in tab.page.inner_text("#numbers") and tab.page.inner_text("#meaning") == ""
 
 
 def test_it_pauses_steps_takes_an_edit_and_stops(tab):
