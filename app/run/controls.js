@@ -31,6 +31,7 @@ export class Controls extends EventTarget {
     this.begun = null; // of a run that begins: its loop has, or has come to an end
     this.deciding = null; // a promise: whether the run that was asked for is refused
     this.resumable = false; // there is a run that could be resumed
+    this.plain = false; // the run is a program of plain PyTorch code, which begins anew at each Run
     this.bounded = false; // the code that runs has step boundaries
     this.loaded = null; // {name, step} of a model from a file that has not been trained since
     this.used = null; // the settings of the run, as they are in use: settings.values()
@@ -62,7 +63,7 @@ export class Controls extends EventTarget {
 
   // Another Python takes the place of this one: a run that was stopped is in its save alone.
   lose() {
-    this.resumable = false;
+    this.resumable = this.plain = false;
     this.loaded = null;
     if (this.phase !== "stopped") return;
     this.phase = "idle";
@@ -115,7 +116,7 @@ export class Controls extends EventTarget {
     }
     this.take();
     editor.clearError();
-    this.resumable = false;
+    this.resumable = this.plain = false;
     this.loaded = null;
     this.program = program;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
@@ -184,7 +185,7 @@ export class Controls extends EventTarget {
       while (this.active) await new Promise((resume) => setTimeout(resume, 20));
     }
     await this.session.request("reset");
-    this.resumable = false;
+    this.resumable = this.plain = false;
     this.loaded = null;
     this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
     this.training.forget();
@@ -207,6 +208,7 @@ export class Controls extends EventTarget {
     try {
       const about = await this.session.request("import", { ...options, url });
       this.resumable = true;
+      this.plain = false;
       this.used = null;
       if (!options.own) this.loaded = { name: options.name ?? "", step: about.step };
       this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true, about } }));
@@ -214,6 +216,22 @@ export class Controls extends EventTarget {
       if (!options.own) this.showModel(about, { name: options.name ?? "imported", ...shown });
       this.enter("stopped");
       return about;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  // A saved program of plain PyTorch code (a Blob of torch.save): its state_dicts become a file for
+  // torch.load. Resolves to {path, names}.
+  async placeProgram(blob, name) {
+    const url = URL.createObjectURL(await readable(blob));
+    try {
+      const placed = await this.session.request("place program", { url, name });
+      this.resumable = this.plain = false;
+      this.used = this.loaded = this.inUse = null;
+      this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
+      this.enter("idle");
+      return placed;
     } finally {
       URL.revokeObjectURL(url);
     }
@@ -342,6 +360,7 @@ export class Controls extends EventTarget {
     this.begun?.end();
     this.bounded = true;
     this.resumable = resumable;
+    this.plain = !resumable;
   }
 
   on_adjusted({ step, changes }) {

@@ -65,8 +65,7 @@ export class Autosave extends EventTarget {
     session.addEventListener("training", (/** @type {any} */ event) => {
       /** @type {TrainingMessage[]} */
       const detail = event.detail;
-      for (const message of detail)
-        if (message.type === "start" && message.resumable !== false && controls.active) this.began();
+      for (const message of detail) if (message.type === "start" && controls.active) this.began();
       this.look();
     });
     controls.addEventListener("replaced", () => this.forget());
@@ -242,7 +241,8 @@ export class Autosave extends EventTarget {
       device: run.device,
       precision: run.precision ?? "f32",
       chosen: choice.touched,
-      finished: step >= run.steps,
+      finished: controls.plain || step >= run.steps,
+      ...(controls.plain && { plain: true }),
       settings: controls.used ?? this.settings.values(),
       files: running,
       edited: Object.keys(edited).some((name) => edited[name] !== running[name]) ? edited : null,

@@ -1,13 +1,16 @@
 // @ts-check
 // A run as a file on the user's disk, in three kinds; of the run that is on the page, or of a saved
-// one.
+// one. A program of plain PyTorch code has a kind of its own.
 
 import { element } from "../ui/dom.js";
+import { programFile } from "./slots.js";
 
+/** @type {Record<string, { label: string, ending: string, plain?: boolean }>} */
 export const KINDS = {
   whole: { label: "To continue training (.tinygpt)", ending: ".tinygpt" },
   weights: { label: "To generate text (.tinygpt)", ending: ".tinygpt" },
   pytorch: { label: "For PyTorch: a state_dict (.safetensors)", ending: ".safetensors" },
+  program: { label: "For torch.load: the program's state_dicts (.pt)", ending: ".pt", plain: true },
 };
 
 /**
@@ -18,7 +21,7 @@ export const KINDS = {
  * @param {import("./saved_runs.js").SavedRuns} options.saved
  * @param {string} options.name
  * @param {number} options.step
- * @param {keyof typeof KINDS} options.kind
+ * @param {string} options.kind  of KINDS
  * @param {import("./saved_runs.js").Entry | null} [options.entry]
  */
 export async function download({ session, saved, name, step, kind, entry = null }) {
@@ -30,6 +33,7 @@ export async function download({ session, saved, name, step, kind, entry = null 
   else {
     const { file } = await saved.open(entry.id);
     if (kind === "whole") content = file;
+    else if (kind === "program") content = await programFile(file);
     else {
       const url = URL.createObjectURL(file);
       try {

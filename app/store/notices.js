@@ -121,7 +121,7 @@ export class Notices {
       const name = await download({
         session,
         saved,
-        kind: "whole",
+        kind: this.controls.plain ? "program" : "whole",
         name: training.state().run ?? "run",
         step: training.state().step,
       });
@@ -150,9 +150,11 @@ export class Notices {
     if (!this.last) return;
     const { name, about } = this.last;
     if (!about) return;
-    const text = about.finished
-      ? `Load ${name}, finished at step ${about.step.toLocaleString("en")}`
-      : `Resume ${name} from step ${about.step.toLocaleString("en")}`;
+    const text = about.plain
+      ? `Load ${name}, saved at step ${about.step.toLocaleString("en")}`
+      : about.finished
+        ? `Load ${name}, finished at step ${about.step.toLocaleString("en")}`
+        : `Resume ${name} from step ${about.step.toLocaleString("en")}`;
     const take = this.button(text, async () => {
       const { last } = this;
       this.dismiss();

@@ -6,6 +6,7 @@ import { MOST_BYTES } from "../run/model_file.js";
 import { presetOf } from "../run/settings.js";
 import { bytes, compact, sentence, withoutEnd } from "../ui/format.js";
 import { choiceOf } from "../worker/devices.js";
+import { programFile } from "./slots.js";
 
 /** @typedef {import("./slots.js").SavedRun} SavedRun */
 /** @typedef {import("../worker/protocol.js").ImportAnswer} ImportAnswer */
@@ -65,26 +66,31 @@ export class Resume {
     for (const [name, text] of Object.entries(about.files)) this.putBack(name, text);
     controls.take(); // what a link brought is not in the editor any more
     this.chooseDevice(about, notes);
-    await controls.importModel(file, { own: true, files: about.files });
+    const placed = about.plain ? await controls.placeProgram(await programFile(file), entry.name) : null;
+    if (!placed) await controls.importModel(file, { own: true, files: about.files });
     notes.push(
       ...this.settings
         .adopt(about.settings)
         .map((/** @type {string} */ name) => `the ${name} ${short(about.settings[name])} is not available here`),
     );
     training.restore(about, entry.name, entry.id);
-    const mine = held && (await autosave.adopt({ id: entry.id, sequence, step: about.step }));
-    if (!mine) {
+    const mine = held && !placed && (await autosave.adopt({ id: entry.id, sequence, step: about.step }));
+    if (placed) {
+      if (held) saved.release(entry.id); // a run of the program is another one
+      const { path, names } = placed;
+      notes.push(`Run begins it anew, and torch.load("${path}") has the state_dicts of ${names.join(", ")}`);
+    } else if (!mine) {
       notes.push("Also open in another tab. This tab continues as a copy");
       training.rename(`${entry.name} (copy)`);
     }
-    const restored = `${entry.name} restored at step ${about.step.toLocaleString("en")}`;
+    const restored = `${entry.name} ${placed ? "shown" : "restored"} at step ${about.step.toLocaleString("en")}`;
     const later = edits.stay ?? about.edited ?? {};
     if (Object.entries(later).some(([name, text]) => name in about.files && text !== about.files[name]))
       notes.push("Your edits are in the editor, not applied");
     const saying = [restored, ...notes].map(sentence).join(" ");
     if (notes.length) training.note(saying);
     this.status(saying, "good");
-    if (!about.finished) controls.resume({ saying }); // to its end, which nobody waits for here
+    if (!about.finished && !placed) controls.resume({ saying }); // to its end, which nobody waits for here
     if (about.edited && !edits.stay) for (const [name, text] of Object.entries(about.edited)) this.putBack(name, text);
     edits.put();
     return saying;

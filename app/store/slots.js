@@ -11,6 +11,9 @@
 //   32        SHA-256 over the tensors: the file's own data_sha256
 //   the JSON, then the .tinygpt file (docs/format.md)
 //
+// Of a program of plain PyTorch code, the .tinygpt file is a container with the one tensor "file":
+// a file of torch.save (`programFile` takes it out).
+//
 // The JSON says about the run what the page needs besides: name, settings, files, curve, marks
 // (autosave.js); NaN and the infinities are written as Python writes them (json_text.js).
 
@@ -56,6 +59,7 @@ const NO_DIGEST = '"data_sha256":"' + "0".repeat(64);
  * @property {string} precision
  * @property {boolean} chosen  the device is the user's choice
  * @property {boolean} finished
+ * @property {boolean} [plain]  plain PyTorch code: it cannot be resumed
  * @property {Record<string, any>} settings
  * @property {Record<string, any>} run  of the training view
  * @property {Record<string, any>} facts  of the run on the chart
@@ -101,6 +105,15 @@ export async function sealed(about, sequence, bytes) {
   head.set(await sha(joined(head.subarray(0, SIGNED), json, file.subarray(0, headLength))), SIGNED);
   head.set(tensors, SIGNED + 32);
   return [head, json, file];
+}
+
+/**
+ * The file of torch.save in what a slot of a program holds.
+ * @param {Blob} file
+ */
+export async function programFile(file) {
+  const length = new DataView(await file.slice(0, 8).arrayBuffer()).getBigUint64(0, true);
+  return file.slice(8 + Number(length));
 }
 
 /**

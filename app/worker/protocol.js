@@ -568,7 +568,8 @@
  */
 
 /**
- * Which file: of the current run, or made from a .tinygpt file.
+ * Which file: of the current run, or made from a .tinygpt file. Of a program of plain PyTorch
+code it is one of torch.save, whatever is requested.
  *
  * @typedef {object} ExportArgs
  * @property {"tinygpt" | "safetensors"} [kind]
@@ -607,6 +608,22 @@
  * @property {Array<any> | null} history  [step, loss] and [step, null, validation loss]
  * @property {Record<string, any>} config
  * @property {number} parameters
+ */
+
+/**
+ * A file of torch.save that the page holds: the state_dicts of a saved program.
+ *
+ * @typedef {object} PlaceProgramArgs
+ * @property {string} url
+ * @property {string} name  of the run
+ */
+
+/**
+ * The file that torch.load reads, and the names in it of what was saved.
+ *
+ * @typedef {object} PlaceProgramAnswer
+ * @property {string} path
+ * @property {Array<string>} names
  */
 
 /**
@@ -1039,6 +1056,7 @@
  *   "reset": { args: NoArgs, answer: null, part: null },
  *   "export": { args: ExportArgs, answer: Uint8Array | UnsealedAnswer, part: null },
  *   "import": { args: ImportArgs, answer: ImportAnswer, part: null },
+ *   "place program": { args: PlaceProgramArgs, answer: PlaceProgramAnswer, part: null },
  *   "enter": { args: EnterArgs, answer: EntryAnswer, part: EntryBegun },
  *   "complete": { args: EditorPlace, answer: CompleteAnswer, part: null },
  *   "describe": { args: EditorPlace, answer: Description | null, part: null },

@@ -14,6 +14,7 @@ features/hot_apply.py    edited code takes over from the code that runs
 features/live_settings.py  inputs that change while a run trains
 features/console_entry.py  a console entry while a loop trains or is paused
 features/checkpoints.py  the model as a file, and back
+features/saved_programs.py  a saved program's state_dicts, for torch.load
 features/texts.py        the page's own texts
 features/generation.py, features/inspection.py  text from the model, and what is in it
 language/completion.py, language/diagnostics.py  the editor's requests: completions, hover, problems
@@ -27,6 +28,7 @@ interruptible.py         `time.sleep` and `run_sync` that a Stop ends
 wheel_finder.py          NumPy and micropip, installed on first import
 torch_finder.py          `import torch`: the front of PyTorch's names
 torch_program.py, torch_total.py  the steps of a program of plain PyTorch code, and how many
+torch_states.py          what autosave keeps of such a program
 named_texts.py           the texts of the panel Data as files
 page_files.py            the visitor's files as the folder that code works in
 features/files.py        the page places files and reads what was written

@@ -546,7 +546,9 @@ class StepMadeAnswer(TypedDict):
 
 
 class ExportArgs(TypedDict):
-    """Which file: of the current run, or made from a .tinygpt file."""
+    """Which file: of the current run, or made from a .tinygpt file. Of a program of plain PyTorch
+    code it is one of torch.save, whatever is requested.
+    """
 
     kind: NotRequired[Literal["tinygpt", "safetensors"]]
     optimizer: NotRequired[bool]  # with moments and step counts
@@ -581,6 +583,20 @@ class ImportAnswer(TypedDict):
     history: list[Any] | None  # [step, loss] and [step, null, validation loss]
     config: dict[str, Any]
     parameters: int
+
+
+class PlaceProgramArgs(TypedDict):
+    """A file of torch.save that the page holds: the state_dicts of a saved program."""
+
+    url: str
+    name: str  # of the run
+
+
+class PlaceProgramAnswer(TypedDict):
+    """The file that torch.load reads, and the names in it of what was saved."""
+
+    path: str
+    names: list[str]
 
 
 class ApplyArgs(TypedDict):
@@ -904,6 +920,7 @@ Requests = TypedDict(
         "reset": Call[NoArgs, None, None],
         "export": Call[ExportArgs, Uint8Array | UnsealedAnswer, None],
         "import": Call[ImportArgs, ImportAnswer, None],
+        "place program": Call[PlaceProgramArgs, PlaceProgramAnswer, None],
         "enter": Call[EnterArgs, EntryAnswer, EntryBegun],
         "complete": Call[EditorPlace, CompleteAnswer, None],
         "describe": Call[EditorPlace, Description | None, None],

@@ -1,9 +1,12 @@
 """A program of plain PyTorch code in the editor: each `optimizer.step()` is a step boundary, at
 which requests are served, the program pauses, and edited functions and classes take over.
 
-The chart's rule: a step is a step() of the optimizer that stepped first. Its loss is the value of
-the tensor on which backward() was called last. A printed line that names a validation loss ("val
-loss 1.23") is an evaluation.
+The chart's rule: a step is a step() of the optimizer that stepped first, or of another one from
+where that no longer steps. Its loss is the value of the tensor on which backward() was called last.
+A printed line that names a validation loss ("val loss 1.23") is an evaluation.
+
+Autosave keeps the state_dicts of what the optimizers update (torch_states.py). A plain program
+cannot begin in its middle: it begins anew, and loads them with torch.load where it wants.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import tinygpt_host as host
 
 import __main__
 
-from . import output_channel, page_files, step_boundary, torch_total, training_bridge
+from . import output_channel, page_files, step_boundary, torch_states, torch_total, training_bridge
 from .output_channel import TRAINING
 from .source_limits import compiled, parsed
 from .tracebacks import EDITOR, page_name, remember_source
@@ -35,9 +38,13 @@ VALIDATION = (
     r"\b(?:val|valid|validation|test|eval|dev)(?:[_ ]?loss)?\b\W{0,3}(?:loss\W{0,3})?"
     r"([-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 )
-RULE = "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called."
+RULE = (
+    "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called. Autosave keeps the "
+    "state_dicts of %s: Runs has them as a file for torch.load."
+)
 
 current: Program | None = None  # the program that has made a step in this run
+kept: Program | None = None  # the last one, ended or not: what is saved
 _enabled = False  # the editor's code runs
 _root: Any = None  # on what backward() was called last
 
@@ -56,6 +63,11 @@ class Program:
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer, self.step, self.last, self.sent = optimizer, 0, time.perf_counter(), 0.0
+        self.source = _sources[_name]
+        self.optimizers: list[Any] = []  # all that have made a step
+        self.things: dict[str, Any] = {}  # what is saved, by its name in the program
+        self.others: list[Any] = []  # that have made a step since the last one of `optimizer`
+        self.meet(optimizer)
         total = torch_total.of_stack(sys._getframe(2))
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         device: Any = training_bridge.device() or {"device": "wasm", "build": None, "threads": 0}
@@ -76,14 +88,31 @@ class Program:
             resumable=False,
             **device,
         )
-        self.send(type="note", text=RULE)
+        names = list(self.things)
+        self.send(type="note", text=RULE % (" and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)))
+
+    def meet(self, *optimizers: Any) -> None:
+        """Optimizers make their first step: what they update is saved from now on."""
+        self.optimizers += optimizers
+        self.things = torch_states.named(sys._getframe(), self.optimizers)
+
+    def saved(self) -> bytes:
+        """The file of torch.save that autosave keeps."""
+        return torch_states.file(torch_states.content(self.things, self.step, self.source))
 
     def made_step(self, optimizer: Any) -> None:
         """After a step() of an optimizer."""
         global _root
         root, _root = _root, None
+        if not any(optimizer is o for o in self.optimizers):
+            self.meet(optimizer)
         if optimizer is not self.optimizer:
-            return
+            if not any(optimizer is o for o in self.others):
+                self.others.append(optimizer)
+                return
+            self.optimizer, self.optimizers = optimizer, []  # the one before steps no longer
+            self.meet(*self.others)
+        self.others = []
         now = time.perf_counter()
         ms, self.last = (now - self.last) * 1e3, now
         if root is not None and (self.step < 100 or now - self.sent >= LEAST):
@@ -234,37 +263,50 @@ def main() -> str:
 def attach() -> None:
     """The front has been imported: its optimizers and its backward() report."""
     from tinygpt.core.tensor import Tensor
+    from tinygpt.graph import program
     from tinygpt.torch import front, optim
 
     optim.on_step.append(_on_step)
     backward = Tensor.backward
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        global _root
         if _enabled:
-            _root = self.detach()
+            # In a recorded call a copy, which each replay writes anew.
+            root = self.detach().clone() if program.capturing() else self.detach()
+            program.after_call(lambda: _note_root(root))
         return backward(self, *args, **kwargs)
 
     noted.__doc__ = backward.__doc__
     front.extend(Tensor, {"backward": noted})
 
 
+def _note_root(root: Any) -> None:
+    global _root
+    _root = root
+
+
 def _on_step(optimizer: Any) -> None:
-    global current
+    global current, kept
     if not _enabled or training_bridge.running():
         return
     if current is None:
-        current = Program(optimizer)
+        current = kept = Program(optimizer)
         output_channel.listener, step_boundary.bounded = printed, True
     current.made_step(optimizer)
 
 
 def begin(source: str, filename: str) -> None:
     """The editor's code begins, compiled under the name `filename`."""
-    global _enabled, current, _root, _name
-    _enabled, current, _root, _name = True, None, None, page_name(filename) or filename
+    global _enabled, current, kept, _root, _name
+    _enabled, current, kept, _root, _name = True, None, None, None, page_name(filename) or filename
     _sources.clear()
     _sources[_name] = source
+
+
+def forget() -> None:
+    """Another run than the last program is on the page."""
+    global kept
+    kept = None
 
 
 def end(outcome: protocol.Outcome) -> None:

@@ -9,6 +9,7 @@ import linecache
 from typing import TYPE_CHECKING, Any
 
 from .source_limits import parsed
+from .torch_states import of_program
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -24,7 +25,7 @@ def of_stack(frame: FrameType | None) -> int | None:
     for _ in range(MOST_FRAMES):
         if frame is None:
             break
-        if not frame.f_code.co_filename.startswith(("<frozen", "/lib/")) and "tinygpt" not in frame.f_code.co_filename:
+        if of_program(frame):
             for loop in _loops_around(frame):
                 count = _length(loop.iter, frame)
                 if count is None:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from tests.page.conftest import slowness
+from tests.page.conftest import Tab, slowness
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 PROGRAM = """
@@ -101,6 +102,47 @@ def test_it_pauses_steps_takes_an_edit_and_stops(tab):
     tab.page.evaluate("() => tinygpt.stop()")
     tab.wait("() => /^Stopped/.test(document.getElementById('status').textContent)")
     assert "Variables are kept" in tab.text("#status")
+
+
+def test_the_state_dicts_are_saved_and_outlive_the_tab(browser, server, tmp_path):
+    tab = Tab(browser, server + "?autosave=1")
+    source = PROGRAM.replace("STEPS = 20", "STEPS = 10**7").replace('    print(f"{loss.item():.4f}")\n', "")
+    tab.write(source)
+    tab.page.click("#run")
+    tab.wait("() => tinygpt.autosave().step > 5")
+    autosave = tab.page.evaluate("() => tinygpt.autosave()")
+    print("a save: %(python_ms).1f ms in Python, %(store_ms).1f ms in the store, %(bytes)d bytes" % autosave)
+    tab.page.reload()  # in the middle of the run, as a tab that is killed
+    tab.ready()
+    tab.wait("() => document.getElementById('resume-last')?.checkVisibility()")
+    assert tab.text("#resume-last").startswith("Load run 1, saved at step ")
+    tab.wait("() => !document.getElementById('resume-last').disabled")
+    tab.page.click("#resume-last")
+    tab.wait("() => /^Run 1 shown at step/.test(document.getElementById('status').textContent)")
+    assert 'Run begins it anew, and torch.load("run 1.pt") has the state_dicts of model, optimizer.' in tab.text(
+        "#status"
+    )
+    step = tab.page.evaluate("() => tinygpt.state().step")
+    assert step >= autosave["step"] and tab.page.evaluate("() => tinygpt.history().length") > 1
+    assert tab.page.evaluate("() => tinygpt.source()") == source
+    tab.enter("import torch")
+    tab.enter("saved = torch.load('run 1.pt')")
+    assert tab.value("saved['step']") == step
+    tab.page.click("#tab-runs")
+    row = tab.page.locator("#runs .saved li")
+    assert row.locator(".resume").inner_text() == "Load"
+    with tab.page.expect_download() as waiting:
+        row.get_by_role("button", name="Download").click()
+        kinds = tab.page.locator(".kinds:popover-open button:visible")
+        assert kinds.all_inner_texts() == ["For torch.load: the program's state_dicts (.pt)"]
+        kinds.click()
+    waiting.value.save_as(tmp_path / "run.pt")
+    saved = torch.load(tmp_path / "run.pt", weights_only=True)
+    assert saved["step"] == step and saved["source"] == source
+    assert saved["optimizer"]["state"][0]["step"] == step
+    assert saved["model"]["0.weight"].flatten().tolist() == tab.value("saved['model']['0.weight'].flatten().tolist()")
+    assert tab.complaints == []
+    tab.close()
 
 
 def test_a_name_that_is_not_here_says_so(tab):

@@ -113,12 +113,20 @@ export class SavedRunsPanel {
     const list = popover(button, "div", "kinds");
     parent.append(list);
     for (const [kind, { label }] of Object.entries(KINDS)) {
-      add(list, "button", { type: "button", textContent: label }).addEventListener("click", () => {
+      const choice = add(list, "button", { type: "button", textContent: label });
+      choice.dataset.kind = kind;
+      choice.addEventListener("click", () => {
         list.hidePopover();
         this.act(() => choose(kind));
       });
     }
     return button;
+  }
+
+  // Shows the kinds of files of a run, or of a program of plain PyTorch code, below a button.
+  offerKinds(button, plain) {
+    for (const choice of button.popoverTargetElement.children)
+      choice.hidden = Boolean(KINDS[choice.dataset.kind].plain) !== Boolean(plain);
   }
 
   // ---- what the buttons do ----
@@ -287,6 +295,7 @@ export class SavedRunsPanel {
       ariaLabel: `${about?.finished ? "Load" : "Resume"} ${name}`,
     });
     Object.assign(part(".downloads"), { hidden: gone || !about, ariaLabel: `Download ${name}` });
+    this.offerKinds(part(".downloads"), about?.plain);
     Object.assign(part(".delete"), { hidden: gone, ariaLabel: `Delete ${name}` });
     Object.assign(part(".undo"), { hidden: !gone, ariaLabel: `Undo: keep ${name}` });
     row.classList.toggle("gone", gone);
@@ -299,7 +308,8 @@ export class SavedRunsPanel {
     this.importing.title = busy
       ? "A run is in progress. Stop it first."
       : "A .tinygpt file, or the .safetensors file that this page wrote for PyTorch. You can also drop it anywhere on the page.";
-    this.downloading.disabled = !this.controls.resumable;
+    this.downloading.disabled = !this.controls.resumable && !this.controls.plain;
+    this.offerKinds(this.downloading, this.controls.plain);
     for (const row of this.rows.values()) row.querySelector(".resume").disabled = !ready;
   }
 }
@@ -311,7 +321,7 @@ function described({ about, bytes: size, elsewhere, problem }, here) {
     .toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false })
     .replaceAll(" ", "\u00a0");
   return [
-    `step ${about.step.toLocaleString("en")} of ${about.steps.toLocaleString("en")}`,
+    `step ${about.step.toLocaleString("en")}${about.steps ? ` of ${about.steps.toLocaleString("en")}` : ""}`,
     about.loss !== null && `loss ${lossText(about.loss)}`,
     about.val !== null && `validation ${lossText(about.val)}`,
     about.preset,

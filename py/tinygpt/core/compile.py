@@ -48,7 +48,7 @@ class _Entry:
         self.held = held  # what the key names by id: while the entry is there, no other object can get that id
         self.guards = guards
         self.program, self.inputs, self.outputs = program, inputs, _Outputs(program, capture, outputs)
-        self.hooks = capture.hooks
+        self.hooks, self.after = capture.hooks, capture.after
         # Bound once: a cold look-up in each replay costs more than the list.
         self.advances = [hook.advance for hook in self.hooks]
         read = {b[0] for launch_ in capture.launches for b in launch_.buffers if b is not None}
@@ -141,7 +141,11 @@ class _Entry:
             self.epoch = state.epoch if self.gradients_hold() else None
         if tensors:
             self.give_back(tensors)
-        return outputs.give() if given is None else given
+        if given is None:
+            given = outputs.give()
+        if self.after:
+            _call(self.after)
+        return given
 
     def give_back(self, tensors: Sequence[Tensor]) -> None:
         """Copies arguments that were updated in place back to the caller's tensors."""
@@ -367,8 +371,10 @@ class Compiled:
                         given._requires_grad, given._node, given._index = True, mine._node, mine._index
         if capture.refused is not None or reads.refused is not None:
             self._refuse("%s inside it" % (capture.refused or reads.refused))
+            _call(capture.after)
             return outputs
         if not capture.launches:
+            _call(capture.after)
             return outputs
         outputs = _detached(outputs)
         self.program = Program(capture, self.optimize)
@@ -382,7 +388,15 @@ class Compiled:
                 self.last = None, None, None, None
             if not self.entries[oldest]:
                 del self.entries[oldest]
-        return entry.outputs.give()
+        given = entry.outputs.give()
+        _call(entry.after)
+        return given
+
+
+def _call(functions: list[Callable[[], object]]) -> None:
+    """Calls each of them, outside of any recording."""
+    for function in functions:
+        function()
 
 
 def compile(function: Callable[..., Any] | None = None, *, optimize: bool = True) -> Any:

@@ -19,7 +19,7 @@ from .passes import fuse, memory
 from .passes.dependencies import Launch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from ..kernels import Kernel
@@ -172,6 +172,14 @@ def before_replay(hook: Hook) -> None:
         _capture.hooks.append(hook)
 
 
+def after_call(call: Callable[[], object]) -> None:
+    """`call` runs at once; in a call that is being captured, behind it and behind each replay."""
+    if _capture is None:
+        call()
+    else:
+        _capture.after.append(call)
+
+
 def note_fresh(slot: TensorLike) -> None:
     """The slot of a gradient is written anew: a replay has to claim it first."""
     if _capture is not None:
@@ -209,6 +217,7 @@ class Capture:
         self.written: dict[int, tuple[Any, int]] = {}  # each storage written, and its version before
         self.leaves: dict[int, tuple[TensorLike, Any, bool]] = {}
         self.hooks: list[Hook] = []
+        self.after: list[Callable[[], object]] = []  # run behind the call and each replay
         self.refused: str | None = None
         self.device: Device | None = None
 

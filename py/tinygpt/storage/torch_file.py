@@ -406,7 +406,7 @@ def write(value: Any, stored_of: Callable[[Any], StoredTensor | StoredName | Non
             begin = out.tell() + 30 + len(entry.filename)
             padding = -(begin + 4) % ALIGNMENT
             entry.extra = struct.pack("<2sH", b"FB", padding) + b"Z" * padding
-            archive.writestr(entry, bytes(data))
+            archive.writestr(entry, data)
     return out.getvalue()
 
 

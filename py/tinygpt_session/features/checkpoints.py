@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tinygpt_host as host
 from js import XMLHttpRequest
 
-from .. import dispatch, training_bridge
+from .. import dispatch, torch_program, torch_states, training_bridge
 from ..json_values import exact
 from . import hot_apply
 
@@ -30,6 +30,8 @@ def export(args: protocol.ExportArgs, answer: dispatch.Answer) -> object:
     kind: "tinygpt" (the default; {optimizer: with moments and step counts}) or "safetensors"
     (PyTorch's names, weights alone). {unsealed: true}: the page hashes the tensors and fills
     data_sha256 in; the answer is {bytes, step, ms} then.
+
+    Of a program of plain PyTorch code: a file of torch.save with its state_dicts.
     """
     from tinygpt import checkpoint, loop
     from tinygpt.training import run_checkpoint
@@ -37,8 +39,12 @@ def export(args: protocol.ExportArgs, answer: dispatch.Answer) -> object:
     run: Any = loop.current
     optimizer, plain = bool(args.get("optimizer")), args.get("kind") == "safetensors"
     url = args.get("url")
+    program = None if training_bridge.running() else torch_program.kept
     if args.get("unsealed"):
-        return _unsealed(run, answer)
+        return _unsealed(run, program, answer)
+    if program is not None and not url:
+        host.answerBytes(answer.number, program.saved())
+        return dispatch.LATER
     if url:
         file = checkpoint.loads(_fetched(url), own=True)
         made = run_checkpoint.weights_in(file) if plain else run_checkpoint.without_optimizer(file)
@@ -48,15 +54,23 @@ def export(args: protocol.ExportArgs, answer: dispatch.Answer) -> object:
     return dispatch.LATER
 
 
-def _unsealed(run: Run, answer: dispatch.Answer) -> object:
+def _unsealed(run: Run, program: torch_program.Program | None, answer: dispatch.Answer) -> object:
     from tinygpt.training import run_checkpoint
 
     started = time.perf_counter()
     buffers: list[Any] = []
-    run_checkpoint.hand_over(
-        run, lambda nbytes: buffers.append(host.newBuffer(nbytes)), lambda at, data: host.copyInto(buffers[0], at, data)
-    )
-    about = {"step": run.step, "ms": (time.perf_counter() - started) * 1e3}
+
+    def room(nbytes: int) -> None:
+        buffers.append(host.newBuffer(nbytes))
+
+    def put(at: int, data: Any) -> None:
+        host.copyInto(buffers[0], at, data)
+
+    if program is None:
+        run_checkpoint.hand_over(run, room, put)
+    else:
+        torch_states.hand_over(program.saved(), room, put)
+    about = {"step": run.step if program is None else program.step, "ms": (time.perf_counter() - started) * 1e3}
     host.answerBytes(answer.number, buffers[0], json.dumps(about))
     return dispatch.LATER
 
@@ -87,6 +101,7 @@ def load(args: protocol.ImportArgs, part: object) -> protocol.ImportAnswer:
             "the file needs more memory than this tab has; close other tabs, or use a smaller model"
         ) from None
     loop.current = run
+    torch_program.forget()
     return {
         "step": file.step,
         "optimizer": "optimizer" in run.kept,

@@ -200,3 +200,4 @@ def reset(args: protocol.NoArgs, part: object) -> None:
 
     if not training_bridge.running():
         loop.current = None
+        torch_program.forget()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.state import state as modes
 from ...core.tensor import Tensor
+from ...graph import program
 from ...optim import _items
 from ..host import typename
 from ..utils.hooks import RemovableHandle
@@ -29,7 +30,9 @@ __all__ = ["Optimizer", "register_optimizer_step_pre_hook", "register_optimizer_
 
 _global_optimizer_pre_hooks: OrderedDict[int, Any] = OrderedDict()
 _global_optimizer_post_hooks: OrderedDict[int, Any] = OrderedDict()
-on_step: list[Callable[[Any], Any]] = []  # each is called with the optimizer after its step()
+# Each is called with the optimizer after its step(); where that is in a recorded call, behind the
+# call and behind each replay.
+on_step: list[Callable[[Any], Any]] = []
 
 _HOOKS = tuple(
     "_optimizer_%s_%s_hooks" % (event, when)
@@ -158,7 +161,7 @@ class Optimizer:
             for hook in (*self._optimizer_step_post_hooks.values(), *_global_optimizer_post_hooks.values()):
                 hook(self, args, kwargs)
             for call in on_step:
-                call(self)
+                program.after_call(functools.partial(call, self))
             return out
 
         return step
