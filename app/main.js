@@ -123,7 +123,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     corpus: (name) => suggest(name),
   });
   followScreenKeyboard(editor);
-  const estimate = new MemoryEstimate({ session, settings });
+  const estimate = new MemoryEstimate({ session, settings, editor });
   const error = (text) => console_.error(text);
   const stop = () => entries.stop();
   const notice = (text) => console_.notice(text);

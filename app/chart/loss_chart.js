@@ -79,6 +79,13 @@ export class LossChart {
     this.drawSoon();
   }
 
+  // metrics: {name: value or null} of a step that was made.
+  addMetrics(step, metrics) {
+    const run = this.runs.current ?? this.runs.begin();
+    for (const [name, value] of Object.entries(metrics)) run.addMetric(name, step, value);
+    this.drawSoon();
+  }
+
   addValidation(step, loss) {
     (this.runs.current ?? this.runs.begin()).addValidation(step, loss);
     this.drawSoon();

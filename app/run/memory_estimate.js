@@ -2,6 +2,9 @@
 // of 4.29 GB available". Python counts it before the run (py/tinygpt_session/features/memory.py),
 // and a run that cannot fit is refused with the sentence that says what to change.
 //
+// A program of plain PyTorch code is not described by the inputs: nothing is said of it before it
+// runs, and nothing is refused. Its message "memory" says what it holds.
+//
 // Python is asked a moment after the last change, one question at a time; while a model trains it
 // answers between two steps. It remembers what it has counted for as long as the model's code stays
 // the same.
@@ -11,6 +14,7 @@ import { tabBudget } from "./device_class.js";
 
 const PATIENCE = 400; // ms after the last change of an input
 const AT_START = 1500; // ms: what the user requests first comes first
+const PLAIN = /^[ \t]*(?:import|from)[ \t]+torch\b/m; // code of one's own for PyTorch
 const NAMES = {
   parameters: "parameters",
   gradients: "gradients",
@@ -22,18 +26,35 @@ const NAMES = {
 export class MemoryEstimate {
   // "device" events of `session` may change the answer. So may what a run leaves behind: the page
   // calls soon().
-  constructor({ session, settings }) {
-    Object.assign(this, { session, settings, asking: null, device: "" });
+  constructor({ session, settings, editor }) {
+    Object.assign(this, { session, settings, editor, asking: null, device: "", program: null });
     this.element = document.getElementById("memory-needs");
     for (const id of ["settings", "settings-more"])
-      document.getElementById(id).addEventListener("change", () => this.soon());
-    settings.addEventListener("own", () => this.soon());
+      document.getElementById(id).addEventListener("change", () => this.changed());
+    settings.addEventListener("own", () => this.changed());
     settings.addEventListener("adopted", () => this.soon());
     session.addEventListener("device", ({ detail: { device } }) => this.on(device));
+    session.addEventListener("training", ({ detail }) => {
+      for (const message of detail) {
+        if (message.type === "start") this.program = null;
+        if (message.type === "memory") this.put((this.program = message));
+      }
+    });
     session.ready.then(
       () => this.soon(AT_START),
       () => {},
     );
+  }
+
+  // The code in the editor is for PyTorch.
+  get plain() {
+    return PLAIN.test(this.editor.files["train.py"] ?? "");
+  }
+
+  // The inputs describe a run again.
+  changed() {
+    if (!this.plain) this.program = null;
+    this.soon();
   }
 
   // Another device answers otherwise.
@@ -52,6 +73,7 @@ export class MemoryEstimate {
   // cannot be known.
   // probe: a GPU's memory is tried, which takes a moment.
   async answer({ probe = false } = {}) {
+    if (this.program || this.plain) return this.program;
     const question = {
       settings: this.settings.values(),
       shape: this.settings.own,
@@ -71,6 +93,10 @@ export class MemoryEstimate {
       this.again = false;
       return this.show();
     }
+    this.put(answer);
+  }
+
+  put(answer) {
     this.element.textContent = answer ? sentence(answer) : "";
     this.element.title = answer ? (answer.refused ?? breakdown(answer)) : "";
     this.element.classList.toggle("bad", Boolean(answer?.refused));
@@ -91,11 +117,13 @@ function sentence({ needs, holds, device }) {
   return `Memory: ${bytes(needs)}${most}${unsure}`;
 }
 
-function breakdown({ parts, device }) {
+function breakdown({ type, parts, device }) {
   const list = Object.entries(parts)
     .filter(([, nbytes]) => nbytes)
-    .map(([name, nbytes]) => `${NAMES[name]} ${bytes(nbytes)}`);
+    .map(([name, nbytes]) => `${NAMES[name]} ${bytes(nbytes)}`)
+    .join(", ");
+  if (type === "memory") return `What the program held at most so far: ${list}, and the rest.`;
   const most = "The first step needs the most, because it is recorded.";
   const tab = tabBudget() === null ? "" : " A phone or tablet ends a tab that takes more than is available here.";
-  return `Estimated before the run: ${list.join(", ")}. ${most}${tab}${device === "webgpu" ? " The browser does not report how much memory a GPU has." : ""}`;
+  return `Estimated before the run: ${list}. ${most}${tab}${device === "webgpu" ? " The browser does not report how much memory a GPU has." : ""}`;
 }

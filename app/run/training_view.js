@@ -216,6 +216,10 @@ export class TrainingView {
     this.chart.add(step, loss, { lr, grad_norm, ms, metrics });
   }
 
+  on_metrics({ step, metrics }) {
+    this.chart.addMetrics(step, metrics);
+  }
+
   on_eval({ step, val_loss, ms = 0 }) {
     if (this.run) Object.assign(this.run, { val: val_loss, valStep: step });
     this.took("eval", step, ms);

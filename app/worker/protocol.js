@@ -364,6 +364,26 @@
  */
 
 /**
+ * Numbers that belong to a step which has been made: scalars that a program logs.
+ *
+ * @typedef {object} TrainingMetrics
+ * @property {"metrics"} type
+ * @property {number} step
+ * @property {Record<string, number | null>} metrics  by tag; null: not finite
+ */
+
+/**
+ * What a program of plain PyTorch code holds in memory.
+ *
+ * @typedef {object} TrainingMemory
+ * @property {"memory"} type
+ * @property {string} device
+ * @property {number} needs  bytes, at most
+ * @property {number | null} holds  bytes
+ * @property {Record<string, number>} parts  bytes
+ */
+
+/**
  * A sample text begins.
  *
  * @typedef {object} SampleStart
@@ -1020,6 +1040,8 @@ code it is one of torch.save, whatever is requested.
  *   | TrainingStart
  *   | TrainingStep
  *   | TrainingEvaluation
+ *   | TrainingMetrics
+ *   | TrainingMemory
  *   | SampleStart
  *   | SamplePiece
  *   | SampleEnd

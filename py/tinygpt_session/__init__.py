@@ -29,6 +29,7 @@ wheel_finder.py          NumPy and micropip, installed on first import
 torch_finder.py          `import torch`: the front of PyTorch's names
 torch_program.py, torch_total.py  the steps of a program of plain PyTorch code, and how many
 torch_states.py          what autosave keeps of such a program
+torch_lines.py           the validation losses that it prints
 named_texts.py           the texts of the panel Data as files
 page_files.py            the visitor's files as the folder that code works in
 features/files.py        the page places files and reads what was written

@@ -344,6 +344,24 @@ class TrainingEvaluation(TypedDict):
     ms: float
 
 
+class TrainingMetrics(TypedDict):
+    """Numbers that belong to a step which has been made: scalars that a program logs."""
+
+    type: Literal["metrics"]
+    step: int
+    metrics: dict[str, float | None]  # by tag; null: not finite
+
+
+class TrainingMemory(TypedDict):
+    """What a program of plain PyTorch code holds in memory."""
+
+    type: Literal["memory"]
+    device: str
+    needs: int  # bytes, at most
+    holds: int | None  # bytes
+    parts: dict[str, int]  # bytes
+
+
 class SampleStart(TypedDict):
     """A sample text begins."""
 
@@ -435,6 +453,8 @@ TrainingMessage: TypeAlias = (
     TrainingStart
     | TrainingStep
     | TrainingEvaluation
+    | TrainingMetrics
+    | TrainingMemory
     | SampleStart
     | SamplePiece
     | SampleEnd

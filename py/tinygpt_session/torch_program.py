@@ -3,7 +3,9 @@ which requests are served, the program pauses, and edited functions and classes 
 
 The chart's rule: a step is a step() of the optimizer that stepped first, or of another one from
 where that no longer steps. Its loss is the value of the tensor on which backward() was called last.
-A printed line that names a validation loss ("val loss 1.23") is an evaluation.
+A printed line that names a validation loss is an evaluation (torch_lines.py). A scalar that is
+logged (SummaryWriter.add_scalar, wandb.log) is a line of its own under its tag, at the step that
+was made last.
 
 Autosave keeps the state_dicts of what the optimizers update (torch_states.py). A plain program
 cannot begin in its middle: it begins anew, and loads them with torch.load where it wants.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import json
-import re
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ import tinygpt_host as host
 
 import __main__
 
-from . import output_channel, page_files, step_boundary, torch_states, torch_total, training_bridge
+from . import output_channel, page_files, step_boundary, torch_lines, torch_states, torch_total, training_bridge
 from .output_channel import TRAINING
 from .source_limits import compiled, parsed
 from .tracebacks import EDITOR, page_name, remember_source
@@ -34,13 +36,12 @@ if TYPE_CHECKING:
 
 EVERY_GPU = 10  # steps between two reads of a loss on a GPU, each of which waits for its queue
 LEAST = 1e-3  # seconds between two messages of steps: a chart needs no more
-VALIDATION = (
-    r"\b(?:val|valid|validation|test|eval|dev)(?:[_ ]?loss)?\b\W{0,3}(?:loss\W{0,3})?"
-    r"([-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-)
+WATCHED = 3  # first steps whose memory is measured, and then one of each WATCHED_LATER
+WATCHED_LATER = 100
 RULE = (
-    "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called. Autosave keeps the "
-    "state_dicts of %s: Runs has them as a file for torch.load."
+    "Each optimizer.step() is a step. The chart shows the tensor on which backward() was called, validation losses "
+    'that are printed ("val loss 1.23"), and logged scalars. Autosave keeps the state_dicts of %s: Runs has them as a '
+    "file for torch.load."
 )
 
 current: Program | None = None  # the program that has made a step in this run
@@ -67,6 +68,10 @@ class Program:
         self.optimizers: list[Any] = []  # all that have made a step
         self.things: dict[str, Any] = {}  # what is saved, by its name in the program
         self.others: list[Any] = []  # that have made a step since the last one of `optimizer`
+        self.lines = torch_lines.Lines()
+        self.tags: set[str] = set()  # of the scalars on the chart
+        self.scalars: dict[str, tuple[int, float | None]] = {}  # by tag what the page does not have yet: step, value
+        self.peak = self.told = 0  # bytes that the device held at most, and that the page knows of
         self.meet(optimizer)
         total = torch_total.of_stack(sys._getframe(2))
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -118,8 +123,10 @@ class Program:
         if root is not None and (self.step < 100 or now - self.sent >= LEAST):
             if not root.device.volatile or self.step % EVERY_GPU == 0:
                 self._log(root, ms)
+                self.send_scalars()
                 self.sent = now
         self.step += 1
+        self._tell_memory()
         step_boundary.visit(self)  # pyright: ignore[reportArgumentType]: it is a Run in what visit uses
 
     def _log(self, root: Any, ms: float) -> None:
@@ -132,9 +139,54 @@ class Program:
 
     def printed(self, text: str) -> None:
         """A printed line may name a validation loss."""
-        found = re.search(VALIDATION, text, re.IGNORECASE)  # compiled at its first use, not at the start
-        if found and self.step:
-            self.send(type="eval", step=self.step, val_loss=float(found[1]), ms=0.0)
+        for line in self.lines.completed(text):
+            loss = torch_lines.validation_loss(line)
+            if loss is not None and self.step:
+                self.send(type="eval", step=self.step, val_loss=loss, ms=0.0)
+
+    def logged(self, tag: str, value: float) -> None:
+        """A scalar that the program logs."""
+        from tinygpt.training.metrics import LONGEST, MOST
+
+        tag = "".join(filter(str.isprintable, tag))[:LONGEST] or "scalar"
+        tag = "loss (logged)" if tag == "loss" else tag
+        if tag not in self.tags:
+            if len(self.tags) == MOST:
+                self.tags.add(tag)
+                self.send(type="note", text="The chart has %d scalars at most: %s and later ones are left out." % (MOST, tag))
+            if len(self.tags) > MOST:
+                return
+            self.tags.add(tag)
+        self.scalars[tag] = max(self.step - 1, 0), value if math.isfinite(value) else None
+
+    def send_scalars(self) -> None:
+        """What was logged since the last time; of a tag the last value."""
+        for tag, (step, value) in self.scalars.items():
+            self.send(type="metrics", step=step, metrics={tag: value})
+        self.scalars.clear()
+
+    def watch(self, root: Any) -> None:
+        """Before a backward of `root`: everything that it needs is held."""
+        if self.step < WATCHED or self.step % WATCHED_LATER == 0:
+            self.peak = max(self.peak, root.device.in_use())
+
+    def _tell_memory(self) -> None:
+        """What the program holds, where it is 2 % more than the page knows."""
+        device = self.optimizer.param_groups[0]["params"][0].device
+        if self.step <= WATCHED:
+            self.peak = max(self.peak, device.in_use())
+        if self.peak <= 1.02 * self.told:
+            return
+        self.told = self.peak
+        parameters = [p for o in self.optimizers for group in o.param_groups for p in group["params"]]
+        tensors = [x for o in self.optimizers for held in o.state.values() for x in _tensors_of(held)]
+        self.send(
+            type="memory",
+            device=device.name,
+            needs=self.peak,
+            holds=device.capacity,
+            parts={"parameters": _bytes(parameters), "moments": _bytes(tensors)},
+        )
 
     # ---- as a Run ----
 
@@ -162,6 +214,14 @@ class Program:
             self.send(type="applied", step=self.step, notes=notes)
             edit.report(None, notes)
         self.exclude_time(started)
+
+
+def _tensors_of(held: Any) -> list[Any]:
+    return [x for x in held.values() if hasattr(x, "numel")] if isinstance(held, dict) else []
+
+
+def _bytes(tensors: list[Any]) -> int:
+    return sum([x.numel() * x.element_size() for x in tensors])
 
 
 def changed(files: dict[str, str]) -> dict[str, str]:
@@ -265,14 +325,18 @@ def attach() -> None:
     from tinygpt.core.tensor import Tensor
     from tinygpt.graph import program
     from tinygpt.torch import front, optim
+    from tinygpt.torch.utils import tensorboard
 
     optim.on_step.append(_on_step)
+    tensorboard.on_scalar.append(_on_scalar)
     backward = Tensor.backward
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _enabled:
             # In a recorded call a copy, which each replay writes anew.
             root = self.detach().clone() if program.capturing() else self.detach()
+            if current is not None:
+                current.watch(root)
             program.after_call(lambda: _note_root(root))
         return backward(self, *args, **kwargs)
 
@@ -295,6 +359,11 @@ def _on_step(optimizer: Any) -> None:
     current.made_step(optimizer)
 
 
+def _on_scalar(tag: str, value: float, step: int | None) -> None:
+    if _enabled and current is not None:
+        current.logged(tag, value)
+
+
 def begin(source: str, filename: str) -> None:
     """The editor's code begins, compiled under the name `filename`."""
     global _enabled, current, kept, _root, _name
@@ -314,6 +383,7 @@ def end(outcome: protocol.Outcome) -> None:
     global _enabled, current, _root
     if current is not None:
         reason = {"finished": "done", "stopped": "stopped"}.get(outcome["status"], "error")
+        current.send_scalars()
         current.send(type="finish", step=current.step, reason=reason)
     _enabled, current, _root = False, None, None
     output_channel.listener, step_boundary.bounded = None, False
@@ -321,5 +391,5 @@ def end(outcome: protocol.Outcome) -> None:
 
 def printed(text: str) -> None:
     """What the program prints, for the chart."""
-    if current is not None and len(text) < 1000:
+    if current is not None:
         current.printed(text)

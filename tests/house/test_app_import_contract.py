@@ -39,7 +39,7 @@ SESSION = (
     ("step_boundary",),
     ("rich_output",),
     ("dispatch", "training_bridge", "console", "torch_total", "page_files"),
-    ("torch_states",),
+    ("torch_states", "torch_lines"),
     ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "named_texts"),
     ("output_channel", "protocol"),
 )
