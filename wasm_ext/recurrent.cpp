@@ -126,6 +126,14 @@ template <class T> void copy_columns(T* out, const T* x, Index rows, Index H, In
   for (Index b = 0; b < rows; b++) memcpy(out + b * H + first, x + b * H + first, n * sizeof(T));
 }
 
+// Requests a panel's place in each gate of some rows while the products before their use are made:
+// rows are far apart, so the processor would not see the next one coming.
+template <class T> void prefetch_gates(const T* gates, Index panel, Index rows, Index G, Index H) {
+  const Index last = panel * NR + NR < H ? panel * NR + NR - 1 : H - 1;  // the panel before has its first cache line
+  for (Index row = 0; row < rows; row++)
+    for (Index g = 0; g < G; g++) __builtin_prefetch(gates + (row * G + g) * H + last);
+}
+
 template <class T> struct Forward {
   typedef typename Lanes<T>::V V;
   Steps s;
@@ -150,6 +158,9 @@ template <class T> struct Forward {
       if (s.reverse) row -= active;
       if (known > active) known = active;
       for (Index p = (Index)mine.begin; p < mine.end; p++) {
+        prefetch_gates(gates + row * s.G * s.H, p, active, s.G, s.H);
+        prefetch_gates(y + row * ldy, p, active, 1, ldy);
+        if (kept) prefetch_gates(kept + row * s.H, p, active, 1, s.H);
         for (Index g = 0; g < s.G; g++) {
           const T* panel = my.panels + (p * s.G + g) * s.H * NR;
           T* sums = my.sums + g * s.B * NR;
@@ -229,6 +240,11 @@ template <class T> struct Backward {
       // Row of the step before, whose state this one had.
       const Index row_before = s.reverse ? row + active : row - before;
       for (Index p = (Index)mine.begin; p < mine.end; p++) {
+        prefetch_gates(gates + row * K, p, active, s.G, s.H);
+        prefetch_gates(dgates + row * K, p, active, s.G, s.H);
+        prefetch_gates(hprev + row * s.H, p, active, 1, s.H);
+        if (kept) prefetch_gates(kept + row * s.H, p, active, 1, s.H);
+        if (dy) prefetch_gates(dy + row * lddy, p, active, 1, lddy);
         for (Index g = 0; g < s.G; g++)
           products(my.sums, dhidden + after * K + g * s.H, K, later, my.panels + (p * K + g * s.H) * NR, s.H, g > 0);
         for (Index b = 0; b < later; b++) add(dh0 + b * s.H + p * NR, my.sums + b * NR, s.columns(p));

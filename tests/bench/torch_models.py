@@ -118,7 +118,7 @@ def main():
         if options.chromium:
             contenders += [Page(False, threads), Page(True, threads)]
         if not options.json:
-            print("%d thread%s%sleast  median   slow   to torch" % (threads, "s"[: threads - 1], " " * 21))
+            print("%d thread%s%sleast  median    slow     cpu   to torch" % (threads, "s"[: threads - 1], " " * 21))
         for model in options.models.split(","):
             for row in rows(model, measure(model, contenders, options.turns, options.seconds)):
                 out.append(row | {"threads": threads})
