@@ -9,6 +9,7 @@ visited.
 from __future__ import annotations
 
 import itertools
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 from ..graph import program
@@ -16,7 +17,7 @@ from .factory import full
 from .gradients import claim, lent
 from .reads import paused
 from .state import no_grad, state
-from .tensor import Tensor
+from .tensor import Storage, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -174,7 +175,8 @@ def walk(
                 if type(edge) is tuple:
                     _add(grads, edge[0], edge[1], g)
                 elif isinstance(edge, Tensor) and edge._requires_grad:
-                    accumulate(edge, g)
+                    unshared = getrefcount(g) == _IN_WALK
+                    accumulate(edge, g, unshared)
             del incoming, outgoing
         if node.frees and not retain_graph:
             node.backward, node.saved = None, ()
@@ -226,9 +228,43 @@ def external_inputs(outputs: Iterable[Tensor], since: int) -> list[tuple[Node, i
     return list(found.values())
 
 
-def accumulate(leaf: Tensor, gradient: Tensor) -> None:
+def _references_in_walk() -> int:
+    """What getrefcount says in `walk` of a gradient that nobody else holds; Pythons differ."""
+    outgoing = (object(),)
+    for _, g in zip((None,), outgoing):
+        return getrefcount(g)
+    return 0
+
+
+def _references_of_attribute() -> int:
+    """The same of a Storage that one Tensor holds, in `_is_own`."""
+    held = [object()]
+    storage = held[0]
+    return getrefcount(storage)
+
+
+_IN_WALK, _OF_ATTRIBUTE = _references_in_walk(), _references_of_attribute()
+
+
+def _is_own(gradient: Tensor) -> bool:
+    """Whether nothing else holds the memory of a gradient, and a copy of it would be laid out so."""
+    storage = gradient._storage
+    return (
+        getrefcount(storage) == _OF_ATTRIBUTE
+        and type(storage) is Storage
+        and type(gradient) is Tensor
+        and not (gradient._requires_grad or gradient._unit)
+        and gradient._base is None
+        and storage.version == 0
+        and storage.nbytes == gradient.numel() * gradient._dtype.itemsize
+        and gradient.is_contiguous()
+        and program.active_capture() is None
+    )
+
+
+def accumulate(leaf: Tensor, gradient: Tensor, unshared: bool = False) -> None:
     """leaf.grad += gradient. A leaf with a slot (its place in an optimizer's flat gradient) keeps
-    its gradient there.
+    its gradient there. unshared: nobody else holds `gradient`, so its memory may become .grad's.
     """
     program.note_leaf(leaf)
     state.touch()
@@ -237,7 +273,7 @@ def accumulate(leaf: Tensor, gradient: Tensor) -> None:
         if slot is None or slot._shape != gradient._shape:  # the latter where `.data` has another shape
             # A gradient that is still shared (a view, or another leaf's) must not be changed by a
             # later accumulation.
-            leaf._grad = gradient.clone()
+            leaf._grad = gradient if unshared and _is_own(gradient) else gradient.clone()
         else:
             if lent:
                 claim(slot)
