@@ -80,6 +80,17 @@ def page():
         "not here. Random numbers of a CPU are those of PyTorch's CPU generator for the same seed; those of a",
         "GPU are Philox's.",
         "",
+        "In the page each `optimizer.step()` is a step, at which Pause, Stop and edits take hold. The chart",
+        "shows the value of the tensor on which `backward()` was called last, so a training loss that is",
+        "printed or read with `item()` is there already. A printed line that names a validation loss is an",
+        "evaluation: one of the words val, valid, validation, test, eval, dev, perhaps *set*, perhaps",
+        "*average*, perhaps *loss* (mse, nll, ce, bce), and a number with a decimal point or an exponent",
+        "(`val loss 1.23`, `Test set: Average loss: 0.05`, `| valid loss  5.43 |`). A scalar of",
+        "`SummaryWriter.add_scalar` or `wandb.log` is a line of its own under its tag, at the step that was",
+        "made last; at most 16 tags are drawn. Autosave keeps the state_dicts of the modules whose parameters",
+        "the optimizers update, and of the optimizers, by their names in the program; Runs has them as a file",
+        "for `torch.load`. A program begins anew at each Run.",
+        "",
         "Written by `python3 -m tools.torch_names`.",
     ]
     for namespace in NAMESPACES:

@@ -33,6 +33,8 @@ export class MemoryEstimate {
       document.getElementById(id).addEventListener("change", () => this.changed());
     settings.addEventListener("own", () => this.changed());
     settings.addEventListener("adopted", () => this.soon());
+    for (const event of ["text", "change"])
+      editor.addEventListener(event, () => this.plain !== this.wasPlain && this.changed());
     session.addEventListener("device", ({ detail: { device } }) => this.on(device));
     session.addEventListener("training", ({ detail }) => {
       for (const message of detail) {
@@ -48,7 +50,8 @@ export class MemoryEstimate {
 
   // The code in the editor is for PyTorch.
   get plain() {
-    return PLAIN.test(this.editor.files["train.py"] ?? "");
+    const source = this.editor.files["train.py"] ?? "";
+    return PLAIN.test(source) && !source.includes("loop.run(");
   }
 
   // The inputs describe a run again.
@@ -65,6 +68,7 @@ export class MemoryEstimate {
   }
 
   soon(patience = PATIENCE) {
+    this.wasPlain = this.plain;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.show(), patience);
   }

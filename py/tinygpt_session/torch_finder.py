@@ -40,7 +40,9 @@ class TorchFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of the front's module. None: it is another name, or no module of the front."""
-        if name.partition(".")[0] not in (("wandb", "tiktoken") if self.stubs else ("torch", "safetensors")):
+        if name.partition(".")[0] not in (
+            ("wandb", "tiktoken", "tensorboardX") if self.stubs else ("torch", "safetensors")
+        ):
             return None
         if FRONT not in sys.modules:
             self._fetch()

@@ -153,7 +153,9 @@ class Program:
         if tag not in self.tags:
             if len(self.tags) == MOST:
                 self.tags.add(tag)
-                self.send(type="note", text="The chart has %d scalars at most: %s and later ones are left out." % (MOST, tag))
+                self.send(
+                    type="note", text="The chart has %d scalars at most: %s and later ones are left out." % (MOST, tag)
+                )
             if len(self.tags) > MOST:
                 return
             self.tags.add(tag)

@@ -369,7 +369,7 @@ def test_assert_close():
     tt.testing.assert_close(tensor([float("nan")]), tensor([float("nan")]), equal_nan=True)
 
 
-def test_a_summary_writer_keeps_scalars():
+def test_a_summary_writer_keeps_scalars(capsys):
     from tinygpt.torch.utils import tensorboard
 
     heard = []
@@ -381,6 +381,11 @@ def test_a_summary_writer_keeps_scalars():
         ]
     tensorboard.on_scalar.clear()
     assert writer.scalars == {"loss": [(3, 2.0)]} and heard == [("loss", 2.0, 3)]
+    assert capsys.readouterr().err == "", "somebody has heard them"
+    with tensorboard.SummaryWriter() as writer:
+        writer.add_scalars("loss", {"train": 2.0, "val": 3.0}, 0)
+        writer.add_scalar("loss/train", 0.25, 1)
+    assert capsys.readouterr().err == "runs: loss/train 0.25 (2 values), loss/val 3 (1 value)\n"
 
 
 def test_a_program_with_the_usual_head_runs(tmp_path):
@@ -418,6 +423,8 @@ def test_packages_beside_torch_have_stubs(tmp_path):
         "run = wandb.init(project='p', config=dict(lr=0.1))\n"
         "wandb.log({'loss': torch.tensor(2.5), 'note': 'a'}); wandb.log({'loss': 1.0})\n"
         "print(wandb.config.lr, run.summary, run.step, run.history)\n"
+        "run.log({'val': {'loss': 2}, 'picture': wandb.Image(1), 'plot': wandb.plot.line(1, 2)})\n"
+        "wandb.watch(None); wandb.watch(None); run.log_code('.').wait(); wandb.sweep({}, project='p')\n"
         "wandb.finish()\n"
         "try: tiktoken.get_encoding('gpt2')\n"
         "except RuntimeError as error: print(error)\n"
@@ -430,3 +437,6 @@ def test_packages_beside_torch_have_stubs(tmp_path):
         assert lines[0].startswith("0.1 {'loss': 1.0, 'note': 'a'} 2"), run.stderr
         assert "tiktoken's vocabulary 'gpt2' is a file on the network" in lines[1]
         assert "wandb: nothing is sent" in run.stderr
+        for name in ("Image", "plot", "watch", "Run.log_code", "sweep"):
+            assert run.stderr.count("wandb.%s: TinyGPT keeps the numbers" % name) == 1, name
+        assert run.stderr.endswith("wandb: loss 1 (2 values), val.loss 2 (1 value)\n")

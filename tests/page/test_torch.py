@@ -32,7 +32,7 @@ for i in range(STEPS):
     loss = step()
     print(f"{loss.item():.4f}")
     if i == 10:
-        print("step 10: val loss 0.1250")
+        print("step 10: val loss", "0.1250")
 print(model(x)[:3].detach())
 """
 
@@ -107,9 +107,12 @@ def test_it_pauses_steps_takes_an_edit_and_stops(tab):
 def test_the_state_dicts_are_saved_and_outlive_the_tab(browser, server, tmp_path):
     tab = Tab(browser, server + "?autosave=1")
     source = PROGRAM.replace("STEPS = 20", "STEPS = 10**7").replace('    print(f"{loss.item():.4f}")\n', "")
+    tab.wait("() => document.getElementById('memory-needs').innerText.includes('Memory')")
     tab.write(source)
+    tab.wait("() => !document.getElementById('memory-needs').innerText", seconds=10)
     tab.page.click("#run")
     tab.wait("() => tinygpt.autosave().step > 5")
+    tab.wait("() => /parameters 1 kB, optimizer state 3 kB/.test(document.getElementById('memory-needs').title)")
     autosave = tab.page.evaluate("() => tinygpt.autosave()")
     print("a save: %(python_ms).1f ms in Python, %(store_ms).1f ms in the store, %(bytes)d bytes" % autosave)
     tab.page.reload()  # in the middle of the run, as a tab that is killed

@@ -16,6 +16,7 @@ import torch
 
 import __main__
 import tinygpt.torch
+import tinygpt.torch.utils.tensorboard
 from tinygpt.torch.front import enter, leave
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,11 +82,13 @@ def session(monkeypatch, tmp_path):
     from session_without_page import torch_program
 
     backward = tinygpt.torch.Tensor.backward
-    heard = list(tinygpt.torch.optim.on_step)
+    lists = tinygpt.torch.optim.on_step, tinygpt.torch.utils.tensorboard.on_scalar
+    heard = [list(functions) for functions in lists]
     enter()
     torch_program.attach()
     yield Session(torch_program, sent)
-    tinygpt.torch.optim.on_step[:] = heard
+    for functions, before_it in zip(lists, heard):
+        functions[:] = before_it
     tinygpt.torch.Tensor.backward = backward
     leave()
     for name in set(sys.modules) - before:
@@ -194,6 +197,36 @@ def test_pytorch_continues_from_what_was_kept(session):
     net(torch.full((1, 3), 5.0)).sum().backward()
     adam.step()
     assert adam.state[net.weight]["step"] == 5
+
+
+def test_scalars_have_a_line_of_their_own_and_printed_validation_losses_are_evaluations(session):
+    session.run(
+        """
+        from tinygpt.torch.utils.tensorboard import SummaryWriter
+        writer = SummaryWriter()
+        net = torch.nn.Linear(3, 2)
+        opt = torch.optim.SGD(net.parameters())
+        for i in range(3):
+            net(torch.ones(1, 3)).sum().backward()
+            opt.step()
+            writer.add_scalar("acc", 0.5 + i, i)
+            writer.add_scalar("loss", float("nan"), i)
+        for i in range(20):
+            writer.add_scalar("tag %d" % i, 1.0)
+        writer.close()
+        """
+    )
+    sent = [(m["step"], *m["metrics"].items()) for m in session.messages("metrics")]
+    assert sent[:4] == [
+        (0, ("acc", 0.5)),
+        (0, ("loss (logged)", None)),
+        (1, ("acc", 1.5)),
+        (1, ("loss (logged)", None)),
+    ]
+    assert len({m for _, (m, _) in sent}) == 16
+    assert session.messages("note")[1]["text"].startswith("The chart has 16 scalars at most: tag 14")
+    memory = session.messages("memory")[0]
+    assert memory["parts"] == {"parameters": 32, "moments": 0} and memory["needs"] >= 32
 
 
 def test_what_cannot_be_saved_is_left_out_with_the_reason(session):

@@ -16,3 +16,10 @@ def get_encoding(encoding_name: str) -> NoReturn:
 
 
 encoding_for_model = get_encoding
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(
+        "tiktoken.%s is not here: TinyGPT has none of tiktoken's vocabularies; train a tokenizer with "
+        "tinygpt.tokenizer, or encode characters" % name
+    )

@@ -1,6 +1,8 @@
 """The package wandb where it is not installed: runs stay in this process, and nothing is sent.
 
-Numbers go where torch.utils.tensorboard's go: `on_scalar` hears them, and the run keeps them.
+Numbers go where torch.utils.tensorboard's go: `on_scalar` hears them, and the run keeps them. What
+is not here (pictures, tables, sweeps) is left out with one warning: a program does not end for its
+log.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .utils.tensorboard import SummaryWriter
+from .utils.tensorboard import SummaryWriter, say_once
 
 __all__ = ["Artifact", "Histogram", "Image", "Run", "Table", "config", "finish", "init", "log", "login", "run", "watch"]
+LEFT_OUT = "TinyGPT keeps the numbers of wandb.log alone; this is left out"
 _said = False
 
 
@@ -41,38 +44,66 @@ class Run:
         self.history: list[dict[str, Any]] = []
         self.summary: dict[str, Any] = {}
         self.step = 0
-        self._writer = SummaryWriter()
+        self._writer = SummaryWriter("wandb")
 
     def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None, **_: Any) -> None:
         """Keeps a dict of values; numbers are heard."""
         self.step = self.step if step is None else step
         self.history.append(dict(data))
-        for name, value in data.items():
+        for name, value in _flat(data):
             self.summary[name] = value
             if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
                 self._writer.add_scalar(name, value, self.step)
+            elif isinstance(value, _Kept):
+                say_once("wandb.%s" % type(value).__name__, LEFT_OUT)
         if step is None and commit is not False:
             self.step += 1
 
     def watch(self, *args: Any, **kwargs: Any) -> None:
-        """Does nothing: gradients are not logged."""
+        """Left out: gradients are not logged."""
+        say_once("wandb.watch", LEFT_OUT)
 
-    log_artifact = save = define_metric = alert = watch
+    def define_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: each name is logged at its step."""
 
     def finish(self, *args: Any, **kwargs: Any) -> None:
         """Ends the run."""
+        self._writer.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError("'Run' object has no attribute %r" % name)
+        say_once("wandb.Run." + name, LEFT_OUT)
+        return _Kept()
 
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, *error: object) -> None:
+        self.finish()
+
+
+def _flat(data: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """Names and values; those of a dict inside are "outer.inner"."""
+    out: list[tuple[str, Any]] = []
+    for name, value in data.items():
+        out += _flat(value, "%s%s." % (before, name)) if isinstance(value, dict) else [("%s%s" % (before, name), value)]
+    return out
 
 
 class _Kept:
-    """Something that is logged and not drawn."""
+    """Something that is logged and not drawn; calls and attributes of it are such things too."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.args, self.kwargs = args, kwargs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> _Kept:
+        return self
+
+    def __getattr__(self, name: str) -> _Kept:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
 
     def add_data(self, *row: Any) -> None:
         """A row of a table: left out."""
@@ -126,13 +157,27 @@ def login(*args: Any, **kwargs: Any) -> bool:
 
 
 def watch(*args: Any, **kwargs: Any) -> None:
-    """Does nothing: gradients are not logged."""
+    """Left out: gradients are not logged."""
+    say_once("wandb.watch", LEFT_OUT)
 
 
-save = unwatch = log_artifact = define_metric = setup = watch
+def unwatch(*args: Any, **kwargs: Any) -> None:
+    """Does nothing: nothing is watched."""
+
+
+define_metric = setup = unwatch
 
 
 def finish(*args: Any, **kwargs: Any) -> None:
     """Ends the run."""
     global run
+    if run is not None:
+        run.finish()
     run = None
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError("module 'wandb' has no attribute %r" % name)
+    say_once("wandb." + name, LEFT_OUT)
+    return _Kept()

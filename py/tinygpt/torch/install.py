@@ -18,7 +18,7 @@ PACKAGE = __name__.rpartition(".")[0]
 
 # Packages of others: name -> module of the front. Those of STUBS serve where none is installed.
 HOSTED = {"safetensors": "._safetensors", "safetensors.torch": "._safetensors.torch"}
-STUBS = {"wandb": "._wandb", "tiktoken": "._tiktoken"}
+STUBS = {"wandb": "._wandb", "tiktoken": "._tiktoken", "tensorboardX": ".utils.tensorboard"}
 
 
 def behind(fullname: str, names: dict[str, str]) -> str | None:
