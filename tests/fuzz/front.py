@@ -19,6 +19,8 @@ import torch
 import tinygpt.torch as tt
 
 from ..front.expressions import near, plain, tensors
+from . import front_calls
+from .front_calls import Both, full, one
 
 FLOATS, WHOLE = ("float32", "float64"), ("int64", "int32", "uint8", "bool")
 SIZES = (0, 1, 1, 2, 2, 3, 3, 4)
@@ -76,16 +78,11 @@ class Call:
         return Both([T.tensor(values, dtype=getattr(T, kind)).reshape(shape) for T in (torch, tt)])
 
 
-class Both:
-    """PyTorch's value and the front's."""
-
-    def __init__(self, pair):
-        self.pair = pair
-
-
 def side(x, k):
     if isinstance(x, Both):
         return x.pair[k]
+    if isinstance(x, dict):
+        return {name: side(v, k) for name, v in x.items()}
     return type(x)(side(v, k) for v in x) if isinstance(x, (list, tuple)) else x
 
 
@@ -100,16 +97,6 @@ def _along(c, x, shape):
     if rank and -rank <= d < rank:
         at[d] = c.r.choice(SIZES)
     return d, at, (shape[d] if rank and -rank <= d < rank else 1)
-
-
-def one(f):
-    """Arguments made of the tensor's shape."""
-
-    def arguments(c):
-        shape = c.shape()
-        return (c.tensor(shape), *f(c, shape)), {}
-
-    return arguments
 
 
 def gather(c):
@@ -130,16 +117,6 @@ def scatter(c):
 def scatter_reduce(c):
     args, _ = scatter(c)
     return (*args, c.r.choice(("sum", "mean", "amax", "amin", "prod"))), {"include_self": c.r.random() < 0.5}
-
-
-def full(f):
-    """As one, of tensors with elements: of an empty one PyTorch's errors follow no rule."""
-
-    def arguments(c):
-        shape = [n or 1 for n in c.shape()]
-        return (c.tensor(shape), *f(c, shape)), {}
-
-    return arguments
 
 
 def index_add(c):
@@ -248,6 +225,7 @@ def einsum(c):
 
 
 CALLS = {
+    **front_calls.CALLS,
     **dict.fromkeys(("gather",), gather),
     **dict.fromkeys(("scatter", "scatter_add"), scatter),
     "scatter_reduce": scatter_reduce,
@@ -333,12 +311,15 @@ IN_PLACE = (
     "triu_",
     "transpose_",
     "squeeze_",
+    *front_calls.IN_PLACE,
 )
-UNORDERED = ("sort", "topk", "kthvalue")  # indices of equal elements
+UNORDERED = ("sort", "topk", "kthvalue", "median", "nanmedian")  # indices of equal elements
 
 
 def found(name, k):
     owner = (torch, tt)[k]
+    if name in front_calls.OWN:
+        return front_calls.OWN[name](owner)
     if name.startswith("."):
         return getattr(owner.Tensor, name[1:])
     if name.endswith("_"):
@@ -354,13 +335,13 @@ def outcome(name, args, keywords, made, k):
         given = [side(a, k) for a in args]
         if name.endswith("_"):
             given[0] = given[0] * 1 if given[0].dtype is not T.bool else given[0].clone()
-        out = found(name, k)(*given, **keywords)
+        out = found(name, k)(*given, **side(keywords, k))
         result = plain(out, T)
     except Exception as error:
         return "error", [kind.__name__ for kind in type(error).__mro__], str(error).split("\n")[0]
     total = None
     for j, y in enumerate(tensors(out, T)):
-        if y.requires_grad and y.numel():
+        if y.requires_grad and y.numel() and y.dtype.is_floating_point:
             term = (y * T.arange(1 + j, 1 + j + y.numel(), dtype=y.dtype).reshape(y.shape)).sum().to(T.float64)
             total = term if total is None else total + term
     if total is not None:
@@ -368,7 +349,7 @@ def outcome(name, args, keywords, made, k):
             total.backward()
         except Exception as error:
             return "error", [kind.__name__ for kind in type(error).__mro__], str(error).split("\n")[0]
-    return "value", result, [plain(x.grad, T) if x.grad is not None else 0 for x in made[k::2]]
+    return "value", result, [plain(x.grad.clone(), T) if x.grad is not None else 0 for x in made[k::2]]
 
 
 def complaint(r, names):
@@ -392,6 +373,8 @@ def complaint(r, names):
 def shown(a):
     if isinstance(a, Both):
         x = a.pair[0]
+        if isinstance(x, torch.dtype):
+            return str(x)
         return "%s%s%s" % (str(x.dtype)[6:], list(x.shape), "" if x.is_contiguous() else "'")
     return "[%s]" % ", ".join(map(shown, a)) if isinstance(a, list) else repr(a)
 

@@ -725,7 +725,8 @@ def _integer_like(name: str, a: Tensor, b: Operand) -> Tensor:
     b = operand(b, a)
     if not isinstance(b, Tensor):
         kind = result_type(a, b)
-        if kind.limits and kind is not bool_ and integer(b, kind) == 0 or b == 0 and kind is bool_:
+        zero = kind.limits and kind is not bool_ and integer(b, kind) == 0 or b == 0 and kind is bool_
+        if zero and a.numel():
             raise RuntimeError("ZeroDivisionError: %s of an integer tensor by 0" % name)
         out = binary_scalar(name, a.detach(), b)
         if needs_grad(a):

@@ -128,7 +128,8 @@ def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
         old = before_write(a)
         if name in ("mul", "div") and isinstance(b, Tensor) and b._requires_grad:
             old = old.clone()  # b's gradient reads it, and a is written
-        result = getattr(elementwise, name)(old, b)
+        fitting = isinstance(b, Tensor) and b._dtype.is_floating_point
+        result = getattr(elementwise, name)(old, elementwise.promoted(b, a._dtype) if fitting else b)
         if b is not source and (name == "div" or (name == "mul" and has_edge(a))):
             keep(result, source)  # PyTorch keeps what the write changes, so that its backward raises
         return _assign(a, result)
@@ -228,10 +229,10 @@ def copy_(x: Tensor, source: Operand) -> Tensor:
         elementwise.copy_into(x, Tensor(view._storage, x._shape, view._dtype, view._offset, strides))
     if not recorded:
         return written(x)
-    shape = source._shape
+    shape, kind = source._shape, source._dtype
 
     def backward(dy):
-        return elementwise.zeros_of(dy), elementwise.reduce_to(dy, shape)
+        return elementwise.zeros_of(dy), elementwise.reduce_to(dy, shape)._cast(kind)
 
     out = x.detach()
     attach("copy_", (out,), (before_write(x), source), backward, ())
@@ -318,7 +319,7 @@ def _one_for_each(x: Tensor, mask: Tensor, value: Any) -> bool:
 def _put(x: Tensor, keys: list[Any], value: Any, accumulate: bool = False) -> Tensor:
     """x[keys] = value, or += value, where some key is an index tensor or a mask. Returns x."""
     if isinstance(value, Tensor):
-        if value._dtype is not x._dtype and value._shape:
+        if value._dtype is not x._dtype and (value._shape or state.front == "torch"):
             raise RuntimeError(
                 "Index put requires the source and destination dtypes match, got %s for the destination and %s "
                 "for the source." % (x._dtype.name, value._dtype.name)

@@ -118,7 +118,7 @@ def _check(a: Tensor, b: Tensor, name: str = "matmul") -> None:
             % (name, a._dtype.name, b._dtype.name, list(a._shape), list(b._shape))
         )
     if a._dtype is bool_:
-        raise RuntimeError("%s is not implemented for bool; convert with .float()" % name)
+        raise NotImplementedError("%s is not implemented for bool; convert with .float()" % name)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

@@ -432,6 +432,8 @@ def _index_of(k: Any) -> int:
         return whole_number(k, "an index")
     except TypeError:
         pass
+    if isinstance(k, str):
+        raise TypeError("new(): invalid data type 'str': tensors are indexed with numbers, not %r" % k)
     raise IndexError(
         "tensors are indexed with ints, slices, None, ... or int32 tensors, not %s"
         % ("a tensor of %s" % k._dtype.name if isinstance(k, Tensor) else "%s %r" % (type(k).__name__, k))

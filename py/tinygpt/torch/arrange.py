@@ -267,6 +267,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         raise RuntimeError("`shifts` required")
     if named and not input._shape:
         raise IndexError("Dimension specified as %d but tensor has no dimensions" % named[0])
+    if not input.numel():
+        return input.clone()
     if not named:
         if len(steps) != 1:
             raise RuntimeError("shifts and dimensions must align. shifts: %d, dims:0" % len(steps))
@@ -434,7 +436,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
         if x.ndim != 1:
             raise RuntimeError("Expect a 1D vector, but got shape %s" % list(x._shape))
     if len(tensors) == 1:
-        return movement.alias(tensors[0])
+        return tensors[0]
     return movement.stack([movement.reshape(g, (g.numel(),)) for g in meshgrid(*tensors)], 1)
 
 

@@ -9,7 +9,7 @@ from ..core.tensor import DTYPES, Tensor, bool_
 from ..core.tensor import dtype as DType
 from ..ops import elementwise
 from . import types
-from .keywords import Unsupported, unsupported
+from .keywords import Unsupported, function, unsupported
 
 NAMES = {
     "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64",
@@ -91,6 +91,8 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False, **named: 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """self in the dtype of `other`, on its device."""
+    if not isinstance(other, Tensor):
+        raise TypeError("type_as(): argument 'other' (position 1) must be Tensor, not %s" % type(other).__name__)
     return to(self, other)
 
 
@@ -104,11 +106,13 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     return to(self, types.found("cuda") if device is None else device)
 
 
+@function
 def is_floating_point(input: Tensor) -> bool:
     """Whether input is of a float dtype."""
     return input._dtype.is_floating_point
 
 
+@function
 def is_complex(input: Tensor) -> bool:
     """False: numbers are real here."""
     return False
@@ -139,6 +143,13 @@ def promote_types(type1: DType, type2: DType) -> DType:
 
 def can_cast(from_: DType, to: DType) -> bool:
     """Whether PyTorch's promotion lets a result of dtype `from_` be stored as `to`."""
+    for place, x in enumerate((from_, to), 1):
+        if not isinstance(x, DType):
+            names = "from_", "to"
+            raise TypeError(
+                "can_cast(): argument '%s' (position %d) must be torch.dtype, not %s"
+                % (names[place - 1], place, type(x).__name__)
+            )
     if from_.is_floating_point and not to.is_floating_point:
         return False
     return to is not bool_ or from_ is bool_

@@ -39,7 +39,7 @@ from ..ops import elementwise, inplace, movement, strided
 from . import arrays, front
 from .keywords import function, unsupported
 
-HARMLESS = ("pin_memory", "names")  # cannot change a value
+HARMLESS = ("pin_memory",)  # cannot change a value
 FORMATS = ("torch.contiguous_format", "torch.preserve_format")
 
 
@@ -57,6 +57,8 @@ def _settings(name: str, keywords: dict[str, Any]) -> tuple[DType | None, Any, b
         value = keywords.pop(key, None)
         if value is not None and str(value) not in known:
             unsupported(name, key, str(value), "leave it out: tensors are dense here")
+    if keywords.get("names", 0) is None:
+        del keywords["names"]
     if keywords.get("out") is not None:
         unsupported(name, "out", keywords["out"], "assign the result, or copy it with copy_()")
     keywords.pop("out", None)
@@ -573,7 +575,7 @@ def _legacy(name: str, dtype: DType, device: Any, given: tuple[Any, ...]) -> Ten
     if len(given) == 1 and isinstance(given[0], Tensor):
         if given[0]._dtype is not dtype:
             raise TypeError("expected %s (got %s)" % (dtype.name, given[0]._dtype.name))
-        return movement.alias(given[0].detach())
+        return movement.alias(given[0])
     return _empty(*shape_of(given), dtype=dtype, device=device)
 
 

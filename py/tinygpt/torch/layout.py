@@ -50,9 +50,9 @@ def _becomes(x: Tensor, name: str, seen: Any) -> Tensor:
     return x
 
 
-def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze_(input: Tensor, *dim: Any, **named: Any) -> Tensor:
     """squeeze in place. Returns input."""
-    return _becomes(input, "squeeze_", lambda x: squeeze(x, dim))
+    return _becomes(input, "squeeze_", lambda x: squeeze(x, *([dim] if len(dim) > 1 else dim), **named))
 
 
 def unsqueeze_(input: Tensor, dim: int) -> Tensor:

@@ -73,9 +73,17 @@ def matrix_exp(input: Tensor) -> Tensor:
     return _linalg().matrix_exp(input)
 
 
+def _flag(name: str, argument: str, place: int, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(
+            "%s(): argument '%s' (position %d) must be bool, not %s" % (name, argument, place, type(value).__name__)
+        )
+
+
 @function
 def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     """L with L L' = input, or its transpose."""
+    _flag("cholesky", "upper", 2, upper)
     return _linalg().cholesky(input, upper=upper)
 
 
@@ -122,12 +130,14 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
 @function
 def qr(input: Tensor, some: bool = True) -> Any:
     """(Q, R) with input = Q R; some=False: Q is square."""
+    _flag("qr", "some", 2, some)
     return return_types.qr(tuple(_linalg().qr(input, "reduced" if some else "complete")))
 
 
 @function
 def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     """(U, S, V) with input = U diag(S) V'."""
+    _flag("svd", "some", 2, some)
     if not compute_uv:
         m, n = input._shape[-2:]
         zeros = [full((*input._shape[:-2], k, k), 0, input._dtype, input.device) for k in (m, n)]

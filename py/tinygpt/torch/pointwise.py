@@ -125,10 +125,12 @@ def neg(input: Tensor) -> Tensor:
     return minus(input)
 
 
+@shown("SignBackward0")
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1, in input's dtype."""
     if input._dtype.is_floating_point:
-        return f.function("sign", input)
+        out = f.function("sign", input)
+        return where(compare("eq", input.detach(), input.detach()), out, 0.0)  # of NaN 0, as in PyTorch
     if input._dtype is bool_:
         return input.clone()
     return less(compare("gt", input, 0)._cast(input._dtype), compare("lt", input, 0)._cast(input._dtype))
@@ -348,6 +350,8 @@ def _check_alpha(alpha: Any, *operands: Any) -> None:
 
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """other - alpha * input."""
+    if input._dtype is bool_ or isinstance(other, bool) or isinstance(other, Tensor) and other._dtype is bool_:
+        raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported; use ~ or logical_not()")
     a, b = numbers("rsub", other, input)
     return elementwise.sub(a, b, alpha)
 

@@ -173,14 +173,24 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 @function
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * the sum of the batch's products."""
+    _batches(input, batch1, batch2)
     made = bmm(batch1, batch2)
     return _added("addbmm", input, reduce.sum_(made, 0)._cast(made._dtype), beta, alpha)
+
+
+def _batches(*given: Tensor) -> None:
+    """IndexError, as PyTorch's, where a batch has fewer than three dimensions."""
+    for x in given[1:]:
+        if x.ndim < 3:
+            r = max(x.ndim, 1)
+            raise IndexError("Dimension out of range (expected to be in range of [%d, %d], but got 2)" % (-r, r - 1))
 
 
 @shown("BaddbmmBackward0")
 @function
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2."""
+    _batches(input, batch1, batch2)
     return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
@@ -299,6 +309,9 @@ def cross_along(x: Tensor, y: Tensor, dim: int) -> Tensor:
 def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices, in the order that multiplies least."""
     given = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else list(matrices)
+    for x in given:
+        if x.ndim != 2:
+            raise RuntimeError("Tensor dimension is %d, expected 2 instead." % x.ndim)
     return multiplied(given) if len(given) > 1 else given[0]
 
 

@@ -367,6 +367,8 @@ def randint(*args: Any, generator: Any = None, **keywords: Any) -> Tensor:
         low = given.pop() if given else 0
     if given:
         raise TypeError("randint() received an invalid combination of arguments")
+    if not isinstance(size, (tuple, list)):
+        raise TypeError("randint(): argument 'size' must be tuple of ints, not %s" % type(size).__name__)
     out, requires_grad = _made((size,), keywords, int64, "randint")
     return _finished(random_(out, low, high, generator=generator), requires_grad)
 

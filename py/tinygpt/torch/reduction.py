@@ -13,7 +13,7 @@ from ..core.factory import full, tensor
 from ..core.state import state
 from ..core.tensor import DTYPES, LARGEST, Tensor, bool_, float64, int64, numel_of, uint8
 from ..core.tensor import dtype as DType
-from ..ops import elementwise, movement, reduce, softmax_xent
+from ..ops import elementwise, inplace, movement, reduce, softmax_xent
 from ..ops import functions as f
 from ..ops import gather as along
 from ..ops.elementwise import compare, where
@@ -75,6 +75,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     _flag("sum", keepdim)
     if dtype is None:
         return reduce.sum_(input, dim, keepdim)
+    if input._requires_grad and not dtype.is_floating_point:
+        raise RuntimeError("Autograd not support dtype: %s; detach() the tensor" % dtype.name)
     if dtype is bool_:
         return any_along(input, dim, keepdim)
     return reduce.sum_(_as(input, dtype), dim, keepdim)._cast(dtype)
@@ -394,8 +396,9 @@ def _median(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
     elementwise.arithmetic(x, name)
     if dim is _ALL:
         if not x.numel():
-            return full((), math.nan, x._dtype, x.device)
-        return _median(name, x.reshape((-1,)), 0, False)[0]
+            return full((), math.nan, x._dtype, x.device) if not x._requires_grad else reduce.sum_(x) + math.nan
+        found = _median(name, x.detach().reshape((-1,)), 0, False)[0]
+        return f.recorded(name, (x,), lambda _: found, (lambda dy: _shared(x, found, dy),))
     d = movement.dim_of(x, dim)
     if not x._shape:
         return getattr(return_types, name)((x.clone(), full((), 0, int64, x.device)))
@@ -412,6 +415,14 @@ def _median(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
             place = elementwise.clamp(elementwise.floor_divide(elementwise.sub(there, 1), 2), 0)
     place = along.gather(order, d, place._cast(DTYPES["int32"]))
     return getattr(return_types, name)(_chosen(x, d, place, keepdim))
+
+
+def _shared(x: Tensor, y: Tensor, dy: Tensor) -> Tensor:
+    """The gradient dy of a value y of x, in equal shares to the elements that have it."""
+    plain = x.detach()
+    hit = elementwise.logical_or(compare("eq", plain, y), elementwise.logical_and(plain.isnan(), y.isnan()))
+    share = elementwise.div(dy, reduce.sum_(hit)._cast(dy._dtype))
+    return where(hit, share, 0.0)
 
 
 def _chosen(x: Tensor, d: int, place: Tensor, keepdim: bool) -> tuple[Tensor, Tensor]:
@@ -660,10 +671,9 @@ def any_differs(a: tuple[int, ...], b: tuple[int, ...], d: int) -> bool:
 
 def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of y along dim by the trapezoid rule, at the places x or in steps of dx (1)."""
+    if y._dtype is bool_:
+        raise RuntimeError("trapezoid: received a bool input for `y`, but bool is not supported")
     d, pieces = _trapezes(y, x, dx, dim)
-    if not pieces._shape[d]:
-        shape = tuple([n for e, n in enumerate(y._shape) if e != d])
-        return full(shape, 0, DTYPES[state.real] if not pieces._dtype.is_floating_point else pieces._dtype, y.device)
     return elementwise.div(reduce.sum_(pieces, d), 2.0)
 
 
@@ -849,9 +859,9 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 def _softmax(name: str, input: Tensor, dim: int, dtype: Any, log: bool) -> Tensor:
     x = _as(input, dtype)
+    movement.dim_of(x, dim)
     if not x._dtype.is_floating_point:
         raise NotImplementedError("%s is not implemented for %s; use .float(), or dtype=" % (name, x._dtype.name))
-    movement.dim_of(x, dim)
     return softmax_xent.softmax(x, dim, log)
 
 
@@ -866,11 +876,23 @@ FUNCTIONS: dict[str, Any] = {
     "unique_consecutive": unique_consecutive, "softmax": softmax, "log_softmax": log_softmax,
 }  # fmt: skip
 _FUNCTIONS_ONLY = ("var_mean", "std_mean", "trapezoid", "trapz", "cumulative_trapezoid")
+
+
+def _cumsum_(self: Tensor, *args: Any, **named: Any) -> Tensor:
+    """cumsum in place. Returns self. NotImplementedError of bools."""
+    if self._dtype is not bool_:
+        return inplace.assigned(cumsum, self, *args, **named)
+    if self._shape:
+        raise NotImplementedError("\"cumsum_out_cpu\" not implemented for 'Bool'")
+    return self
+
+
 METHODS: dict[str, Any] = {
     **calling.methods(
-        {name: function for name, function in FUNCTIONS.items() if name not in _FUNCTIONS_ONLY}, "cumsum cumprod"
+        {name: function for name, function in FUNCTIONS.items() if name not in _FUNCTIONS_ONLY}, "cumprod"
     ),
     "count_nonzero": _count_nonzero,
+    "cumsum_": _cumsum_,
 }
 LIMITED = {
     "unique": "sorted=False sorts too",

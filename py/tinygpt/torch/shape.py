@@ -39,8 +39,10 @@ def view(input: Tensor, *shape: Any, **keywords: Any) -> Tensor:
     """
     if not shape:
         shape = tuple(keywords.values())[:1]
+        if not shape:
+            raise TypeError("view() received an invalid combination of arguments - got (); it takes sizes, or a dtype")
     if len(shape) == 1 and isinstance(shape[0], DType):
-        return strided.seen_as_dtype(input, shape[0])
+        return strided.seen_as_dtype(input if shape[0].is_floating_point else input.detach(), shape[0])
     return movement.view(input, *shape)
 
 
@@ -231,7 +233,7 @@ def _matrices_transposed(x: Tensor, name: str) -> Tensor:
         raise RuntimeError(
             "tensor.%s is only supported on matrices or batches of matrices. Got 1-D tensor." % name.strip("()")
         )
-    return movement.transpose(x, -2, -1) if x._shape else movement.alias(x)
+    return movement.transpose(x, -2, -1) if x._shape else x
 
 
 def _reversed(x: Tensor) -> Tensor:
@@ -241,7 +243,7 @@ def _reversed(x: Tensor) -> Tensor:
 def _H(x: Tensor) -> Tensor:
     if x.ndim not in (0, 2):
         raise RuntimeError("tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor." % x.ndim)
-    return _reversed(x)
+    return _reversed(x) if x._shape else x
 
 
 # ---- broadcasting --------------------------------------------------------------------------------
@@ -290,10 +292,12 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 @function
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views along dim: of a size each (the last may be smaller), or of the sizes in a list."""
-    return movement.split(tensor, split_size_or_sections, dim)
+    return _split(tensor, split_size_or_sections, dim)
 
 
 def _split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    if isinstance(split_size, int) and split_size < 0:
+        raise RuntimeError("split expects split_size be non-negative, but got split_size=%d" % split_size)
     return movement.split(input, split_size, dim)
 
 

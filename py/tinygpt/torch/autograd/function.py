@@ -167,7 +167,11 @@ def _reduced(g: Tensor, shape: Sequence[int], message: str) -> Tensor:
     return reduce_to(g, tuple(shape))
 
 
-class Function:
+class FunctionMeta(type):
+    """The class of the classes that derive from Function."""
+
+
+class Function(metaclass=FunctionMeta):
     """The base of an op with a forward and a backward in Python; call it by `apply`."""
 
     @staticmethod

@@ -215,10 +215,10 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a sigmoid(b) for the halves a and b of a dimension (Dauphin et al. 2016). RuntimeError for
     one of an odd size.
     """
-    x = floats(input, "glu_cpu")
-    if not x.ndim:
+    if not input.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")
-    d = movement.dim_of(x, dim)
+    d = movement.dim_of(input, dim)
+    x = floats(input, "glu_cpu")
     if x._shape[d] % 2:
         raise RuntimeError("Halving dimension must be even, but dimension %d is size %d" % (d, x._shape[d]))
     half = x._shape[d] // 2
@@ -247,8 +247,8 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(-x) along dim."""
-    x = _softmax_input("softmax_lastdim_kernel_impl", input, dtype)
-    return F.softmax(elementwise.neg(x), _implicit_dim("softmin", input, dim))
+    d = movement.dim_of(input, _implicit_dim("softmin", input, dim))
+    return F.softmax(elementwise.neg(_softmax_input("softmax_lastdim_kernel_impl", input, dtype)), d)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

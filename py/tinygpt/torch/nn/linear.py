@@ -20,6 +20,8 @@ FUNCTIONS = ["bilinear", "linear"]
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input W^T + bias over the last dimension. weight: [out, in], or [in]. bias: [out] or None."""
+    if not isinstance(input, Tensor):
+        raise TypeError("linear(): argument 'input' (position 1) must be Tensor, not %s" % type(input).__name__)
     if weight.ndim == 1:
         out = matmul.matmul(input, weight)
         return out if bias is None else out + bias

@@ -238,7 +238,7 @@ class _Module:
 
     def cuda(self: Any, device: Any = None) -> Any:
         """RuntimeError: there is none."""
-        raise RuntimeError(_CUDA)
+        raise AssertionError("Torch not compiled with CUDA enabled: " + _CUDA)
 
     def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:
         """Moves to a device without the values. Returns self."""

@@ -38,6 +38,8 @@ def norm_of(x: Tensor, p: float, dim: int = -1, keepdim: bool = True) -> Tensor:
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Tensor:
     """input divided by its p-norm along dim, which is at least eps."""
     refuse("normalize", out=out)
+    if not input._dtype.is_floating_point:
+        raise RuntimeError("linalg.vector_norm: Expected a floating point tensor as input. Got %s" % input._dtype.name)
     return input / norm_of(input, p, dim).clamp(min=eps)
 
 
@@ -63,7 +65,13 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """The cosine of the angle between x1 and x2 along dim; each norm is at least eps."""
     shape = elementwise.broadcast_shapes(x1._shape, x2._shape)
     x1, x2 = movement.expand(x1, shape), movement.expand(x2, shape)
-    return (x1 / norm_of(x1, 2, dim).clamp(min=eps) * (x2 / norm_of(x2, 2, dim).clamp(min=eps))).sum(dim)
+    return (x1 / _at_least(norm_of(x1, 2, dim), eps) * (x2 / _at_least(norm_of(x2, 2, dim), eps))).sum(dim)
+
+
+def _at_least(x: Tensor, eps: float) -> Tensor:
+    """max(x, eps) with x's gradient everywhere: PyTorch clamps norms outside of the graph."""
+    plain = x.detach()
+    return x + (plain.clamp(min=eps) - plain)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
@@ -121,6 +129,10 @@ def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:
     """log(1 + exp(-target input))."""
+    if target._requires_grad:
+        raise RuntimeError(
+            "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'; detach() it"
+        )
     reduction = reduction_of(size_average, reduce, reduction)
     return reduced(of_math("log1p", (target.neg() * input).exp()), reduction)
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...core.autograd import TWICE, attach, needs_grad, written
 from ...core.factory import full
 from ...core.state import no_grad
-from ...core.tensor import Tensor, int64
+from ...core.tensor import Tensor, int32, int64
 from ...nn import Embedding, Module, Parameter
 from ...ops import elementwise, movement
 from ...ops import embedding as tables
@@ -51,6 +51,11 @@ def embedding(
     """
     if sparse:
         raise RuntimeError(_SPARSE)
+    if input._dtype not in (int32, int64):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            "%s instead (while checking arguments for embedding)" % input._dtype.name
+        )
     padding = _padding(padding_idx, weight._shape[0])
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.autograd import TWICE, attach, needs_grad
 from ...core.factory import full, like, tensor
-from ...core.tensor import Tensor, int32, numel_of
+from ...core.tensor import Tensor, bool_, int32, numel_of
 from ...nn import Module
 from ...ops import elementwise, matmul, movement
 from ..keywords import refuse
@@ -351,6 +351,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
             "but got: %s" % list(input._shape)
         )
+    if not input._dtype.is_floating_point and input._dtype is not bool_:
+        raise NotImplementedError('"im2col_out_cpu" not implemented for %r' % input._dtype.name)
     x = input if input.ndim == 4 else input.unsqueeze(0)
     N, C, *image = x._shape
     w, (top, left) = _windows("unfold", N, C, image, (kernel_size, dilation, padding, stride))
