@@ -769,6 +769,8 @@ def checked(result: Tensor, wrong: Tensor, message: str, kind: type[Exception] =
     is added. So a recorded call stays one, and a GPU does not wait. A replay and a GPU raise that
     kernel's IndexError, a GPU with its next read.
     """
+    if not result.numel():
+        return result
     flag = wrong.any()
     zero = like(flag, dtype=float32)
     try:

@@ -316,10 +316,17 @@ def _one_for_each(x: Tensor, mask: Tensor, value: Any) -> bool:
     return not isinstance(value, Tensor) or len([n for n in value._shape if n != 1]) <= x.ndim - mask.ndim
 
 
+def _is_fill(keys: list[Any], value: Tensor) -> bool:
+    """Whether keys have one mask alone, and a value is one number: PyTorch's masked_fill_."""
+    advanced = [k for k in keys if movement.is_advanced(k) or movement._is_mask(k)]
+    return len(advanced) == 1 and movement._is_mask(advanced[0]) and value.numel() == 1
+
+
 def _put(x: Tensor, keys: list[Any], value: Any, accumulate: bool = False) -> Tensor:
     """x[keys] = value, or += value, where some key is an index tensor or a mask. Returns x."""
     if isinstance(value, Tensor):
-        if value._dtype is not x._dtype and (value._shape or state.front == "torch"):
+        if value._dtype is not x._dtype and (value._shape or state.front == "torch") and not _is_fill(keys, value):
+            movement.Place(x.detach(), keys)  # whose errors come first
             raise RuntimeError(
                 "Index put requires the source and destination dtypes match, got %s for the destination and %s "
                 "for the source." % (x._dtype.name, value._dtype.name)

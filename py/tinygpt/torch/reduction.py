@@ -420,7 +420,9 @@ def _median(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
 def _shared(x: Tensor, y: Tensor, dy: Tensor) -> Tensor:
     """The gradient dy of a value y of x, in equal shares to the elements that have it."""
     plain = x.detach()
-    hit = elementwise.logical_or(compare("eq", plain, y), elementwise.logical_and(plain.isnan(), y.isnan()))
+    hit = elementwise.logical_or(
+        compare("eq", plain, y), elementwise.logical_and(compare("ne", plain, plain), compare("ne", y, y))
+    )
     share = elementwise.div(dy, reduce.sum_(hit)._cast(dy._dtype))
     return where(hit, share, 0.0)
 
@@ -598,9 +600,9 @@ def _cumulative(name: str, x: Tensor, dim: int) -> Any:
 
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(input))) along dim, without overflow."""
+    d = movement.dim_of(input, dim)
     if not input._dtype.is_floating_point:
         raise NotImplementedError("logcumsumexp is not implemented for %s; use .float()" % input._dtype.name)
-    d = movement.dim_of(input, dim)
 
     def slope(dy: Tensor) -> Tensor:
         y = logcumsumexp(input, dim)
@@ -642,6 +644,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError("order must be non-negative but got %d" % n)
+    if not n:
+        return input.clone()
     d = movement.dim_of(input, dim)
     parts = [x for x in (prepend, input, append) if x is not None]
     for x in parts:
@@ -671,7 +675,7 @@ def any_differs(a: tuple[int, ...], b: tuple[int, ...], d: int) -> bool:
 
 def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of y along dim by the trapezoid rule, at the places x or in steps of dx (1)."""
-    if y._dtype is bool_:
+    if y._dtype is bool_ and y._shape:
         raise RuntimeError("trapezoid: received a bool input for `y`, but bool is not supported")
     d, pieces = _trapezes(y, x, dx, dim)
     return elementwise.div(reduce.sum_(pieces, d), 2.0)
