@@ -191,7 +191,7 @@ async function build({ shipped, defaults, corpora, models, catalogue }) {
     models,
     status,
     calm,
-    untouched: () => settings.untouched && editor.files["train.py"] === shipped["train.py"],
+    untouched: () => settings.untouched && !controls.chosen && editor.files["train.py"] === shipped["train.py"],
   });
   tabs.add("models", "Models", (element) => new ModelsPanel(element, { models, actions: entryPoints }));
 

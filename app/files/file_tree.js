@@ -31,7 +31,12 @@ const SHARED = "tinygpt files"; // the lock, and the channel to the other tabs
  * @property {true | string} kept
  */
 
-/** @typedef {{ path: string, blob: Blob, version?: string }} Item */
+/**
+ * known: the stamp of the file that the new content was made from, where that may be an older one
+ * than this tab knows by now.
+ *
+ * @typedef {{ path: string, blob: Blob, version?: string, known?: string }} Item
+ */
 
 export class FileTree extends EventTarget {
   /** @type {Map<string, Entry>} */
@@ -92,7 +97,7 @@ export class FileTree extends EventTarget {
 
   /**
    * Adds files, or gives them other contents. Throws an Error of one sentence, and nothing has
-   * changed then.
+   * changed then. Resolves to the names that other tabs' contents of these files got.
    *
    * @param {Item[]} items
    */
@@ -104,27 +109,35 @@ export class FileTree extends EventTarget {
     }
     const problem = sizeProblem(items, this.entries);
     if (problem) throw new Error(problem);
+    /** @type {string[]} */
+    const theirs = [];
     await under(SHARED, async () => {
-      for (const item of items) await this.write(item);
+      for (const item of items) theirs.push(...(await this.write(item)));
     });
     this.tell();
     this.changed();
+    return theirs;
   }
 
-  /** @param {Item} item */
-  async write({ path, blob, version = this.newVersion() }) {
+  /**
+   * @param {Item} item
+   * @returns {Promise<string[]>}
+   */
+  async write({ path, blob, version = this.newVersion(), known }) {
     const before = this.entries.get(path);
     /** @type {Entry} */
     const entry = { path, blob, version, stamp: "", kept: true };
     this.entries.set(path, entry);
     try {
       if (this.usable !== true) throw new Error(this.usable);
-      await this.keepOthers(path, before?.stamp ?? "");
+      const theirs = await this.keepOthers(path, known ?? before?.stamp ?? "");
       await files.write(FOLDER, fileOf(path), blob);
       const file = await files.read(FOLDER, fileOf(path));
       if (file) Object.assign(entry, { blob: file, stamp: stampOf(file) }); // on disk, not in memory
+      return theirs;
     } catch (error) {
       entry.kept = `${baseOf(path)} is kept only until you close this page. ${/** @type {Error} */ (error).message}`;
+      return [];
     }
   }
 
@@ -136,12 +149,13 @@ export class FileTree extends EventTarget {
    */
   async keepOthers(path, known) {
     const theirs = await files.read(FOLDER, fileOf(path));
-    if (!theirs || stampOf(theirs) === known) return;
+    if (!theirs || stampOf(theirs) === known) return [];
     const free = this.free(path);
     await files.write(FOLDER, fileOf(free), new Blob([await theirs.arrayBuffer()]));
     const file = await files.read(FOLDER, fileOf(free));
     if (file)
       this.entries.set(free, { path: free, blob: file, version: this.newVersion(), stamp: stampOf(file), kept: true });
+    return [free];
   }
 
   /** @param {string} path */
@@ -192,13 +206,16 @@ export class FileTree extends EventTarget {
       if (problem) throw new Error(problem);
       if (this.entries.has(path)) throw new Error(`There is a file ${path} already.`);
     }
-    const removed = await this.remove(moved.map(({ from: path }) => path));
-    try {
-      await this.put(removed.map(({ path, blob }) => ({ path: to + path.slice(from.length), blob })));
-    } catch (error) {
-      await this.restore(removed);
-      throw error;
-    }
+    await under(SHARED, async () => {
+      for (const move of moved) {
+        const entry = /** @type {Entry} */ (this.entries.get(move.from));
+        await this.write({ path: move.to, blob: new Blob([await entry.blob.arrayBuffer()]) });
+        this.entries.delete(move.from);
+        if (entry.stamp) await files.remove(FOLDER, fileOf(move.from));
+      }
+    });
+    this.tell();
+    this.changed();
   }
 
   /**

@@ -16,6 +16,7 @@ import { FileTree } from "./file_tree.js";
 import { baseOf, folderOf, pathProblem, sizeText } from "./paths.js";
 import { PythonFiles } from "./python_files.js";
 import { TreeView } from "./tree_view.js";
+import { keepUnsaved, unsaved } from "./unsaved.js";
 
 const SOON = 400; // ms from a change in the editor to its file
 const LOOK = 10_000; // ms between two looks for what a running program writes
@@ -24,7 +25,10 @@ const OPEN = "tinygpt files open",
   ARGUMENTS = "tinygpt files arguments ",
   FOLDER = "tinygpt files folder ";
 const MAIN = "train.py";
-const ELSEWHERE = /\.(tinygpt|safetensors|pt|pth|txt)$/i; // what a drop outside the tree means something else for
+// What comes into the tree wherever on the page it is dropped, and where it is dropped on the editor:
+// else a text is one to train on, and a checkpoint a run.
+const PROGRAM_FILE = /\.(py|zip)$/i;
+const DATA_FILE = /\.(npz|npy|bin|json|jsonl|toml|ya?ml|cfg|ini|ipynb)$/i;
 const FIRST = ["main.py", "train.py", "run.py"]; // what a folder's program is called, usually
 
 const button = (text, title, onclick) => element("button", { type: "button", title, onclick }, text);
@@ -36,12 +40,17 @@ export class FilesRoom {
     this.python = new PythonFiles({ session, tree: this.tree });
     this.texts = new Map(); // path -> the text that the tree and the editor agree on
     this.timers = new Map(); // path -> of the change that is to be written
+    this.writing = new Map(); // path -> a promise: its last write, while there is one
+    this.stamps = new Map(); // path -> the stamp of the file whose text the editor has
     this.path = kept(PROGRAM); // of the program; null: train.py
     this.removed = null;
     this.build();
     this.listen();
     controls.files = this;
-    this.tree.ready.then(() => this.draw());
+    this.tree.ready.then(() => {
+      this.draw();
+      this.act(() => this.takeUnsaved());
+    });
     this.fold(kept(OPEN) === null);
   }
 
@@ -142,6 +151,7 @@ export class FilesRoom {
     editor.addEventListener("close", ({ detail }) => this.closed(detail));
     controls.addEventListener("phase", ({ detail: { phase } }) => {
       this.select.disabled = controls.active;
+      if (!controls.active) this.draw();
       this.drawActions();
       clearInterval(this.looking);
       if (phase === "paused") this.look();
@@ -153,7 +163,7 @@ export class FilesRoom {
       ran = state === "running" || state === "stopping";
     });
     document.addEventListener("visibilitychange", () => document.hidden && this.flush());
-    addEventListener("pagehide", () => this.flush());
+    addEventListener("pagehide", () => this.leave());
     this.listenForDrops();
   }
 
@@ -207,7 +217,13 @@ export class FilesRoom {
     this.select.replaceChildren(option("", `${MAIN} (TinyGPT)`), ...programs.map((path) => option(path, path)));
     const chosen = this.program();
     this.select.value = chosen ? this.path : "";
-    this.editor.runsOthers = chosen !== null;
+    if (!this.controls.active) {
+      this.editor.runsOthers = chosen !== null;
+      this.editor.compareAll();
+    }
+    const run = document.getElementById("run");
+    this.runTitle ??= run.title;
+    run.title = chosen ? `Runs ${this.path} with its arguments` : this.runTitle;
     this.wordsLabel.hidden = !chosen;
     this.whereLabel.hidden = !chosen || !this.path.includes("/");
     if (!chosen) return;
@@ -271,6 +287,7 @@ export class FilesRoom {
 
   async place() {
     await this.flush();
+    await this.python.last.catch(() => {}); // what the run before wrote is in the tree first
     await this.python.place();
   }
 
@@ -285,11 +302,16 @@ export class FilesRoom {
     if (!this.editor.others.has(path)) {
       const text = await this.tree.text(path);
       if (text === null) return this.say(`${path} is not a text that the editor opens. Python reads it with open().`);
-      this.texts.set(path, text);
+      this.agree(path, text);
       this.editor.add(path, text);
     }
     this.editor.show(path);
     if (!this.counted) this.count();
+  }
+
+  agree(path, text) {
+    this.texts.set(path, text);
+    this.stamps.set(path, this.tree.entries.get(path)?.stamp);
   }
 
   showFile() {
@@ -298,7 +320,7 @@ export class FilesRoom {
   }
 
   closed(path) {
-    this.act(() => this.write(path));
+    if (this.timers.has(path)) this.act(() => this.write(path));
   }
 
   later(path) {
@@ -310,31 +332,72 @@ export class FilesRoom {
     );
   }
 
+  // One write of a file after the other.
   async write(path) {
     clearTimeout(this.timers.get(path));
     this.timers.delete(path);
     const text = this.editor.textOf(path);
+    const done = (this.writing.get(path) ?? Promise.resolve()).then(() => this.writeText(path, text));
+    this.writing.set(
+      path,
+      done.catch(() => {}),
+    );
+    const last = this.writing.get(path);
+    try {
+      await done;
+    } finally {
+      if (this.writing.get(path) === last) this.writing.delete(path);
+    }
+  }
+
+  async writeText(path, text) {
     if (text === undefined || text === this.texts.get(path)) return;
+    const known = this.stamps.get(path);
     this.texts.set(path, text);
-    await this.tree.put([{ path, blob: new Blob([text]) }]);
+    const theirs = await this.tree.put([{ path, blob: new Blob([text]), known }]);
+    this.stamps.set(path, this.tree.entries.get(path)?.stamp);
+    if (theirs.length) this.say(`Another tab has changed ${path}: its version is ${theirs[0]}.`);
+  }
+
+  // The page goes: only localStorage is written for certain in that moment.
+  leave() {
+    keepUnsaved(
+      [...this.timers.keys()].map((path) => ({
+        path,
+        text: this.editor.textOf(path),
+        stamp: this.stamps.get(path) ?? "",
+      })),
+    );
+    this.flush().then(() => keepUnsaved([]));
+  }
+
+  // What was typed in the last moment of the page before.
+  async takeUnsaved() {
+    for (const { path, text, stamp } of unsaved()) {
+      if ((await this.tree.text(path)) === text) continue;
+      const same = (this.tree.entries.get(path)?.stamp ?? "") === stamp; // else another tab has written it since
+      await this.tree.put([{ path: same ? path : this.tree.free(path), blob: new Blob([text]) }]);
+    }
   }
 
   flush() {
-    return Promise.all([...this.timers.keys()].map((path) => this.write(path)));
+    const paths = new Set([...this.timers.keys(), ...this.writing.keys()]);
+    return Promise.all([...paths].map((path) => this.write(path)));
   }
 
   // The tree has changed: what is open follows.
   async follow() {
     this.draw();
+    const newer = (path) => this.timers.has(path) || this.writing.has(path); // the editor's is
     for (const path of [...this.editor.others]) {
+      if (newer(path)) continue;
       if (!this.tree.entries.has(path)) {
         this.editor.close(path);
         continue;
       }
-      if (this.timers.has(path)) continue; // the editor's is newer
       const text = await this.tree.text(path).catch(() => null);
-      if (text === null || text === this.texts.get(path)) continue;
-      this.texts.set(path, text);
+      if (text === null || text === this.texts.get(path) || newer(path)) continue;
+      this.agree(path, text);
       this.editor.replace({ [path]: text });
     }
   }
@@ -364,8 +427,8 @@ export class FilesRoom {
         const { dataTransfer } = event;
         if (!comes(event)) return;
         const names = [...dataTransfer.files].map(({ name }) => name);
-        const program = hasFolder(dataTransfer) || names.some((name) => /\.(py|zip)$/i.test(name));
-        if (!inTree(event) && !program && !(inEditor(event) && names.some((name) => !ELSEWHERE.test(name)))) return;
+        const program = hasFolder(dataTransfer) || names.some((name) => PROGRAM_FILE.test(name));
+        if (!inTree(event) && !program && !(inEditor(event) && names.some((name) => DATA_FILE.test(name)))) return;
         event.preventDefault();
         event.stopImmediatePropagation(); // the panels take texts and checkpoints
         const arrived = ofDrop(dataTransfer);
@@ -381,6 +444,7 @@ export class FilesRoom {
     const { items, skipped } = await arriving;
     if (!items.length) throw new Error("There is no file in it that the tree takes.");
     const placed = this.apart(items);
+    await this.flush(); // what is typed is older than what comes
     await this.tree.put(placed);
     const size = sizeText(placed.reduce((sum, { blob }) => sum + blob.size, 0));
     const left = skipped ? ` ${skipped.toLocaleString("en")} of caches and version control are left out.` : "";
@@ -428,11 +492,14 @@ export class FilesRoom {
     if (problem) throw new Error(problem);
     if (from === null) await this.tree.put([{ path: to, blob: new Blob([""]) }]);
     else await this.move(from, to);
-    this.endNaming();
+    this.naming.hidden = true;
     this.view.select(to);
     this.draw();
-    if (from === null) await this.open(to);
+    this.view.focus();
     this.count();
+    if (from !== null) return;
+    await this.open(to);
+    this.editor.focus();
   }
 
   async move(from, to) {

@@ -84,15 +84,16 @@ export class Controls extends EventTarget {
     return `the loaded ${name && `${name.replace(/ after .*/, "")} `}model (step ${step.toLocaleString("en")})`;
   }
 
-  start({ paused = false } = {}) {
-    return this.execute({ paused, resume: false });
+  // own: the page's train.py, whatever program is chosen.
+  start({ paused = false, own = false } = {}) {
+    return this.execute({ paused, own });
   }
 
   // saying: what the status line says instead of "Resumed".
-  async execute({ paused = false, resume = false, saying = "Resumed" }) {
+  async execute({ paused = false, resume = false, own = false, saying = "Resumed" }) {
     if (this.active || this.session.state !== "ready") return { ok: false, error: "something else is running" };
     if (this.held && (paused || resume)) return this.notStarted(this.held);
-    const program = resume ? this.program : (this.files?.program() ?? null);
+    const program = resume ? this.program : own ? null : this.chosen;
     const wrong = program ? null : this.wrongInput({ begins: true });
     if (wrong) return wrong;
     const { editor } = this;
@@ -100,19 +101,11 @@ export class Controls extends EventTarget {
     this.active = true;
     this.bounded = resume;
     this.status("Starting");
-    const refused = resume || program ? null : await (this.deciding = this.estimate.refused());
+    const { refused, files } = await (this.deciding = this.prepare(program, resume));
     if (refused) {
       // nothing has changed: what was trained before could still go on
       this.active = false;
       return this.notStarted(refused);
-    }
-    let files;
-    try {
-      await this.files?.place();
-      files = await this.sources(program);
-    } catch (error) {
-      this.active = false;
-      return this.notStarted(error.message);
     }
     this.take();
     editor.clearError();
@@ -120,6 +113,7 @@ export class Controls extends EventTarget {
     this.loaded = null;
     this.program = program;
     if (!resume) this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: false } }));
+    editor.runsOthers = program !== null;
     editor.setRunning(files);
     this.training.expectEdit(resume && this.inUse ? changed(this.inUse, files) : null);
     this.inUse = files;
@@ -151,6 +145,24 @@ export class Controls extends EventTarget {
     else this.showError(outcome);
     this.enter(this.resumable ? "stopped" : "idle");
     return { ok: outcome.ok, error: outcome.error };
+  }
+
+  // Whether a run is refused (a sentence), and the texts that run: its files are where Python finds
+  // them then.
+  async prepare(program, resume) {
+    try {
+      const refused = resume || program ? null : await this.estimate.refused();
+      if (refused) return { refused };
+      await this.files?.place();
+      return { refused: null, files: await this.sources(program) };
+    } catch (error) {
+      return { refused: error.message };
+    }
+  }
+
+  // What Run would run, among the visitor's files; null: train.py.
+  get chosen() {
+    return this.files?.program() ?? null;
   }
 
   // The texts that run.
@@ -210,6 +222,7 @@ export class Controls extends EventTarget {
       this.resumable = true;
       this.plain = false;
       this.used = null;
+      this.program = null;
       if (!options.own) this.loaded = { name: options.name ?? "", step: about.step };
       this.dispatchEvent(new CustomEvent("replaced", { detail: { byFile: true, about } }));
       this.inUse = null; // no code of this page's life has trained it
@@ -283,7 +296,7 @@ export class Controls extends EventTarget {
   async apply() {
     await this.deciding; // Run was pressed just now
     const { editor } = this;
-    const files = await this.sources(this.active ? this.program : (this.files?.program() ?? null));
+    const files = await this.sources(this.active ? this.program : this.chosen);
     if (!this.active) {
       try {
         await this.session.request("apply", { files });

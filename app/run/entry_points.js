@@ -125,7 +125,7 @@ export class EntryPoints {
     } finally {
       this.note.textContent = this.offer;
     }
-    await this.controls.start();
+    await this.controls.start({ own: true });
   }
 
   // What the machine's measurement does, where the user looks: on the button and the status line.

@@ -33,9 +33,9 @@ export function hooks({ session, editor, controls, training, generate, autosave,
       if (source !== undefined) editor.text = source;
       return controls.apply();
     },
-    // The visitor's files: [{path, bytes, kept}]; addFiles([{path, blob}]) as a drop does.
+    // The visitor's files: [{path, bytes, kept}].
     files: () => visitors.list(),
-    addFiles: (items) => visitors.take(Promise.resolve({ items, skipped: 0 })),
+    visitors,
     share: (options) => sharing.link(options),
     state: () => ({ running: controls.active, paused: controls.phase === "paused", ...training.state() }),
     history: () => training.history(),

@@ -44,6 +44,11 @@ def made(path: str) -> bool:
     return path in _written
 
 
+def disown(path: str) -> None:
+    """The file at the path is the visitor's from now on."""
+    _written.discard(path)
+
+
 def _ours(name: str) -> bool:
     path = os.path.abspath(name)
     return path in _written or not os.path.lexists(path)

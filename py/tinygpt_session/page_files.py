@@ -83,8 +83,9 @@ def place(path: str, version: str, content: bytes | memoryview) -> None:
     """Writes one file of the page. ValueError for a path that leaves the tree."""
     full = _full(path)
     os.makedirs(os.path.dirname(full), exist_ok=True)
-    if os.path.lexists(full) and os.path.islink(full):
+    if os.path.islink(full):
         os.remove(full)  # never through a link, to what is outside
+    named_texts.disown(full)
     with open(full, "wb") as file:
         file.write(content)
     _versions[path], _states[path] = version, _state(full)
@@ -103,6 +104,8 @@ def written() -> list[protocol.WrittenFile]:
 def read(path: str, version: str) -> bytes:
     """The content of a file of the tree, which the page has as `version` from now on."""
     full = _full(path)
+    if os.path.islink(full):
+        raise ValueError("%s is a link, which the tree does not hold" % path)
     state = _state(full)
     with open(full, "rb") as file:
         content = file.read()
@@ -123,7 +126,8 @@ def _full(path: str) -> str:
     """The place of a path of the tree. ValueError where it is outside."""
     parts = path.split("/")
     full = os.path.join(root, *parts)
-    if "" in parts or ".." in parts or "." in parts or not os.path.realpath(full).startswith(root + os.sep):
+    folder = os.path.realpath(os.path.dirname(full)) + os.sep  # the file itself may be a link: see `place`
+    if "" in parts or ".." in parts or "." in parts or not folder.startswith(root + os.sep):
         raise ValueError("the path %r is not one of the tree" % path)
     return full
 
@@ -135,7 +139,7 @@ def _state(full: str) -> tuple[int, int]:
 
 def _is_placed(path: str) -> bool:
     full = _full(path)
-    return os.path.isfile(full) and _state(full) == _states.get(path)
+    return os.path.isfile(full) and not os.path.islink(full) and _state(full) == _states.get(path)
 
 
 def _forget(path: str) -> None:
