@@ -101,7 +101,8 @@ export class Controls extends EventTarget {
     this.active = true;
     this.bounded = resume;
     this.status("Starting");
-    const { refused, files } = await (this.deciding = this.prepare(program, resume));
+    const texts = program ? null : editor.files; // as they are at the press
+    const { refused, files } = await (this.deciding = this.prepare(program, resume, texts));
     if (refused) {
       // nothing has changed: what was trained before could still go on
       this.active = false;
@@ -149,12 +150,12 @@ export class Controls extends EventTarget {
 
   // Whether a run is refused (a sentence), and the texts that run: its files are where Python finds
   // them then.
-  async prepare(program, resume) {
+  async prepare(program, resume, texts) {
     try {
       const refused = resume || program ? null : await this.estimate.refused();
       if (refused) return { refused };
       await this.files?.place();
-      return { refused: null, files: await this.sources(program) };
+      return { refused: null, files: texts ?? (await this.files.sources()) };
     } catch (error) {
       return { refused: error.message };
     }
@@ -163,11 +164,6 @@ export class Controls extends EventTarget {
   // What Run would run, among the visitor's files; null: train.py.
   get chosen() {
     return this.files?.program() ?? null;
-  }
-
-  // The texts that run.
-  async sources(program) {
-    return program ? this.files.sources() : this.editor.files;
   }
 
   notStarted(sentence) {
@@ -296,7 +292,8 @@ export class Controls extends EventTarget {
   async apply() {
     await this.deciding; // Run was pressed just now
     const { editor } = this;
-    const files = await this.sources(this.active ? this.program : this.chosen);
+    const program = this.active ? this.program : this.chosen;
+    const files = program ? await this.files.sources() : editor.files;
     if (!this.active) {
       try {
         await this.session.request("apply", { files });

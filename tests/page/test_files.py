@@ -98,6 +98,7 @@ def clear(tab):
     tab.page.evaluate("""async () => {
         const {visitors} = tinygpt;
         visitors.choose(null);
+        visitors.fold(false);
         await visitors.flush();
         await visitors.tree.remove(visitors.tree.paths);
     }""")
@@ -115,7 +116,7 @@ def empty(tab):
 
 def test_files_are_made_renamed_deleted_and_put_back_by_keys(empty):
     tab, page = empty, empty.page
-    page.click("text=New")
+    page.click("#files >> text=New")
     page.keyboard.type("../x.py\n")
     tab.wait("() => /empty, a dot/.test(document.querySelector('.files-note').textContent)")
     page.fill("#files-name", "train.py")
@@ -144,7 +145,7 @@ def test_files_are_made_renamed_deleted_and_put_back_by_keys(empty):
     page.keyboard.press("Delete")
     tab.wait("() => tinygpt.files().length === 0")
     assert page.locator("#editor [role=tab]").count() == 3
-    page.click("#files >> text=Undo")
+    page.click(".files-said button")
     tab.wait("() => tinygpt.files().length === 1")
     assert tab.run_editor("import lib.other\nprint(lib.other.WORD)").startswith("Finished"), "train.py imports it too"
 
