@@ -11,7 +11,7 @@ import { unzipped } from "./unzip.js";
 const MOST_SEEN = 20 * MOST_FILES; // files of a folder that are looked at
 
 /**
- * The files of a drop. To be called in the event, since the browser takes the entries back after it.
+ * The files of a drop. To be called in the event: the browser takes the entries back after it.
  *
  * @param {DataTransfer} transfer
  * @returns {Promise<Arrived>}

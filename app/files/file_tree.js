@@ -3,7 +3,7 @@
 //
 //   new FileTree()
 //   ready                     resolves when the kept ones are here
-//   entries                   Map: path -> {path, blob, version, kept: true or the sentence why not}
+//   entries                   Map: path -> {path, blob, version, kept: true, or why not}
 //   put([{path, blob, version}])  adds files or gives them other contents
 //   remove([path]), rename(from, to)
 //   restore([{path, blob}])   what remove() gave back

@@ -25,8 +25,8 @@ const OPEN = "tinygpt files open",
   ARGUMENTS = "tinygpt files arguments ",
   FOLDER = "tinygpt files folder ";
 const MAIN = "train.py";
-// What comes into the tree wherever on the page it is dropped, and where it is dropped on the editor:
-// else a text is one to train on, and a checkpoint a run.
+// What comes into the tree wherever on the page it is dropped, and what where it is dropped on the
+// editor: else a text is one to train on, and a checkpoint a run.
 const PROGRAM_FILE = /\.(py|zip)$/i;
 const DATA_FILE = /\.(npz|npy|bin|json|jsonl|toml|ya?ml|cfg|ini|ipynb)$/i;
 const FIRST = ["main.py", "train.py", "run.py"]; // what a folder's program is called, usually

@@ -13,7 +13,8 @@ const LONGEST = 200; // characters of a path
 const DEEPEST = 16; // folders
 const LEFT_OUT =
   /(^|\/)(\.git|\.hg|\.svn|\.venv|venv|node_modules|__pycache__|__MACOSX|\.ipynb_checkpoints)\/|(^|\/)(\.DS_Store|Thumbs\.db)$|\.pyc$/;
-// Control characters, and those that turn the direction of text: a name would read other than it is.
+// Control characters, and those that turn the direction of text: a name would read other than it
+// is.
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\\]/u;
 
 /**

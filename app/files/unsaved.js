@@ -8,7 +8,11 @@ import { parse } from "../worker/bounded_json.js";
 const KEY = "tinygpt files unsaved";
 const MOST = 1_000_000; // characters
 
-/** @typedef {{ path: string, text: string, stamp: string }} Unsaved  stamp: of the file that was edited */
+/**
+ * stamp: of the file that was edited.
+ *
+ * @typedef {{ path: string, text: string, stamp: string }} Unsaved
+ */
 
 /** @param {Unsaved[]} files */
 export function keepUnsaved(files) {
