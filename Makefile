@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell [ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
 JOBS ?= $(shell nproc)
 NPM := node_modules/.bin
-C_SOURCES := $(wildcard wasm_ext/*.cpp wasm_ext/*.h tests/hosts/*.c tests/bench/*.c tests/engines/*.c)
+C_SOURCES := $(wildcard wasm_ext/*.cpp wasm_ext/*.h wasm_ext/eager/*.cpp wasm_ext/eager/*.h tests/hosts/*.c tests/bench/*.c tests/engines/*.c)
 CLANG_FORMAT = $(PYTHON) -c 'from clang_format import clang_format; clang_format()'
 
 .PHONY: help test test-fast engines native sanitizers ext bench docs lint lint-python lint-js lint-types lint-cpp format \

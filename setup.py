@@ -2,13 +2,15 @@
 installs it.
 
 CMake compiles the library for the machine at hand (wasm_ext/CMakeLists.txt), so the wheel has a
-platform tag; any Python 3 may load the library. An editable install compiles nothing: the package
-then takes the library of `make native`.
+platform tag; any Python 3 may load the library. The module `eager` beside it is for the Python that
+builds; others do without. An editable install compiles nothing: the package then takes the library
+of `make native`.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from setuptools import Distribution, setup
@@ -28,7 +30,10 @@ class BuildWithLibrary(build_py):
         shutil.rmtree(self.build_lib, ignore_errors=True)  # an earlier build's modules may have moved
         super().run()
         package = Path(self.build_lib, "tinygpt")
-        shutil.copyfile(self.compiled_library(), package / "libtinygpt.so")
+        library = self.compiled_library()
+        shutil.copyfile(library, package / "libtinygpt.so")
+        for path in library.parent.glob("eager*.so"):
+            shutil.copyfile(path, package / path.name)
         (package / "shaders").mkdir()
         for path in (ROOT / "shaders").glob("*.wgsl"):
             shutil.copyfile(path, package / "shaders" / path.name)
@@ -39,7 +44,8 @@ class BuildWithLibrary(build_py):
         cmake = shutil.which("cmake")
         if cmake is None:
             raise ExecError("TinyGPT's kernels are compiled at install, and there is no cmake on the PATH; " + NEEDED)
-        configure = [cmake, "-S", str(ROOT / "wasm_ext"), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"]
+        options = ["-DCMAKE_BUILD_TYPE=Release", "-DPYTHON=" + sys.executable]
+        configure = [cmake, "-S", str(ROOT / "wasm_ext"), "-B", str(folder), *options]
         build = [cmake, "--build", str(folder), "--target", "tinygpt", "--parallel", str(os.cpu_count() or 1)]
         for command in (configure, build):
             done = subprocess.run(command, capture_output=True, text=True)
@@ -49,6 +55,8 @@ class BuildWithLibrary(build_py):
                 raise ExecError(
                     "TinyGPT's kernels could not be compiled:\n" + (done.stdout + done.stderr).strip()[-2000:]
                 )
+        # Eager ops in C, for this Python alone; there is no such target where its headers lack.
+        subprocess.run([cmake, "--build", str(folder), "--target", "eager"], capture_output=True)
         return folder / "libtinygpt.so"
 
 

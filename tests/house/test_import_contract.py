@@ -31,7 +31,7 @@ LAYERS = {
     "graph": "graph",
     "devices": "devices",
     "files": "storage corpora tokenizer config",
-    "base": "kernels core.state core.quoting plot",
+    "base": "kernels core.eager core.state core.quoting plot",
 }
 HEIGHT = {layer: -i for i, layer in enumerate(LAYERS)}
 PREFIXES = {prefix: layer for layer, prefixes in LAYERS.items() for prefix in prefixes.split()}

@@ -13,6 +13,7 @@ from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 from ..graph import program
+from .eager import in_c, know
 from .factory import full
 from .gradients import claim, lent
 from .reads import paused
@@ -63,6 +64,9 @@ class Node:
     ) -> None:
         self.seq, self.name, self.edges, self.backward, self.outputs = next(_numbers), name, edges, backward, outputs
         self.saved, self.frees = saved, frees
+
+
+know(node=Node, numbers=_numbers)
 
 
 class Shown(str):
@@ -289,6 +293,7 @@ def accumulate(leaf: Tensor, gradient: Tensor, unshared: bool = False) -> None:
         leaf._grad.add_(gradient)
 
 
+@in_c
 def attach(
     name: str,
     outputs: Sequence[Tensor],
@@ -346,6 +351,7 @@ def record(
         out._requires_grad, out._node, out._index = True, node, i
 
 
+@in_c
 def needs_grad(*inputs: Tensor | None) -> bool:
     """True when the op on these inputs must be recorded."""
     if not state.grad_enabled:

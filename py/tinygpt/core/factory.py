@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import kernels
 from ..graph.program import launch
 from .current_device import get_device
+from .eager import in_c
 from .quoting import quoted
 from .state import state
 from .tensor import (
@@ -60,6 +61,7 @@ def empty(
     return Tensor(storage, sizes, dtype, requires_grad=requires_grad)
 
 
+@in_c
 def like(x: Tensor, shape: Shape | None = None, dtype: DType | None = None) -> Tensor:
     """An uninitialised dense tensor on x's device; x's shape and dtype unless given."""
     shape = x._shape if shape is None else shape

@@ -15,6 +15,7 @@ import struct
 from typing import TYPE_CHECKING, cast
 
 from ..graph import program
+from .eager import in_c, know
 from .quoting import quoted
 from .state import state
 
@@ -160,6 +161,7 @@ class Storage(BorrowedStorage):
         self.handle = device.alloc(nbytes, kind)
         self.uid = next(_uids)
 
+    @in_c
     def __del__(self) -> None:
         if self.owner is None and self.handle is not None:
             self.device.free(self.handle)
@@ -351,6 +353,7 @@ class Tensor(AttachedMethods):
     _seen: int  # of a view: the writes that its _node knows of
     _made: int  # of a view: autograd.PLAIN, UNRECORDED or ONE_OF_MANY
 
+    @in_c
     def __init__(
         self,
         storage: BorrowedStorage = None,  # type: ignore[assignment]
@@ -475,6 +478,7 @@ class Tensor(AttachedMethods):
         """Bytes of one element."""
         return self._dtype.itemsize
 
+    @in_c
     def is_contiguous(self) -> bool:
         """Whether the elements are dense and row-major in memory."""
         step = 1
@@ -577,6 +581,7 @@ class Tensor(AttachedMethods):
             self._requires_grad = requires_grad
             program.note_requires_grad(self)
 
+    @in_c
     def detach(self) -> Tensor:
         """The same data without the tape."""
         out: Tensor = _new(Tensor)  # the same view: nothing to check again
@@ -716,3 +721,16 @@ class Tensor(AttachedMethods):
                 "the truth value of a Tensor with %d elements is ambiguous; use .any() or .all()" % self.numel()
             )
         return bool(self.item())
+
+
+know(
+    tensor=Tensor,
+    storage=Storage,
+    borrowed=BorrowedStorage,
+    uids=_uids,
+    state=state,
+    dtypes=[
+        (d, d.kind, d.code, d.itemsize, d.computed is d and d is not bool_, d.is_floating_point)
+        for d in DTYPES.values()
+    ],
+)

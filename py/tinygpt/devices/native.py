@@ -13,6 +13,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING
 
+from ..core.eager import know
 from .cpu import COMMAND_BYTES, CpuDevice
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class NativeDevice(CpuDevice):
             function = getattr(lib, "tg_" + name)
             function.restype, function.argtypes = result, arguments
         self.lib = lib
+        if type(self) is NativeDevice:
+            functions = (lib.tg_alloc, lib.tg_free, lib.tg_run)
+            know(device=self, library=tuple([ctypes.cast(f, address).value for f in functions]))
         self.build = lib.tg_build().decode()
         self._c_command = (ctypes.c_char * COMMAND_BYTES)()
         self._command_address = ctypes.addressof(self._c_command)

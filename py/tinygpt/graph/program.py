@@ -13,8 +13,9 @@ import weakref
 from typing import TYPE_CHECKING
 
 from .. import kernels
+from ..core.eager import in_c, know
 from ..core.state import state
-from ..devices.base import Device, size_text
+from ..devices.base import Device, size_text, status_error
 from .passes import fuse, memory
 from .passes.dependencies import Launch
 
@@ -70,8 +71,22 @@ if TYPE_CHECKING:
 
 
 _capture: Capture | None = None
+know(
+    program=globals(),
+    status_error=status_error,
+    binary_codes=kernels.BINARY,
+    unary_codes=kernels.UNARY,
+    reduce_codes=kernels.REDUCE,
+    bias=kernels.BIAS,
+    gradient=kernels.GRADIENT,
+    kernels=[
+        (k, k.name, k.slots, "".join([b.access for b in k.buffers]), "".join(["qd"[p.kind == "f"] for p in k.params]))
+        for k in kernels.KERNELS
+    ],
+)
 
 
+@in_c
 def launch(kernel: Kernel, tensors: Sequence[TensorLike | None], params: Sequence[float]) -> None:
     """Runs a kernel on Tensors (None: absent buffer), and records it while a capture is active."""
     storages = [t._storage if t is not None else None for t in tensors]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import kernels
 from ..core.autograd import attach, has_edge, needs_grad
+from ..core.eager import in_c
 from ..core.factory import EXACT, dtype_of_number, full, like, tensor
 from ..core.quoting import quoted
 from ..core.state import state
@@ -70,6 +71,7 @@ def unary(name: str, x: Tensor) -> Tensor:
     return out
 
 
+@in_c
 def _unary(name: str, x: Tensor) -> Tensor:
     """name(x) of a dense float tensor; no gradient here."""
     dtype = x._dtype
@@ -81,6 +83,7 @@ def _unary(name: str, x: Tensor) -> Tensor:
     return out
 
 
+@in_c
 def _unary_backward(name: str, dy: Tensor, saved: Tensor) -> Tensor:
     """The gradient of x where y = name(x); saved: see kernels.unary_backward."""
     dtype = dy._dtype
@@ -291,6 +294,7 @@ def promoted(x: Tensor, dtype: DType) -> Tensor:
     return x._cast(dtype)
 
 
+@in_c
 def _promote(a: Tensor, b: Tensor, division: bool = False) -> tuple[Tensor, Tensor]:
     """Both operands in their `result_type`, float32 for a division."""
     same_device(a, b)
@@ -318,6 +322,7 @@ def integer(number: Any, dtype: DType = int32) -> int:
     return number
 
 
+@in_c
 def binary(name: str, a: Tensor, b: Tensor, dtype: DType | None = None) -> Tensor:
     """name(a, b) with broadcasting, for a function of kernels.BINARY; no gradient here.
 
@@ -339,6 +344,7 @@ def binary(name: str, a: Tensor, b: Tensor, dtype: DType | None = None) -> Tenso
     return out
 
 
+@in_c
 def binary_scalar(name: str, a: Tensor, scalar: float, reverse: bool = False, dtype: DType | None = None) -> Tensor:
     """name(a, scalar), or name(scalar, a) when reverse; no gradient here.
 

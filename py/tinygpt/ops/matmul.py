@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .. import kernels
 from ..core.autograd import attach, needs_grad
+from ..core.eager import in_c
 from ..core.factory import like
 from ..core.tensor import Tensor, bool_, float32, float64, int64, numel_of
 from ..graph.program import launch
@@ -44,6 +45,7 @@ def _batch_stride(x: Tensor) -> int | None:
     return first
 
 
+@in_c
 def gemm(
     a: Tensor,
     b: Tensor,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .. import kernels
 from ..core.autograd import ONE_OF_MANY, PLAIN, attach, made_view, needs_grad, shown_as
+from ..core.eager import in_c
 from ..core.factory import empty, full, like, tensor
 from ..core.quoting import quoted
 from ..core.state import state
@@ -34,6 +35,7 @@ def _view(x: Tensor, shape: Shape, strides: Shape | None, offset: int, name: str
     return _viewed(x, Tensor(x._storage, shape, x._dtype, offset, strides), name, backward)
 
 
+@in_c
 def _viewed(x: Tensor, out: Tensor, name: str, backward: Backward) -> Tensor:
     if not state.grad_enabled:
         return made_view(out, x)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import kernels
 from ..core.autograd import attach, needs_grad
+from ..core.eager import in_c
 from ..core.factory import like
 from ..core.state import state
 from ..core.tensor import DTYPES, RangeError, bool_, float32, float64, int32, int64, ints_of, numel_of
@@ -37,6 +38,7 @@ def _dims(x: Tensor, dim: Dims) -> Shape:
     return dims
 
 
+@in_c
 def _launch(name: str, x: Tensor, dims: Shape, dtype: DType) -> Tensor:
     """Reduces `dims` away. Neighbouring dimensions of a dense x are reduced in place ([outer, n,
     inner]); others move to the end.
