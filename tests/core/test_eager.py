@@ -13,7 +13,7 @@ import tinygpt
 from tinygpt.core import autograd, eager, factory
 from tinygpt.core.tensor import Storage, Tensor, bool_, float16, float64, int32, int64
 from tinygpt.graph import program
-from tinygpt.ops import elementwise, matmul, movement, reduce
+from tinygpt.ops import elementwise, inplace, matmul, movement, reduce
 
 pytestmark = [pytest.mark.fast, pytest.mark.skipif(eager.library is None, reason="no module eager")]
 
@@ -89,6 +89,26 @@ def test_ops_with_a_number_and_of_one_tensor():
                 assert ours == plain
                 ours, plain = both(elementwise._unary_backward, name, a.contiguous(), a.contiguous())
                 assert ours == plain
+
+
+def test_writes_in_place():
+    for a, b in operands():
+        found = []
+        for write in (inplace.in_place, inplace.in_place.__wrapped__):
+            x, version = a.clone(), None
+            try:
+                x = write("mul", x, b)
+                version = x._version
+            except Exception as error:
+                version = str(error)
+            found.append((facts(x), version))
+        assert found[0] == found[1], (a, b)
+    x = values(3)
+    assert inplace.in_place("add", x, x) is x and x._version == 1
+    leaf = values(3).requires_grad_()
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        inplace.in_place("add", leaf, values(3))
+    assert inplace.in_place("add", values(3), leaf)._requires_grad
 
 
 def test_reductions():

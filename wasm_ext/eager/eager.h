@@ -32,6 +32,7 @@ IMPLEMENTATION(eager_del);
 IMPLEMENTATION(eager_launch);
 IMPLEMENTATION(eager_binary);
 IMPLEMENTATION(eager_binary_scalar);
+IMPLEMENTATION(eager_in_place);
 IMPLEMENTATION(eager_unary);
 IMPLEMENTATION(eager_unary_backward);
 IMPLEMENTATION(eager_reduce);

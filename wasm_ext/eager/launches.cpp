@@ -113,6 +113,31 @@ static PyObject* argument(PyObject* const* arguments, size_t flags, PyObject* ke
 #define ARGUMENT(i, name) argument(arguments, flags, keywords, i, name, &used)
 #define ALL_USED() (used == (keywords ? PyTuple_GET_SIZE(keywords) : 0))
 
+// Sizes and strides as kernels.merged_dims makes them of a dense output, without its strides; false
+// where there are too many.
+static bool merge(int rank, const int64_t* n, const int64_t* out, const int64_t* x, const int64_t* y, Slot* slots) {
+  int kept = 0;
+  int64_t sizes[MOST_DIMS], p[MOST_DIMS], q[MOST_DIMS], r[MOST_DIMS];
+  for (int d = 0; d < rank; d++) {
+    if (n[d] == 1) continue;
+    if (kept && r[kept - 1] == out[d] * n[d] && p[kept - 1] == x[d] * n[d] && q[kept - 1] == y[d] * n[d]) {
+      sizes[kept - 1] *= n[d];
+      p[kept - 1] = x[d], q[kept - 1] = y[d], r[kept - 1] = out[d];
+    } else {
+      sizes[kept] = n[d], p[kept] = x[d], q[kept] = y[d], r[kept] = out[d];
+      kept++;
+    }
+  }
+  if (kept > DIMS) return false;
+  for (int d = 0; d < DIMS; d++) {
+    int from = d - (DIMS - kept);
+    slots[d].i = from < 0 ? 1 : sizes[from];
+    slots[DIMS + d].i = from < 0 ? 0 : p[from];
+    slots[2 * DIMS + d].i = from < 0 ? 0 : q[from];
+  }
+  return true;
+}
+
 // binary(name, a, b, dtype=None)
 IMPLEMENTATION(eager_binary) {
   Py_ssize_t used = 0, given = PyVectorcall_NARGS(flags);
@@ -137,25 +162,7 @@ IMPLEMENTATION(eager_binary) {
     if (__builtin_mul_overflow(total, n[d], &total)) return PLAIN();
   }
   Slot slots[MAX_SLOTS];
-  int kept = 0;
-  int64_t sizes[MOST_DIMS], p[MOST_DIMS], q[MOST_DIMS], r[MOST_DIMS];  // merged, as kernels.merged_dims does
-  for (int d = 0; d < rank; d++) {
-    if (n[d] == 1) continue;
-    if (kept && r[kept - 1] == out[d] * n[d] && p[kept - 1] == x[d] * n[d] && q[kept - 1] == y[d] * n[d]) {
-      sizes[kept - 1] *= n[d];
-      p[kept - 1] = x[d], q[kept - 1] = y[d], r[kept - 1] = out[d];
-    } else {
-      sizes[kept] = n[d], p[kept] = x[d], q[kept] = y[d], r[kept] = out[d];
-      kept++;
-    }
-  }
-  if (kept > DIMS) return PLAIN();
-  for (int d = 0; d < DIMS; d++) {
-    int from = d - (DIMS - kept);
-    slots[7 + d].i = from < 0 ? 1 : sizes[from];
-    slots[7 + DIMS + d].i = from < 0 ? 0 : p[from];
-    slots[7 + 2 * DIMS + d].i = from < 0 ? 0 : q[from];
-  }
+  if (!merge(rank, n, out, x, y, slots + 7)) return PLAIN();
   PyObject* shape = as_a ? Py_NewRef(a.shape) : as_b ? Py_NewRef(b.shape) : tuple_of(n, rank);
   if (!shape) return nullptr;
   int64_t address;
@@ -164,6 +171,35 @@ IMPLEMENTATION(eager_binary) {
   if (!made) return nullptr;
   slots[2].i = address, slots[3].i = a.address, slots[4].i = b.address, slots[5].i = op, slots[6].i = a.dtype->code;
   return launched(made, slots, known.binary, total * dtype->itemsize);
+}
+
+// in_place(name, a, b): a is dense and no view, b is in other memory, and neither needs a gradient
+IMPLEMENTATION(eager_in_place) {
+  View a, b;
+  int64_t op, version;
+  if (keywords || PyVectorcall_NARGS(flags) != 3 || !a.read(arguments[1]) || !b.read(arguments[2]) || capturing())
+    return PLAIN();
+  if (a.dtype != b.dtype || !a.dtype->direct || !a.dtype->floating || !a.dense || !a.numel || a.storage == b.storage)
+    return PLAIN();
+  PyObject* const both[] = {a.object, b.object};
+  for (PyObject* x : both)
+    if (SLOT(x, known.t.base) != Py_None || SLOT(x, known.t.requires_grad) != Py_False) return PLAIN();
+  if (!code_of(known.binary_codes, arguments[0], &op) || SLOT(a.storage, known.s.int8) != Py_None) return PLAIN();
+  int same = PyObject_RichCompareBool(SLOT(a.storage, known.s.uid), SLOT(b.storage, known.s.uid), Py_EQ);
+  if (same || b.rank > a.rank || !whole(SLOT(a.storage, known.s.version), &version))
+    return same < 0 ? nullptr : PLAIN();
+  int64_t y[MOST_DIMS];
+  for (int d = 0; d < a.rank; d++) {
+    int i = d - a.rank + b.rank;
+    if (i >= 0 && b.n[i] != 1 && b.n[i] != a.n[d]) return PLAIN();  // it refuses
+    y[d] = i < 0 || b.n[i] == 1 ? 0 : b.step[i];
+  }
+  Slot slots[MAX_SLOTS];
+  if (!merge(a.rank, a.n, a.step, a.step, y, slots + 7)) return PLAIN();
+  slots[2].i = slots[3].i = a.address, slots[4].i = b.address, slots[5].i = op, slots[6].i = a.dtype->code;
+  PyObject* made = launched(Py_NewRef(a.object), slots, known.binary, a.numel * a.dtype->itemsize);
+  if (made) replace(&SLOT(a.storage, known.s.version), PyLong_FromLongLong(version + 1));
+  return made;
 }
 
 // binary_scalar(name, a, scalar, reverse=False, dtype=None)

@@ -52,6 +52,7 @@ static const struct {
     {"program.launch", eager_launch},
     {"elementwise.binary", eager_binary},
     {"elementwise.binary_scalar", eager_binary_scalar},
+    {"inplace.in_place", eager_in_place},
     {"elementwise._unary", eager_unary},
     {"elementwise._unary_backward", eager_unary_backward},
     {"elementwise._promote", eager_promote},
@@ -150,7 +151,7 @@ static bool know_dtypes(PyObject* list) {
   return true;
 }
 
-// kernels: [(kernel, name, slots, "wr..." of the buffers, "qd..." of the parameters)] in order of id
+// kernels: [(kernel, name, slots, letters of buffers, "qd..." of parameters)] in order of id
 static bool know_kernels(PyObject* list) {
   known.kernel_count = PyList_GET_SIZE(list);
   known.kernels = (KernelFacts*)PyMem_Calloc(known.kernel_count, sizeof(KernelFacts));

@@ -21,6 +21,7 @@ from ..core.autograd import (
     repeated_dims,
     written,
 )
+from ..core.eager import in_c
 from ..core.factory import full
 from ..core.quoting import quoted
 from ..core.state import state
@@ -102,6 +103,7 @@ def _assign(x: Tensor, result: Tensor) -> Tensor:
     return written(x, result)
 
 
+@in_c
 def in_place(name: str, a: Tensor, b: Operand) -> Tensor:
     """a op= b for `name` add, sub, mul or div. Returns a.
 

@@ -189,24 +189,26 @@ def permute(x: Tensor, *dims: int | Sequence[int]) -> Tensor:
     if sorted(order) != list(range(x.ndim)):
         raise RuntimeError("permute(%s) does not name each of the %d dimensions once" % (list(order), x.ndim))
     back = tuple(sorted(range(len(order)), key=order.__getitem__))
-    return _view(
-        x,
-        tuple(x._shape[d] for d in order),
-        tuple(x._strides[d] for d in order),
-        x._offset,
-        "permute",
-        lambda dy: (permute(dy, back),),
-    )
+    return permuted(x, order, back)
+
+
+def permuted(x: Tensor, order: Shape, back: Shape) -> Tensor:
+    """As permute, of an order that names each dimension once; back: the order that undoes it."""
+    shape, strides, out = x._shape, x._strides, x.detach()
+    # The same elements: nothing to check again.
+    out._shape, out._strides = tuple([shape[d] for d in order]), tuple([strides[d] for d in order])
+    return _viewed(x, out, "permute", lambda dy: (permute(dy, back),))
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """x with dim0 and dim1 exchanged, a view. IndexError for a dimension that x does not have."""
-    dims = list(range(x.ndim))
+    dims = list(range(len(x._shape)))
     i, j = dim_of(x, dim0), dim_of(x, dim1)
     if not dims:
         return alias(x)
     dims[i], dims[j] = dims[j], dims[i]
-    return permute(x, dims)
+    order = tuple(dims)
+    return permuted(x, order, order)  # it undoes itself
 
 
 def t(x: Tensor) -> Tensor:
@@ -358,6 +360,8 @@ def index(x: Tensor, key: Any) -> Tensor:
     Slices have a positive step. Index tensors are int32 and name the leading dimensions; their
     shape takes the place of those. IndexError for an index out of bounds or another key.
     """
+    if key.__class__ is int and x._shape:
+        return select(x, 0, key)
     keys = keys_of(key)
     if any(is_advanced(k) or _is_mask(k) for k in keys):
         return _advanced(x, keys)

@@ -237,7 +237,8 @@ def _matrices_transposed(x: Tensor, name: str) -> Tensor:
 
 
 def _reversed(x: Tensor) -> Tensor:
-    return movement.permute(x, list(range(x.ndim))[::-1])
+    order = tuple(range(len(x._shape)))[::-1]
+    return movement.permuted(x, order, order)
 
 
 def _H(x: Tensor) -> Tensor:
