@@ -7,8 +7,10 @@ static void run_embedding(const Slot* a, Team& team) {
   Share s = share(a[EMBEDDING_n].i, team);
   for (int64_t i = s.begin; i < s.end; i++) {
     if (index[i] < 0 || index[i] >= V) return team.fail(STATUS_BAD_INDEX);
-    memcpy(buffer<float>(a, EMBEDDING_out) + i * C, buffer<const float>(a, EMBEDDING_table) + index[i] * C,
-           C * sizeof(float));
+    if (C == 1) buffer<float>(a, EMBEDDING_out)[i] = buffer<const float>(a, EMBEDDING_table)[index[i]];
+    else
+      memcpy(buffer<float>(a, EMBEDDING_out) + i * C, buffer<const float>(a, EMBEDDING_table) + index[i] * C,
+             C * sizeof(float));
   }
 }
 

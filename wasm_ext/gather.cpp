@@ -15,14 +15,19 @@ static void run_to_index(const Slot* a, Team& team) {
 static void run_gather(const Slot* a, Team& team) {
   int64_t n = a[GATHER_n].i, k = a[GATHER_k].i, inner = a[GATHER_inner].i, dtype = a[GATHER_dtype].i;
   const int32_t* index = buffer<const int32_t>(a, GATHER_index);
-  Share s = share(a[GATHER_outer].i * k * inner, team, CACHE_LINE);
+  const int64_t plane = k * inner;  // of the index, for one of `outer`
+  Share s = share(a[GATHER_outer].i * plane, team, CACHE_LINE);
   bool known = with_type(dtype, [&](auto* type) {
     typedef std::remove_pointer_t<decltype(type)> T;
+    if (s.begin >= s.end) return;
     T* out = buffer<T>(a, GATHER_out);
-    const T* x = buffer<const T>(a, GATHER_x);
+    const T* x = buffer<const T>(a, GATHER_x) + s.begin / plane * n * inner;
+    int64_t at = s.begin % plane, column = s.begin % inner;
     for (int64_t u = s.begin; u < s.end; u++) {
       if (index[u] < 0 || index[u] >= n) return team.fail(STATUS_BAD_INDEX);
-      out[u] = x[(u / (k * inner) * n + index[u]) * inner + u % inner];
+      out[u] = x[index[u] * inner + column];
+      if (++column == inner) column = 0;
+      if (++at == plane) at = 0, x += n * inner;
     }
   });
   if (!known) team.fail(STATUS_BAD_INDEX);

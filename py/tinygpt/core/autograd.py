@@ -251,7 +251,7 @@ _IN_WALK, _OF_ATTRIBUTE = _references_in_walk(), _references_of_attribute()
 
 
 def _is_own(gradient: Tensor) -> bool:
-    """Whether nothing else holds the memory of a gradient, and a copy of it would be laid out so."""
+    """Whether nothing else holds the memory of a gradient, which a copy would be laid out like."""
     storage = gradient._storage
     return (
         getrefcount(storage) == _OF_ATTRIBUTE
