@@ -157,7 +157,9 @@ def getitem(c):
 
 def setitem(c):
     shape = [n or 1 for n in c.shape(3, 1)]
-    return (c.tensor(shape), index(c, shape), scalar(c) if c.r.random() < 0.6 else c.tensor(c.shape(1))), {}
+    x = c.tensor(shape)
+    value = scalar(c) if c.r.random() < 0.6 else c.tensor(c.shape(1), gradient=x.pair[0].dtype.is_floating_point)
+    return (x, index(c, shape), value), {}
 
 
 def sized(c, *letters, kind=None):

@@ -25,7 +25,7 @@ from ..core.eager import in_c
 from ..core.factory import full
 from ..core.quoting import quoted
 from ..core.state import state
-from ..core.tensor import DTYPES, Tensor, bool_, fitted, float32, in_64_bits, int64, is_number
+from ..core.tensor import DTYPES, Tensor, bool_, fitted, float32, in_64_bits, int64, is_number, uint8
 from ..graph.program import launch
 from ..kernels import RankError, merged_dims
 from . import elementwise, movement
@@ -335,6 +335,8 @@ def _put(x: Tensor, keys: list[Any], value: Any, accumulate: bool = False) -> Te
             )
         value = value._cast(x._dtype)
     else:
+        if state.front == "torch" and x._dtype is uint8 and value.__class__ is int and -255 <= value < 0:
+            value &= 255  # its low bits, as in PyTorch
         value = full((), fitted(value, x._dtype), x._dtype, x.device)
     elementwise.same_device(x, value)
     if is_recorded(x, "index_put_", value):

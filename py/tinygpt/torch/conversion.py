@@ -182,6 +182,7 @@ METHODS: dict[str, Any] = {
     "is_complex": is_complex, "is_signed": is_signed, "is_same_size": is_same_size,
 }  # fmt: skip
 LIMITED = {
-    "to": "memory_format changes no strides; a move to another device has no gradient",
+    "to": "NaN is 0 as an integer (PyTorch's is the processor's); memory_format changes no strides; a move to another "
+    "device has no gradient",
     "complex": "refused: there are no complex numbers; keep the real and the imaginary part as two tensors",
 }

@@ -177,7 +177,7 @@ def scatter_reduce(
     if reduce not in _REDUCE:
         raise RuntimeError("reduce argument must be either sum, prod, mean, amax or amin, got %s" % reduce)
     _same_dtype("scatter", input, src)
-    if input._dtype is bool_ and reduce == "mean" and index.numel():
+    if input._dtype is bool_ and reduce == "mean" and (include_self or index.numel()):
         raise NotImplementedError("\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'")
     at = _check_index("scatter", input, d, index, src)
     if not at.numel():

@@ -886,6 +886,7 @@ def _cumsum_(self: Tensor, *args: Any, **named: Any) -> Tensor:
     """cumsum in place. Returns self. NotImplementedError of bools."""
     if self._dtype is not bool_:
         return inplace.assigned(cumsum, self, *args, **named)
+    cumsum(self, *args, **named)  # whose errors come first
     if self._shape:
         raise NotImplementedError("\"cumsum_out_cpu\" not implemented for 'Bool'")
     return self

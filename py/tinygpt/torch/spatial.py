@@ -1,5 +1,5 @@
-"""Names of torch.nn.functional that `torch` has too: convolution, pooling, norms, shuffles. They
-load torch.nn at their first call.
+"""Names of torch.nn.functional that `torch` has too: convolution, pooling, norms, shuffles, losses.
+They load torch.nn at their first call.
 """
 
 from __future__ import annotations
@@ -55,7 +55,38 @@ def adaptive_max_pool1d(input: Any, output_size: Any) -> Any:
     return importlib.import_module(".nn.pooling", __package__).adaptive_max_pool1d(input, output_size, True)
 
 
-__all__ = ["adaptive_max_pool1d", *" ".join(_WHERE.values()).split()]  # pyright: ignore[reportUnsupportedDunderAll]
+# Losses of `torch`, whose reduction is a number: their arguments.
+_LOSSES = {
+    "kl_div": "input target reduction",
+    "ctc_loss": "log_probs targets input_lengths target_lengths blank reduction zero_infinity",
+    "cosine_embedding_loss": "input1 input2 target margin reduction",
+    "hinge_embedding_loss": "input target margin reduction",
+    "margin_ranking_loss": "input1 input2 target margin reduction",
+    "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
+    "poisson_nll_loss": "input target log_input full eps reduction",
+    "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
+}
+
+
+def _loss(name: str, arguments: list[str]) -> Any:
+    def call(*args: Any, **named: Any) -> Any:
+        if len(args) > len(arguments):
+            raise TypeError("%s() takes %d arguments, not %d" % (name, len(arguments), len(args)))
+        given = {**dict(zip(arguments, args, strict=False)), **named}
+        number = given.pop("reduction", 0)
+        if number not in (0, 1, 2):
+            raise ValueError("%s(): reduction is 0 (none), 1 (mean) or 2 (sum), not %r" % (name, number))
+        function = getattr(importlib.import_module(".nn.functional", __package__), name)
+        return function(**given, reduction=("none", "mean", "sum")[number])
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = "torch.nn.functional.%s, whose reduction is 0 (none), 1 (mean) or 2 (sum)." % name
+    return call
+
+
+__all__ = ["adaptive_max_pool1d", *_LOSSES, *" ".join(_WHERE.values()).split()]  # pyright: ignore[reportUnsupportedDunderAll]
 for _module, _names in _WHERE.items():
     for _name in _names.split():
         globals().setdefault(_name, _late(_module, _name))
+for _name, _names in _LOSSES.items():
+    globals()[_name] = _loss(_name, _names.split())
