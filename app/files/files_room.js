@@ -223,6 +223,8 @@ export class FilesRoom {
     }
     const run = document.getElementById("run");
     this.runTitle ??= run.title;
+    if (this.wasChosen !== chosen?.path) this.editor.dispatchEvent(new Event("change")); // which button is the primary one
+    this.wasChosen = chosen?.path;
     run.title = chosen ? `Runs ${this.path} with its arguments` : this.runTitle;
     this.wordsLabel.hidden = !chosen;
     this.whereLabel.hidden = !chosen || !this.path.includes("/");
