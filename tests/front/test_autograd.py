@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import tinygpt
+from tinygpt.core import autograd
 from tinygpt.core.autograd import Node
+from tinygpt.torch.front import enter, leave
 
 pytestmark = pytest.mark.fast
 PROGRAMS = []
@@ -822,3 +824,14 @@ def test_nodes_are_freed_without_the_collector(front):
             assert count(steps) == count(steps)
     finally:
         gc.enable()
+
+
+def test_hooks_leave_the_plain_walk_to_tinygpts_own_code(front):
+    x = front.ones(2, requires_grad=True)
+    x.register_hook(lambda g: g * 2)
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [6.0, 6.0] and autograd.complete_walk is not None
+    leave()
+    assert autograd.complete_walk is None
+    enter()
+    assert autograd.complete_walk is not None

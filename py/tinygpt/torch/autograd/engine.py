@@ -19,6 +19,7 @@ from ...core.reads import paused
 from ...core.state import state
 from ...core.tensor import Tensor
 from ...graph import program
+from .. import front
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -414,3 +415,14 @@ def into(
                 deliver(x, g, create_graph)
             else:
                 _retain(x, g, create_graph)
+
+
+def _enter() -> None:
+    set_anomaly(anomaly)
+
+
+def _leave() -> None:
+    autograd.complete_walk = None
+
+
+front.on_switch(_enter, _leave)  # TinyGPT's own code has no hooks: it takes the plain walk
