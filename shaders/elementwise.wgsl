@@ -14,6 +14,9 @@
 #if op in ("exp", "log", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu", "sin", "cos", "pow", "floordiv", "remainder")
 #include math
 #end
+#if op in ("floordiv", "remainder") and E == "f32"
+#include truncated_remainder
+#end
 #include flat
 
 #for name, mode in zip(operands, modes) if modes else ()
@@ -43,24 +46,6 @@ fn ordered(a: f32, b: f32) -> bool { return !(is_nan(a) || is_nan(b)); }
 #end
 
 #if op in ("floordiv", "remainder") and E == "f32"
-// C's fmod, exact: the mantissas as integers, eight bits of the quotient a time.
-fn truncated_remainder(a: f32, b: f32) -> f32 {
-  let x = bitcast<u32>(a) & 0x7fffffffu;
-  let y = bitcast<u32>(b) & 0x7fffffffu;
-  if (x >= 0x7f800000u || y > 0x7f800000u || y == 0u) { return nan(); }
-  if (x < y) { return a; }
-  let y_exponent = max(y >> 23u, 1u);
-  var shift = max(x >> 23u, 1u) - y_exponent;
-  let divisor = (y & 0x7fffffu) | select(0u, 0x800000u, y >= 0x800000u);
-  var rest = ((x & 0x7fffffu) | select(0u, 0x800000u, x >= 0x800000u)) % divisor;
-  while (shift > 0u) {
-    let bits = min(shift, 8u);
-    rest = (rest << bits) % divisor;
-    shift -= bits;
-  }
-  let r = m_scale(f32(rest), i32(y_exponent) - 150);
-  return select(r, -r, bitcast<u32>(a) >> 31u == 1u);
-}
 // Python's, with PyTorch's special cases (c10::div_floor_floating).
 fn remainder_of(a: f32, b: f32) -> f32 {
   let r = truncated_remainder(a, b);
@@ -84,9 +69,30 @@ fn floor_divide(a: i32, b: i32) -> i32 {
 }
 #end
 
+#if flag
+// Of int64, which is held in 32 bits: whether the result leaves them.
+fn overflows(a: i32, b: i32) -> bool {
+#if op == "add"
+  return ((a ^ (a + b)) & (b ^ (a + b))) < 0;
+#elif op == "sub"
+  return ((a ^ b) & (a ^ (a - b))) < 0;
+#elif op == "mul"
+  // By float32: a product that wraps is off by 2^32 at least, a rounded one by 2^7 at most.
+  return abs(f32(a) * f32(b) - f32(a * b)) > 1e9;
+#elif op == "floordiv"
+  return b == -1 && a == -2147483647 - 1;
+#else
+  return a != 0 && (b > 31 || ((a << (u32(b) & 31u)) >> (u32(b) & 31u)) != a);
+#end
+}
+#end
+
 fn apply(u: u32, v: u32) -> u32 {
   let a = bitcast<${E}>(u);
   let b = bitcast<${E}>(v);
+#if flag
+  if (overflows(a, b)) { atomicMax(&flag[P.flag], ${kernel_id + 1 + (1 << 16)}u); }
+#end
 #if op == "add"
   return bitcast<u32>(a + b);
 #elif op == "sub"
@@ -116,6 +122,8 @@ fn apply(u: u32, v: u32) -> u32 {
   return bitcast<u32>(a ${sign} b);
 #elif op == "lshift"
   return bitcast<u32>(a << (u32(b) & 31u));
+#elif op == "rshift" and wide
+  return bitcast<u32>(a >> min(u32(b), 31u));
 #elif op == "rshift"
   return bitcast<u32>(a >> (u32(b) & 31u));
 #elif op == "ne" and E == "f32"
@@ -210,7 +218,7 @@ fn value(i: u32) -> ${T} {
 }
 
 //! shader binary
-//! buffers out:w:${T} a?:r:${T} b?:r:${T}
+//! buffers out:w:${T} a?:r:${T} b?:r:${T} flag?:w:atomic<u32>
 //! params n:u32 first:u32 a_size:u32 b_size:u32 scalar:u32
 fn value(i: u32) -> ${T} {
   let u = load_a(i);
@@ -223,7 +231,7 @@ fn value(i: u32) -> ${T} {
 }
 
 //! shader binary_strided
-//! buffers out:w:u32 a:r:u32 b:r:u32
+//! buffers out:w:u32 a:r:u32 b:r:u32 flag?:w:atomic<u32>
 //! params n:u32 ${" ".join("n%d:u32 a%d:u32 b%d:u32" % (d, d, d) for d in range(rank))}
 fn value(i: u32) -> u32 {
   var rest = i;

@@ -1,6 +1,7 @@
 // Functions of one float32 (kernel math_of_one): rounding, logarithms, inverse trigonometry, erf.
+// Functions of two numbers (math_of_two). The variance of float32.
 //
-// In: x of P.n elements. Out: `out`. Dispatch: elements / (W * U * V); flat.wgsl has the frame. All
+// In: x of P.n elements; a and b at strides, to which n0.. broadcast them. Out: `out`. Dispatch: elements / (W * U * V); flat.wgsl has the frame. All
 // are built from math.wgsl's functions. Sources: asin and atan after Cephes (Moshier); erfc is
 // Chebyshev's fit of Numerical Recipes (Press et al., erfcc), error 1.2e-7 of its value; log1p and
 // erf near 0 are power series.
@@ -178,4 +179,62 @@ fn value(i: u32) -> ${T} {
 #else
   return apply(v);
 #end
+}
+
+//! shader math_of_two
+//! buffers out:w:u32 a:r:${E} b:r:${E}
+//! params n:u32 ${" ".join("n%d:u32 a%d:u32 b%d:u32" % (d, d, d) for d in range(rank))}
+#include truncated_remainder
+fn apply(x: ${E}, y: ${E}) -> ${E} {
+#if op == "fmod" and E == "f32"
+  return truncated_remainder(x, y);
+#elif op == "fmod"
+  return select(x % y, 0, y == 0);
+#elif op == "gcd"
+  var u = select(u32(x), 0u - u32(x), x < 0);
+  var v = select(u32(y), 0u - u32(y), y < 0);
+  while (v != 0u) {
+    let rest = u % v;
+    u = v;
+    v = rest;
+  }
+  return i32(u);
+#elif op == "copysign"
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+#elif op == "nextafter"
+  if (is_nan(x) || is_nan(y)) { return nan(); }
+  let bits = bitcast<u32>(x);
+  if (x == y) { return y; }
+  if ((bits & 0x7fffffffu) == 0u) { return bitcast<f32>((bitcast<u32>(y) & 0x80000000u) | 1u); }
+  return bitcast<f32>(select(bits - 1u, bits + 1u, (x < y) == (bits >> 31u == 0u)));
+#elif op == "hypot"
+  if (m_beyond(x, 0x7f800000u) || m_beyond(y, 0x7f800000u)) {
+    return select(nan(), inf(), abs(x) == inf() || abs(y) == inf());
+  }
+  let large = max(abs(x), abs(y));
+  let ratio = min(abs(x), abs(y)) / large;
+  return select(large * sqrt(fma(ratio, ratio, 1.0)), 0.0, large == 0.0);
+#elif op == "atan2"
+  if (is_nan(x) || is_nan(y)) { return nan(); }
+  let left = bitcast<u32>(y) >> 31u == 1u;
+  var angle = 0.0;
+  if (abs(x) == inf() && abs(y) == inf()) {
+    angle = 0.785398163;
+  } else if (x != 0.0 || y != 0.0) {
+    angle = select(f_atan(abs(x) / abs(y)), 1.57079633, y == 0.0);
+  }
+  angle = select(angle, 3.14159265 - angle, left);
+  return select(angle, -angle, bitcast<u32>(x) >> 31u == 1u);
+#end
+}
+fn value(i: u32) -> u32 {
+  var rest = i;
+  var u = P.a;
+  var v = P.b;
+#for d in range(rank - 1, 0, -1)
+  u += rest % P.n${d} * P.a${d};
+  v += rest % P.n${d} * P.b${d};
+  rest /= P.n${d};
+#end
+  return bitcast<u32>(apply(a[u + rest * P.a0], b[v + rest * P.b0]));
 }

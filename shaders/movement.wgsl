@@ -8,6 +8,10 @@
 // Toward zero; what does not fit saturates and NaN is 0.
 fn convert(v: ${T}) -> ${T} {
   let x = bitcast<${F}>(v);
+#if flag
+  // Of an int64, which is held in 32 bits.
+  if (abs(x) >= 2147483648.0 && x != -2147483648.0) { atomicMax(&flag[P.flag], ${kernel_id + 1 + (1 << 16)}u); }
+#end
   let whole = bitcast<${T}>(${I}(clamp(x, ${F}(-2147483648.0), ${F}(2147483520.0))));
   let bounded = select(whole, ${T}(0x7fffffffu), x > ${F}(2147483520.0));
   return select(bounded, ${T}(0u), (v & ${T}(0x7fffffffu)) > ${T}(0x7f800000u));
@@ -106,7 +110,7 @@ fn value(i: u32) -> u32 {
 
 //! shader copy
 // Dense to dense.
-//! buffers out:w:${T} x:r:${T}
+//! buffers out:w:${T} x:r:${T} flag?:w:atomic<u32>
 //! params n:u32
 #include flat
 fn value(i: u32) -> ${T} { return convert(x[P.x + i]); }
@@ -114,7 +118,7 @@ fn value(i: u32) -> ${T} { return convert(x[P.x + i]); }
 //! shader copy_strided
 // One element (or vector of four, then sizes and strides count vectors) an invocation, in the order
 // of the output.
-//! buffers out:w:${T} x:r:${T}
+//! buffers out:w:${T} x:r:${T} flag?:w:atomic<u32>
 //! params n:u32 ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 @compute @workgroup_size(${W})
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
@@ -144,7 +148,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
 // Tiles of 32 x 32 through workgroup memory: dimension r is contiguous in the output, dimension q
 // in the input, so both are walked along their rows. The other dimensions (n2..n5) are walked by
 // the workgroups.
-//! buffers out:w:u32 x:r:u32
+//! buffers out:w:u32 x:r:u32 flag?:w:atomic<u32>
 //! params groups:u32 R:u32 Q:u32 o_q:u32 x_r:u32 tiles_r:u32 tiles_q:u32
 //! params ${" ".join("n%d:u32 o%d:u32 x%d:u32" % (d, d, d) for d in range(rank))}
 var<workgroup> tile: array<u32, ${32 * 33}>;

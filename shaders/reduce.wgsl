@@ -1,9 +1,10 @@
-// Reductions of x, seen as [outer, n, inner], over n: sum and mean, max and min, argmax and argmin.
+// Reductions of x, seen as [outer, n, inner], over n: sum and mean, prod, max and min, argmax and
+// argmin.
 //
 // Out: [outer, inner], or a partial result for each split of n. Dispatch: rows or blocks of
 // columns, times splits. `kind` says what an invocation accumulates (AccS: S components where it
 // reads vectors of S; E is the dtype):
-//   sum      numbers
+//   sum, prod  numbers
 //   extreme  int32 keys in the order of the values, of which the largest is sought: min goes by the
 //            reversed order. A NaN has the largest key, so it wins in both, as in PyTorch; -0 has
 //            that of 0
@@ -11,11 +12,23 @@
 // Where n is cut into splits the kernel runs again over their results; of indices these are the
 // second run's `candidates`. The order of additions depends on the sizes alone.
 #for S, word, whole, real in ((1, "u32", "i32", "f32"), (4, "vec4<u32>", "vec4<i32>", "vec4<f32>"))
-#if kind == "sum"
+#if kind in ("sum", "prod")
 alias Acc${S} = ${real if E == "f32" else whole};
-fn start${S}() -> Acc${S} { return Acc${S}(0); }
+fn start${S}() -> Acc${S} { return Acc${S}(${int(kind == "prod")}); }
 fn take${S}(bits: ${word}, i: u32) -> Acc${S} { return bitcast<Acc${S}>(bits); }
-fn join${S}(a: Acc${S}, b: Acc${S}) -> Acc${S} { return a + b; }
+fn join${S}(a: Acc${S}, b: Acc${S}) -> Acc${S} {
+  let total = a ${"*" if kind == "prod" else "+"} b;
+#if flag and kind == "prod"
+  // Of int64, which is held in 32 bits: a product that wraps is off by 2^32.
+  let beyond = abs(${real}(a) * ${real}(b) - ${real}(total)) > ${real}(1e9);
+#elif flag
+  let beyond = ((a ^ total) & (b ^ total)) < Acc${S}(0);
+#end
+#if flag
+  if (any(beyond)) { atomicMax(&flag[P.flag], ${kernel_id + 1 + (1 << 16)}u); }
+#end
+  return total;
+}
 fn finish${S}(a: Acc${S}) -> ${word} { return bitcast<${word}>(a${" * P.scale" if E == "f32" else ""}); }
 #else
 fn key${S}(bits: ${word}) -> ${whole} {
@@ -59,7 +72,7 @@ fn finish1(a: Acc1) -> u32 { return a.at; }
 // inner = 1. L invocations take a split of a row: chunk numbers, in vectors of V. out: [outer,
 // splits]. candidates: [outer, n], their indices count from the beginning of rows of `stride`
 // numbers.
-//! buffers out:w:u32 x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32
+//! buffers out:w:u32 x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32 flag?:w:atomic<u32>
 //! params units:u32 n:u32 splits:u32 chunk:u32 stride:u32 scale:f32
 var<workgroup> shared_acc: array<Acc1, ${W}>;
 
@@ -123,7 +136,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
 // inner > 1, counted in vectors of V. A workgroup takes a split (chunk of the n rows) of C
 // neighbouring columns, ${W // C} rows at a time. out: [splits, outer, inner]. candidates: [n,
 // outer, inner], indices of rows of x: [outer, stride, inner].
-//! buffers out:w:${"vec4<u32>" if V == 4 else "u32"} x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32
+//! buffers out:w:${"vec4<u32>" if V == 4 else "u32"} x:r:${"vec4<u32>" if V == 4 else "u32"} candidates?:r:u32 flag?:w:atomic<u32>
 //! params groups:u32 outer:u32 n:u32 inner:u32 splits:u32 chunk:u32 stride:u32 scale:f32
 var<workgroup> shared_acc: array<Acc${V}, ${W}>;
 

@@ -183,3 +183,13 @@ for dtype in (FLOAT, INT, DOUBLE, LONG):
         for largest in (0, 1):
             special = [1.0, float("nan"), -float("inf"), 0.0, -0.0, float("inf"), 1.0, float("nan")]
             case("topk", "special numbers", {"x": ["values", special]}, dtype=dtype, rows=3, n=21, k=7, largest=largest)
+# More than a GPU's workgroup holds, and more than one invocation writes.
+for dtype in (FLOAT, LONG):
+    case("scan", "long", {"x": ["ints", -2, 3]}, op=SCAN["sum"], dtype=dtype, outer=2, n=3000, inner=3, reverse=1)
+    case("sort", "long", {"x": ["ints", -99, 100]}, dtype=dtype, rows=2, n=1500, descending=1)
+    case("topk", "long", {"x": ["ints", -99, 100]}, dtype=dtype, rows=2, n=1100, k=7, largest=1)
+    for name in ("put", "add", "max", "min"):
+        sizes = dict(dtype=dtype, outer=2, n=50, inner=3, k=400)
+        case("scatter", "long, " + name, {"index": ["ints", 0, 50]}, op=SCATTER[name], **sizes)
+    for accumulate in (0, 1):
+        case("put", "long", {"index": ["ints", 0, 50]}, dtype=dtype, accumulate=accumulate, n=900, C=5, V=50)

@@ -19,7 +19,7 @@ GUARD = 16  # elements after each buffer
 PERIOD = 65521  # random contents repeat after so many elements: a prime, so that no two rows of a tensor are alike
 SENTINEL = {
     "float32": struct.pack("<I", 0x7FC0BEEF), "int32": struct.pack("<i", -7070707), "int8": b"\xb3",
-    "float64": struct.pack("<Q", 0x7FF80000BEEF0000), "int64": struct.pack("<q", -7070707 << 20),
+    "float64": struct.pack("<Q", 0x7FF80000BEEF0000), "int64": struct.pack("<q", -7070707),
     "int16": b"\xfe\xca", "uint8": b"\xb3", "float16": b"\xfe\x7e", "bfloat16": b"\xfe\x7f",
 }  # fmt: skip
 # The 16-bit floats are filled by their bits.

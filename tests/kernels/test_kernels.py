@@ -11,8 +11,9 @@ import pytest
 import tinygpt
 from tests.hosts import ROOT
 from tests.kernels import execute
-from tests.kernels.cases import CASES
+from tests.kernels.cases import CASES, DTYPE_NAME
 from tests.kernels.compare import HALF, complaint
+from tests.kernels.execute import written
 from tests.targets import on
 from tinygpt import kernels
 from tinygpt.devices.webgpu import dispatch_plan, plans  # noqa: F401
@@ -51,23 +52,62 @@ def share(cases, most):
     return [cases[i * (len(cases) - 1) // (most - 1)] for i in range(most)]
 
 
-def refused(target, answer):
-    """Whether a GPU says in a sentence that it has no such kernel, or not for this type."""
-    return target.device == "webgpu" and "is not on WebGPU" in answer.get("error", "")
+# What a GPU refuses with a sentence, all of it: kernels, functions, and element types of a kernel.
+# Anything else has to compute.
+NOT_ON_GPU = {
+    "wide_unary", "wide_unary_backward", "mersenne", "lu", "cholesky", "triangular_solve", "qr", "eigh", "svd",
+}  # fmt: skip
+FUNCTIONS_NOT_ON_GPU = {"erfcx", "erfinv", "ndtri", "lgamma", "digamma", "i0", "i0e", "i1", "i1e", "zeta"}
+FLOAT32_ALONE = {
+    "conv", "conv_backward_x", "conv_backward_weight", "max_pool_backward", "avg_pool", "avg_pool_backward",
+    "batch_norm", "batch_norm_backward", "recurrent", "recurrent_backward", "math_of_one", "variance",
+}  # fmt: skip
+WITHOUT_INT8 = {"take", "put", "gather", "scatter", "scan", "sort", "topk", "max_pool", "math_of_two"}
+ON_GPU_TYPES = {"float32", "int32", "int8", "int64"}
+
+
+def on_gpu(case):
+    """Whether a GPU has to compute this case."""
+    name, kernel, buffers, params = case
+    p = kernels.BY_NAME[kernel].Params(*params)
+    types = {DTYPE_NAME[getattr(p, word)] for word in ("dtype", "dtype_out", "dtype_x") if hasattr(p, word)}
+    types |= {spec["dtype"] for spec in buffers if spec}
+    allowed = ON_GPU_TYPES - ({"int8"} if kernel in WITHOUT_INT8 else set())
+    allowed -= {"int8", "int64"} if kernel in FLOAT32_ALONE else set()
+    allowed -= {"float32"} if kernel == "wide_matmul" else set()
+    tables = {"math_of_one": kernels.MATH_OF_ONE, "math_of_two": kernels.MATH_OF_TWO}
+    functions = {code for name, code in tables.get(kernel, {}).items() if name in FUNCTIONS_NOT_ON_GPU}
+    index = {"int32"} if kernel in ("recurrent", "recurrent_backward", "max_pool_backward") else set()
+    return kernel not in NOT_ON_GPU and types <= allowed | index and getattr(p, "op", None) not in functions
+
+
+def beyond_32_bits(case, want):
+    """Whether an int64 of the case's buffers or of the oracle's answer passes 32 bits."""
+    numbers = [n for spec in case[2] if spec and spec["dtype"] == "int64" for n in spec["fill"][1:]]
+    numbers = [n for found in numbers for n in (found if isinstance(found, list) else [found])]
+    for (spec, _), data in zip(written(case), want.get("outputs", ())):
+        if spec["dtype"] == "int64" and isinstance(data, bytes):
+            numbers += memoryview(data).cast("q")[spec["offset"] : spec["offset"] + spec["n"]].tolist()
+    return any(not -(2**31) <= n < 2**31 for n in numbers)
 
 
 def check(value, target, kernel, precision="f32", chosen=None):
-    cases = chosen or CASES[kernel]
-    if target.device == "webgpu":
-        launched = kernels.BY_NAME[kernel]
-        cases = [case for case in cases if not dispatch_plan.refusal(launched, launched.Params(*case[3]))]
-    cases, want = share(cases, MOST_CASES.get(target.name)), oracle_answers(kernel)
+    cases, want = chosen or CASES[kernel], oracle_answers(kernel)
+    gpu = target.device == "webgpu"
+    if gpu:
+        cases = [case for case in cases if on_gpu(case)]
+    cases = share(cases, MOST_CASES.get(target.name))
     got = value(target, SOURCE % (target.threads,), files={"cases.json": json.dumps(cases).encode()})
-    wrong = [
-        text
-        for case in cases
-        if not refused(target, got[case[0]]) and (text := complaint(case, got[case[0]], want[case[0]], precision))
-    ]
+    wrong = []
+    for case in cases:
+        answer = got[case[0]]
+        if gpu and beyond_32_bits(case, want[case[0]]):
+            said = "32 bits" in answer.get("error", "")
+            problem = None if said else "%s: int64 beyond 32 bits is not refused" % case[0]
+        else:
+            problem = complaint(case, answer, want[case[0]], precision)
+        if problem:
+            wrong.append(problem)
     assert not wrong, "%d of %d cases:\n%s" % (len(wrong), len(cases), "\n".join(wrong[:12]))
 
 
@@ -82,8 +122,7 @@ CPU = (
     "chromium-paired",
     "chromium-wide",
 )
-# What a GPU has no shader for it refuses: tests/tools/test_wgsl.py.
-ON_GPU = [k.name for k in kernels.KERNELS if k.name in dispatch_plan.PLANS]
+ON_GPU = [k.name for k in kernels.KERNELS if k.name not in NOT_ON_GPU]
 
 
 @pytest.mark.parametrize("kernel", [k.name for k in kernels.KERNELS])
@@ -135,6 +174,16 @@ def test_every_kernel_has_cases_and_every_dtype_and_option_is_met():
                 declared.name,
                 present,
             )
+
+
+@pytest.mark.fast
+def test_a_gpu_refuses_what_is_listed_and_nothing_else():
+    assert {k.name for k in kernels.KERNELS if k.name not in dispatch_plan.PLANS} == NOT_ON_GPU
+    for kernel in kernels.KERNELS:
+        cases = [case for case in CASES[kernel.name] if getattr(kernel.Params(*case[3]), "op", None) is None]
+        for case in cases:
+            refused = dispatch_plan.refusal(kernel, kernel.Params(*case[3]))
+            assert (refused is None) == on_gpu(case), "%s: %s" % (case[0], refused)
 
 
 @pytest.mark.fast

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import program
 from .current_device import get_device
-from .tensor import BorrowedStorage, Storage, Tensor, float32, int32, row_major
+from .tensor import DTYPES, BorrowedStorage, Storage, Tensor, int32, row_major
 
 if TYPE_CHECKING:
     from .tensor import Shape
@@ -36,8 +36,8 @@ def _copied(storage: BorrowedStorage) -> Storage:
     if kind == "int8":
         device.upload(out.handle, device.download(storage.handle, nbytes), 0)
     else:
-        dtype = float32 if kind == "float32" else int32
-        program.copy(*(Tensor(place, (nbytes // 4,), dtype) for place in (out, storage)))
+        dtype = DTYPES[kind] if kind in ("float32", device.halved) else int32
+        program.copy(*(Tensor(place, (nbytes // dtype.itemsize,), dtype) for place in (out, storage)))
     out.int8 = storage.int8
     return out
 

@@ -65,6 +65,9 @@ class Device:
     largest: int | None = None  # bytes of one allocation at most, where that is less
     volatile = False  # True where the device may go away in the middle of a run (DeviceLost)
     waits = False  # True where a read has to wait for work that is under way: `read_later` then is the better read
+    # The kind of memory that the device holds in half the bytes that sizes and offsets count (int64
+    # as int32). A recorded launch has the offsets of the halves.
+    halved: str | None = None
     # True where products may overflow (16-bit operands): optimizers then skip a step whose gradient
     # is not finite
     checks_overflow = False

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         @property
         def base(self) -> int: ...
         @property
+        def kind(self) -> str: ...
+        @property
         def owner(self) -> Any: ...
         @property
         def nbytes(self) -> int: ...
@@ -257,7 +259,7 @@ class Capture:
                 self.sizes[uid] = root.nbytes
             if storage.owner is not None and uid < self.first_uid != getattr(storage, "capture", 0):
                 self.borrowed[id(storage)] = storage
-            buffers.append((uid, offset))
+            buffers.append((uid, offset >> 1 if storage.kind == storage.device.halved else offset))
         self.device = storages[0].device  # pyright: ignore[reportOptionalMemberAccess]: an output
         self.launches.append(Launch(kernel, tuple(buffers), tuple(params)))
 

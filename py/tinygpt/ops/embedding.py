@@ -12,7 +12,6 @@ from ..graph.program import launch
 from . import elementwise
 
 INDEX = (int32, int64, int16, uint8, int8)  # dtypes of what counts
-_LEAST, _LARGEST = -(1 << 31), (1 << 31) - 1
 
 
 def as_index(index: Tensor) -> Tensor:
@@ -22,14 +21,11 @@ def as_index(index: Tensor) -> Tensor:
     if index._dtype is int32:
         return index
     if index._dtype is int64:
-        if not index.device.volatile:
-            index = index.detach().contiguous()
-            out = like(index, dtype=int32)
-            if out.numel():
-                launch(kernels.to_index, (out, index), (int64.code, index.numel()))
-            return out
-        index = elementwise.binary_scalar("maximum", index.detach(), _LEAST)
-        index = elementwise.binary_scalar("minimum", index, _LARGEST)
+        index = index.detach().contiguous()
+        out = like(index, dtype=int32)
+        if out.numel():
+            launch(kernels.to_index, (out, index), (int64.code, index.numel()))
+        return out
     return index._cast(int32)
 
 

@@ -256,11 +256,6 @@ def variance(x: Tensor, dims: Shape, correction: float, root: bool) -> Tensor:
     """
     if x._dtype.computed is not x._dtype:
         return variance(x._cast(x._dtype.computed), dims, correction, root)._cast(x._dtype)
-    if x.device.waits:  # a GPU, which has no kernel of it
-        centred = elementwise.sub(x, mean(x, dims, True))
-        n = numel_of([x._shape[d] for d in dims])
-        made = elementwise.div(sum_(elementwise.square(centred), dims, True), float(max(n - correction, 0)))
-        return elementwise.unary("sqrt", made) if root else made
     dims = tuple(sorted(dims))
     kept = tuple([d for d in range(x.ndim) if d not in dims])
     shape = tuple([1 if d in dims else n for d, n in enumerate(x._shape)])

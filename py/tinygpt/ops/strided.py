@@ -234,6 +234,8 @@ def seen_as_dtype(x: Tensor, dtype: DType) -> Tensor:
         return movement.alias(x)
     if "bool" in (x._dtype.name, dtype.name):
         raise NotImplementedError("view(dtype) of bool is not in TinyGPT's subset, which stores four bytes; use to()")
+    if x.device.halved in (x._dtype.name, dtype.name):
+        raise NotImplementedError("view(dtype) of int64 is not on WebGPU, which holds 32 bits of it; use to()")
     old, new = x._dtype.itemsize, dtype.itemsize
     shape, strides, offset = list(x._shape), list(x._strides), x._offset
     if old != new:

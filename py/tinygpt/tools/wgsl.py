@@ -61,7 +61,8 @@ DEFAULTS: dict[str | tuple[str, str], float] = {
     **{"n%d" % i: 1 for i in range(3)},
     ("random_int", "high"): 100, ("batch_windows", "high"): 10000, ("embedding", "n"): 128,
     ("embedding_backward", "n"): 128, ("softmax", "n"): 256, ("softmax_backward", "n"): 256, ("reduce", "n"): 256,
-    ("sample", "B"): 1,
+    ("sample", "B"): 1, ("wide_matmul", "dtype"): kernels.DTYPES["int64"],
+    "k": 8,  # of a dimension, by topk, gather and scatter
     # convolution and pooling: 3 x 3 over 8 x 8
     "O": 64, "planes": 8, "m": 36, **{"%s0" % name: 1 for name in "ikosd"}, **{"%s%d" % (name, d): size
     for name, size in (("i", 8), ("k", 3), ("o", 6), ("s", 1), ("d", 1)) for d in (1, 2)},

@@ -370,4 +370,8 @@ __all__ = [
 LIMITED = {
     "channels_last": "a tensor keeps its dense layout: the values are the same, the strides are not",
     "device": 'the CPU\'s device has no index; "cuda" may be named and compared, and nothing is made on it',
+    **dict.fromkeys(
+        ("int64", "long"), "on webgpu it is held in 32 bits: a number or a result that leaves them raises, none wraps"
+    ),
+    **dict.fromkeys(("float64", "double"), "refused on webgpu, as are the types of 8 and 16 bits"),
 }

@@ -22,7 +22,7 @@ from .dispatch_plan import Binder
 from .gpu_program import GpuProgram
 from .plans import segments_plan
 from .precision import IN_BUILD, PRECISIONS, shader_features
-from .transfers import Transfers
+from .transfers import Transfers, WidenedReading, narrowed, widened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 RECORD_BYTES = 65536
-_HELD = ("float32", "int32", "int8")  # what a buffer's elements may be
+_HELD = ("float32", "int32", "int8", "int64")  # what a buffer's elements may be
 PROBED_BYTES = 256 << 20  # less is not tried: every device that has WebGPU can hold it
 
 
@@ -43,6 +43,7 @@ class WebGpuDevice(Device):
     name = "webgpu"
     volatile = True
     waits = True
+    halved = "int64"  # held as int32: narrowed on the way in, widened on the way out
 
     def __init__(self) -> None:
         try:
@@ -76,6 +77,7 @@ class WebGpuDevice(Device):
         self.pool = BufferPool(self.transfers, largest, before.arena_version + 1 if before else 1)
         self._constants: dict[bytes, int] = {}
         self._plans: dict[Any, Plan] = {}
+        self._halves: set[int] = set()  # the handles that hold int64
         self.binder = Binder(self._pipeline)
         gpu.bindCommand(self._record)
         self._launch, self._blocked = gpu.launch, gpu.blocked
@@ -146,9 +148,14 @@ class WebGpuDevice(Device):
     def alloc(self, nbytes: int, dtype: str = "float32") -> int:
         if dtype not in _HELD:
             raise RuntimeError(dispatch_plan.unsupported_dtype(dtype))
+        if dtype == self.halved:
+            handle = self.pool.alloc(nbytes >> 1)
+            self._halves.add(handle)
+            return handle
         return self.pool.alloc(nbytes)
 
     def free(self, handle: int) -> None:
+        self._halves.discard(handle)
         self.pool.free(handle)
 
     def in_use(self) -> int:
@@ -218,15 +225,23 @@ class WebGpuDevice(Device):
         pyodide_js.checkInterrupt()
 
     def upload(self, handle: int, data: Buffer, offset: int = 0) -> None:
+        if handle in self._halves:
+            data, offset = narrowed(data), offset >> 1
         self.transfers.upload(handle, data, offset)
 
     def download(self, handle: int, nbytes: int, offset: int = 0) -> bytes:
+        if handle in self._halves:
+            return widened(self.transfers.download(handle, nbytes >> 1, offset >> 1))
         return self.transfers.download(handle, nbytes, offset)
 
     async def download_async(self, handle: int, nbytes: int, offset: int = 0) -> bytes:
+        if handle in self._halves:
+            return widened(await self.transfers.download_async(handle, nbytes >> 1, offset >> 1))
         return await self.transfers.download_async(handle, nbytes, offset)
 
     def read_later(self, handle: int, nbytes: int, offset: int = 0) -> Reading:
+        if handle in self._halves:
+            return WidenedReading(self.transfers.read_later(handle, nbytes >> 1, offset >> 1))
         return self.transfers.read_later(handle, nbytes, offset)
 
     # ---- launches ----
@@ -252,6 +267,8 @@ class WebGpuDevice(Device):
         return found
 
     def launch(self, kernel: Kernel, buffers: Sequence[Any], params: Sequence[float]) -> None:
+        if self._halves:
+            buffers = [(b[0], b[1] >> 1) if b is not None and b[0] in self._halves else b for b in buffers]
         launch: tuple[Any, ...] = (kernel, buffers, tuple(params), {})
         try:
             records = self._records(self.plan(launch), buffers)
@@ -283,7 +300,7 @@ class WebGpuDevice(Device):
         return records
 
     def copy(self, to: int, source: int, nbytes: int) -> None:
-        self.gpu.copy(to, source, nbytes)
+        self.gpu.copy(to, source, nbytes >> 1 if to in self._halves else nbytes)
 
     def _queue(self, record: list[int]) -> None:
         self._words[: len(record)] = memoryview(struct.pack("<%dI" % len(record), *record)).cast("I")

@@ -74,7 +74,10 @@ ALIGN = 256  # bytes: what every WebGPU device takes as a binding's offset
 MAX_GROUPS = 65535  # workgroups in one dimension of a dispatch
 MAX_FLOAT32 = 3.4028235e38
 PLANS: dict[str, PlanFunction] = {}  # kernel name -> plan function
-GPU_DTYPES = [kernels.DTYPES[name] for name in ("float32", "int32", "int8")]
+TYPES: dict[str, tuple[str, ...]] = {}  # kernel name -> its element types, where it has not all of GPU_DTYPES
+# int64 is held as int32: a kernel whose result leaves 32 bits says so (`Planner.checked`).
+NAMES = {code: name for name, code in kernels.DTYPES.items()}
+GPU_DTYPES = [kernels.DTYPES[name] for name in ("float32", "int32", "int8", "int64")]
 
 # What dispatch_fusion.py may add: there for every plan, None by default.
 OPTIONS = {
@@ -108,11 +111,15 @@ class Deferred(NamedTuple):
     accumulate: bool
 
 
-def kernel(name: str) -> Callable[[PlanFunction], PlanFunction]:
-    """Decorator: the plan of the contract's kernel `name`."""
+def kernel(name: str, types: str = "") -> Callable[[PlanFunction], PlanFunction]:
+    """Decorator: the plan of the contract's kernel `name`. types: its element types, where it has
+    not all.
+    """
 
     def register(function: PlanFunction) -> PlanFunction:
         PLANS[name] = function
+        if types:
+            TYPES[name] = tuple(types.split())
         return function
 
     return register
@@ -222,6 +229,10 @@ class Planner:
         """True when all of them (None ignored) begin on a multiple of 16 bytes."""
         return not self.scalar and all(o is None or (o.residue + o.offset) % 16 == 0 for o in operands)
 
+    def checked(self, code: float) -> dict[str, Operand]:
+        """The error word, for a shader whose results of this type may leave int64's 32 bits."""
+        return {"flag": self.flag} if code == kernels.DTYPES["int64"] else {}
+
     def scratch(self, n: int, dtype: str = "f") -> Operand:
         """Memory for this launch alone, its contents undefined."""
         operand = Operand("scratch", self.scratch_bytes, n, dtype)
@@ -274,20 +285,29 @@ def refusal(kernel_: Kernel, p: Any) -> str | None:
     """Why a launch cannot run on a GPU, a sentence: a kernel without a shader, or an element type
     that WGSL has not. None: it can. p: the launch's parameters.
     """
-    if kernel_.name not in PLANS or kernel_ is kernels.reduce and p.op == kernels.REDUCE["prod"]:
-        name = "the product of a reduction" if kernel_ is kernels.reduce else "the kernel %r" % kernel_.name
-        return "%s is not on WebGPU; move its tensors to the CPU with .to('cpu'), and the result back" % name
+    if kernel_.name not in PLANS:
+        return elsewhere("the kernel %r" % kernel_.name)
     for name in ("dtype", "dtype_out", "dtype_x"):
-        code = getattr(p, name, 0)
+        code = getattr(p, name, None)
+        if code is None:
+            continue
+        type = NAMES[code]
         if code not in GPU_DTYPES:
-            return unsupported_dtype(next(n for n, c in kernels.DTYPES.items() if c == code))
+            return unsupported_dtype(type)
+        if type not in TYPES.get(kernel_.name, (type,)):
+            return elsewhere("the kernel %r of %s" % (kernel_.name, type))
     return None
+
+
+def elsewhere(what: str) -> str:
+    """The sentence on what a GPU does not compute here."""
+    return "%s is not on WebGPU; move its tensors to the CPU with .to('cpu'), and the result back" % what
 
 
 def unsupported_dtype(name: str) -> str:
     """The sentence on an element type that a GPU's memory does not hold here."""
     instead = "float()" if "float" in name else "int()"
-    told = "%s is not on WebGPU, which holds float32, int32 and bool; convert with .%s before the move"
+    told = "%s is not on WebGPU, which holds float32, int32, int64 and bool; convert with .%s before the move"
     return told % (name, instead)
 
 
@@ -296,7 +316,8 @@ def _letter(kernel_: Kernel, spec: Buffer, params: Sequence[float]) -> str:
     if spec.dtype != "*":
         return spec.dtype
     if kernel_ is kernels.copy:
-        return "fib"[min(2, int(params[0] if spec.name == "out" else params[1]))]  # of others the launch is refused
+        code = params[0] if spec.name == "out" else params[1]
+        return "b" if code == kernels.DTYPES["int8"] else "f"  # of others the launch is refused
     return "f"
 
 

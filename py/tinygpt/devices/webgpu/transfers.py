@@ -6,6 +6,7 @@ here. Reading waits for the GPU through JSPI (`run_sync`); where a browser lacks
 
 from __future__ import annotations
 
+import array
 import struct
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,9 +23,30 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+LEAST, LARGEST = -(1 << 31), (1 << 31) - 1  # of int32
+OVERFLOW = 1 << 16  # this bit of the error word: an int64 left 32 bits in the kernel
+
+
 def words_around(nbytes: int, offset: int) -> tuple[int, int]:
     """(first, last) byte of the whole words that hold nbytes from offset on."""
     return offset // 4 * 4, -(-(offset + nbytes) // 4) * 4
+
+
+def narrowed(data: Buffer) -> array.array[int]:
+    """int64 as the int32 that the GPU holds. RuntimeError for a number that it does not."""
+    wide = array.array("q", bytes(data))
+    try:
+        return array.array("i", wide)
+    except OverflowError:
+        value = next(value for value in wide if not LEAST <= value <= LARGEST)
+        raise RuntimeError(
+            "int64 is held in 32 bits on WebGPU, which %d does not fit; keep the tensor on the CPU" % value
+        ) from None
+
+
+def widened(data: bytes) -> bytes:
+    """The reverse: int64 again."""
+    return array.array("q", array.array("i", data)).tobytes()
 
 
 class Transfers:
@@ -104,7 +126,12 @@ class Transfers:
         problem = self.gpu.problem
         if flag:
             self.write(self.flag, 0, bytes(4))
-            raise status_error(2, kernels.KERNELS[flag - 1].name)
+            name = kernels.KERNELS[flag % OVERFLOW - 1].name
+            if flag & OVERFLOW:
+                raise RuntimeError(
+                    "an int64 left 32 bits in %s, which is all that WebGPU holds of it; compute on the CPU" % name
+                )
+            raise status_error(2, name)
         if problem:
             self.gpu.problem = ""
             raise (
@@ -130,3 +157,17 @@ class _GpuReading(Reading):
             words = gpu.laterTake(self.number) if self.ready else transfers.wait(gpu.laterWait(self.number))
             self._bytes = transfers.arrived(words)
         return self._bytes
+
+
+class WidenedReading(Reading):
+    """A Reading of int64, which the GPU holds as int32."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    @property
+    def ready(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._reading.ready
+
+    def bytes(self) -> bytes:
+        return widened(self._reading.bytes())

@@ -21,7 +21,8 @@ LARGE = 1 << 20  # elements from which an invocation takes four of them (or four
 UNARY_NAME = {code: name for name, code in UNARY.items()}
 BINARY_NAME = {code: name for name, code in BINARY.items()}
 SIGN = {"eq": "==", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "bitand": "&", "bitor": "|", "bitxor": "^"}
-TYPE = {DTYPES["float32"]: "f32", DTYPES["int32"]: "i32"}
+TYPE = {DTYPES["float32"]: "f32", DTYPES["int32"]: "i32", DTYPES["int64"]: "i32"}
+OVERFLOWS = ("add", "sub", "mul", "floordiv", "lshift")  # int64 that may leave 32 bits
 
 
 def flat(n: int, vec4: bool, element: str = "u32") -> tuple[int, dict[str, Any]]:
@@ -78,11 +79,16 @@ def run_flat(
     modes: Sequence[tuple[str | None, int]],
     defines: Any,
     params: dict[str, Any] | None = None,
+    flag: dict[str, Any] | None = None,
 ) -> None:
     """A flat broadcasting kernel. operands: {name: Operand or None}, modes: [(mode, size)] in the
-    same order.
+    same order. flag: the error word of a checked one, which computes no element behind the last.
     """
-    vec4 = d.vec4(out, *operands.values()) and all(size % 4 == 0 for mode, size in modes if mode in ("row", "column"))
+    vec4 = (
+        not flag
+        and d.vec4(out, *operands.values())
+        and all(size % 4 == 0 for mode, size in modes if mode in ("row", "column"))
+    )
     for start, count in d.ranges(n):
         groups, shape = flat(count, vec4)
         V = shape["V"]
@@ -94,6 +100,7 @@ def run_flat(
         }
         values: dict[str, Any] = dict(n=count, first=start // V, **sizes, **(params or {}))
         names = dict(operands=tuple(operands), modes=tuple(mode for mode, _ in modes))
+        buffers.update(flag or {})
         d.run(shader, groups, dict(out=out.part(start, count), **buffers), values, **names, **shape, **defines)
 
 
@@ -141,7 +148,7 @@ def unary_backward(d: Planner, p: Any, b: Any) -> None:
 
 
 def binary_defines(op: str, dtype: int) -> dict[str, Any]:
-    defines: dict[str, Any] = dict(binary=True, op=op, E=TYPE[dtype])
+    defines: dict[str, Any] = dict(binary=True, op=op, E=TYPE[dtype], wide=dtype == DTYPES["int64"])
     return dict(defines, sign=SIGN[op]) if op in SIGN else defines
 
 
@@ -154,17 +161,27 @@ def binary(d: Planner, p: Any, b: Any) -> None:
     defines = binary_defines(BINARY_NAME[p.op], p.dtype)
     modes = [broadcast(sizes, s) for s in strides]
     operands = dict(a=b.a, b=b.b)
+    flag = d.checked(p.dtype) if defines["op"] in OVERFLOWS else {}
     if all(mode for mode, _ in modes):
-        run_flat(d, "elementwise.binary", n, b.out, operands, modes, defines, dict(scalar=0))
+        run_flat(d, "elementwise.binary", n, b.out, operands, modes, defines, dict(scalar=0), flag)
     else:
+        operands = dict(operands, **flag)
         run_strided(d, "elementwise.binary_strided", n, b.out, operands, sizes, strides, "ab", defines)
+
+
+def held(value: float, dtype: int) -> float:
+    """A number of a launch. RuntimeError for an int64 that the 32 bits of it do not hold."""
+    if dtype == DTYPES["int64"] and not -(2**31) <= value < 2**31:
+        raise RuntimeError("int64 is held in 32 bits on WebGPU, which %d does not fit; compute on the CPU" % value)
+    return value
 
 
 def scalar_bits(value: float, dtype: int) -> int:
     """The bits of a number rounded to a dtype: float32 as IEEE, int32 towards zero and saturated
-    (NaN is 0).
+    (NaN is 0); int64 as int32, RuntimeError beyond it.
     """
-    if dtype == DTYPES["int32"]:
+    held(value, dtype)
+    if dtype != DTYPES["float32"]:
         return (int(min(max(value, -(2.0**31)), 2.0**31 - 1)) if value == value else 0) & 0xFFFFFFFF
     try:
         data = struct.pack("<f", value)
@@ -190,6 +207,7 @@ def binary_scalar(d: Planner, p: Any, b: Any) -> None:
         modes,
         binary_defines(op, p.dtype),
         dict(scalar=scalar_bits(p.scalar, p.dtype)),
+        d.checked(p.dtype) if op in OVERFLOWS else {},
     )
 
 

@@ -369,3 +369,12 @@ def _matrix_layout(config: Config, p: Product, a_vec4: bool, b_vec4: bool) -> De
     return dict(
         BM=config.bm, BN=config.bn, SM=config.tm, SN=config.tn, BK=step, W=invocations, A=a, B=b, OPERANDS=(a, b)
     )
+
+
+@kernel("wide_matmul", "int64")
+def wide_matmul(d: Planner, p: Any, b: Any) -> None:
+    a_m, a_k = (1, p.lda) if p.ta else (p.lda, 1)
+    b_k, b_n = (1, p.ldb) if p.tb else (p.ldb, 1)
+    n = p.batch * p.M * p.N
+    params = dict(n=n, M=p.M, N=p.N, K=p.K, a_m=a_m, a_k=a_k, b_k=b_k, b_n=b_n, ldc=p.ldc, sa=p.sa, sb=p.sb, sc=p.sc)
+    d.run("matmul_whole.main", -(-n // 256), dict(out=b.out, a=b.a, b=b.b, flag=d.flag), params)

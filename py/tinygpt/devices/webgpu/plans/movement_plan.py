@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....kernels import DTYPES, MAX_RANK
 from ..dispatch_plan import ALIGN, kernel
-from .elementwise_plan import LARGE, TYPE, W, count, flat, merged, scalar_bits
+from .elementwise_plan import LARGE, TYPE, W, count, flat, held, merged, scalar_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +33,8 @@ def fill(d: Planner, p: Any, b: Any) -> None:
 def arange(d: Planner, p: Any, b: Any) -> None:
     if p.n == 0:
         return
+    for end in (p.start, p.start + (p.n - 1) * p.step):
+        held(end, p.dtype)
     scale = 1.0
     if p.dtype == DTYPES["float32"]:
         top = max(abs(p.start), abs(p.start + (p.n - 1) * p.step))
@@ -79,8 +81,9 @@ def copy(d: Planner, p: Any, b: Any) -> None:
         if INT8 in (p.dtype_out, p.dtype_x):
             _copy_bytes(d, p, out, source, n, to, at)
         else:
-            cast = "same" if p.dtype_out == p.dtype_x else "%s to %s" % (TYPE[p.dtype_x], TYPE[p.dtype_out])
-            _copy_words(d, out, source, n, to, at, cast)
+            types = TYPE[p.dtype_x], TYPE[p.dtype_out]
+            flag = d.checked(p.dtype_out) if types[0] == "f32" else {}
+            _copy_words(d, out, source, n, to, at, "same" if types[0] == types[1] else "%s to %s" % types, flag)
 
 
 def _reach(sizes: Sequence[int], strides: Sequence[int]) -> int:
@@ -114,11 +117,11 @@ def _dimensions(sizes: Sequence[int], o: Sequence[int], x: Sequence[int]) -> dic
     return values
 
 
-def _copy_words(d: Planner, out: Any, x: Any, sizes: Any, o: Any, s: Any, cast: str) -> None:
-    """float32 and int32, cast or not."""
-    n, buffers = count(sizes), dict(out=out, x=x)
+def _copy_words(d: Planner, out: Any, x: Any, sizes: Any, o: Any, s: Any, cast: str, flag: dict[str, Any]) -> None:
+    """Words of 4 bytes, cast or not. flag: the error word where one may leave int64's 32 bits."""
+    n, buffers = count(sizes), dict(out=out, x=x, **flag)
     if o == s == [1]:
-        groups, shape = flat(n, d.vec4(out, x))
+        groups, shape = flat(n, not flag and d.vec4(out, x))
         d.run("movement.copy", groups, buffers, dict(n=n), **shape, **_cast(cast, shape))
         return
     q = next((i for i in range(len(sizes) - 1) if s[i] == 1), None)
@@ -142,6 +145,7 @@ def _copy_words(d: Planner, out: Any, x: Any, sizes: Any, o: Any, s: Any, cast: 
         )
         return
     vec4 = o[-1] == s[-1] == 1 and all(v % 4 == 0 for v in (sizes[-1], *o[:-1], *s[:-1])) and d.vec4(out, x)
+    vec4 = vec4 and not flag
     if vec4:
         sizes, o, s = [*sizes[:-1], sizes[-1] // 4], [*(v // 4 for v in o[:-1]), 1], [*(v // 4 for v in s[:-1]), 1]
         n //= 4
@@ -176,3 +180,8 @@ def _copy_bytes(d: Planner, p: Any, out: Any, x: Any, sizes: Any, o: Any, s: Any
         defines["target"] = TYPE[p.dtype_out]
     units = n // 4 + 2 if to == "dense" else n
     d.run("movement.copy_bytes", -(-units // W), dict(out=out, x=x), dict(n=n, **_dimensions(sizes, o, s)), **defines)
+
+
+@kernel("to_index")
+def to_index(d: Planner, p: Any, b: Any) -> None:
+    _copy_words(d, b.out, b.x, [p.n], [1], [1], "same", {})

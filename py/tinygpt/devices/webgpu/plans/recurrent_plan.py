@@ -15,14 +15,8 @@ if TYPE_CHECKING:
 CELLS = {code: name for name, code in kernels.CELL.items()}
 
 
-def _check(p: Any, name: str) -> None:
-    if p.dtype != kernels.DTYPES["float32"]:
-        raise RuntimeError("%s: float64 is not on WebGPU; move the tensors to the CPU's device, or use float32" % name)
-
-
-@kernel("recurrent")
+@kernel("recurrent", "float32")
 def recurrent(d: Planner, p: Any, b: Any) -> None:
-    _check(p, "recurrent")
     G, n = kernels.GATES[p.cell], p.B * p.H
     state, turned = d.scratch(3 * n), d.scratch(G * p.H * p.H)
     shape = dict(B=p.B, T=p.T, H=p.H, rows=p.rows)
@@ -38,9 +32,8 @@ def recurrent(d: Planner, p: Any, b: Any) -> None:
     d.run("recurrent.end", groups, dict(hn=b.hn, cn=b.cn, state=state), dict(n=n, behind=p.T % 2 * n, cells=2 * n))
 
 
-@kernel("recurrent_backward")
+@kernel("recurrent_backward", "float32")
 def recurrent_backward(d: Planner, p: Any, b: Any) -> None:
-    _check(p, "recurrent_backward")
     G, cell, groups = kernels.GATES[p.cell], CELLS[p.cell], -(-p.B * p.H // 64)
     shape = dict(B=p.B, T=p.T, H=p.H, rows=p.rows)
     start = dict(h=b.dh0, c=b.dc0, h0=b.dhn, c0=b.dcn if b.dc0 is not None else None, sizes=b.sizes, flag=d.flag)

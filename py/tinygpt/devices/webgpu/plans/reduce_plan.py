@@ -38,10 +38,11 @@ def reduce(d: Planner, p: Any, b: Any) -> None:
     if p.outer * p.inner == 0:
         return
     name = REDUCE_NAME[p.op]
-    kind = "sum" if name in ("sum", "mean") else "index" if name.startswith("arg") else "extreme"
+    kind = {"sum": "sum", "mean": "sum", "prod": "prod", "argmax": "index", "argmin": "index"}.get(name, "extreme")
     defines = dict(kind=kind, E=TYPE[p.dtype], largest=name.endswith("max"), W=W)
     scale = 1.0 / p.n if name == "mean" else 1.0
-    (rows if p.inner == 1 else columns)(d, defines, b.out, b.x, p.outer, p.n, p.inner, scale)
+    flag = d.checked(p.dtype) if kind in ("sum", "prod") else {}
+    (rows if p.inner == 1 else columns)(d, defines, flag, b.out, b.x, p.outer, p.n, p.inner, scale)
 
 
 def partial(d: Planner, defines: Any, n: int) -> Any:
@@ -49,10 +50,19 @@ def partial(d: Planner, defines: Any, n: int) -> Any:
 
 
 def rows(
-    d: Planner, defines: Any, out: Any, x: Any, outer: int, n: int, inner: int, scale: Any, candidates: Any = None
+    d: Planner,
+    defines: Any,
+    flag: Any,
+    out: Any,
+    x: Any,
+    outer: int,
+    n: int,
+    inner: int,
+    scale: Any,
+    candidates: Any = None,
 ) -> None:
     """out[outer] from x[outer, n]; with candidates[outer, n], from those places of x[outer,
-    inner]."""
+    inner]. flag: the error word of a checked sum."""
     V = 4 if defines["kind"] != "index" and n % 4 == 0 and d.vec4(x) else 1
     splits = 1
     if n >= LONG_ROW and outer < GROUPS // 2:
@@ -69,21 +79,22 @@ def rows(
     d.run(
         "reduce.rows",
         ceil_div(outer * splits, W // L),
-        dict(out=to, x=x, candidates=candidates),
+        dict(out=to, x=x, candidates=candidates, **flag),
         values,
         V=V,
         L=L,
         **defines,
     )
     if splits > 1 and defines["kind"] == "index":
-        rows(d, defines, out, x, outer, splits, n, 1.0, to)
+        rows(d, defines, flag, out, x, outer, splits, n, 1.0, to)
     elif splits > 1:
-        rows(d, defines, out, to, outer, splits, 1, scale)
+        rows(d, defines, flag, out, to, outer, splits, 1, scale)
 
 
 def columns(
     d: Planner,
     defines: Any,
+    flag: Any,
     out: Any,
     x: Any,
     outer: int,
@@ -123,10 +134,10 @@ def columns(
         stride=n if stride is None else stride,
     )
     values["scale"] = scale if splits == 1 or deferred else 1.0
-    d.run("reduce.columns", groups, dict(out=to, x=x, candidates=candidates), values, V=V, C=C, **defines)
+    d.run("reduce.columns", groups, dict(out=to, x=x, candidates=candidates, **flag), values, V=V, C=C, **defines)
     if deferred:
         d.defer(out, to, splits, total)
     elif splits > 1 and kind == "index":
-        columns(d, defines, out, x, outer, splits, inner, 1.0, to, n)
+        columns(d, defines, flag, out, x, outer, splits, inner, 1.0, to, n)
     elif splits > 1:
-        columns(d, defines, out, to, 1, splits, total, scale)
+        columns(d, defines, flag, out, to, 1, splits, total, scale)
