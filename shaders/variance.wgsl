@@ -1,5 +1,5 @@
-// The variance of [outer, n, inner] over n, or its square root: a workgroup for each result, the mean
-// first, then the squares of what differs from it.
+// The variance of [outer, n, inner] over n, or its square root: a workgroup for each result, first
+// the mean, then the squares of the differences from it.
 #include workgroup
 
 //! shader variance
