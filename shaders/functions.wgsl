@@ -1,10 +1,10 @@
 // Functions of one float32 (kernel math_of_one): rounding, logarithms, inverse trigonometry, erf;
 // and of two numbers (math_of_two).
 //
-// In: x of P.n elements, or a and b at strides that broadcast them. Out: `out`. Dispatch: elements /
-// (W * U * V); flat.wgsl has the frame. All are built from math.wgsl's functions. Sources: asin and
-// atan after Cephes (Moshier); erfc is Chebyshev's fit of Numerical Recipes (Press et al., erfcc),
-// error 1.2e-7 of its value; log1p and erf near 0 are power series.
+// In: x of P.n elements, or a and b at strides that broadcast them. Out: `out`. Dispatch: elements
+// / (W * U * V); flat.wgsl has the frame. All are built from math.wgsl's functions. Sources: asin
+// and atan after Cephes (Moshier); erfc is Chebyshev's fit of Numerical Recipes (Press et al.,
+// erfcc), error 1.2e-7 of its value; log1p and erf near 0 are power series.
 #include math
 #include flat
 

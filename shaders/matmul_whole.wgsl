@@ -1,5 +1,5 @@
-// Products of matrices of int64, which is held in 32 bits: an element an invocation, in the order of
-// K. What leaves 32 bits sets the error word.
+// Products of matrices of int64, which is held in 32 bits: an element an invocation, in the order
+// of K. What leaves 32 bits sets the error word.
 
 //! shader main
 //! buffers out:w:i32 a:r:i32 b:r:i32 flag:w:atomic<u32>

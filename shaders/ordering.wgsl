@@ -89,7 +89,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     if (lid > 0u) { before = joined(carry, totals[lid - 1u]); }
     for (var i = 0u; i < ${PER}u; i++) {
       if (first + i < P.n) {
-        out[P.out + begin + select(first + i, P.n - 1u - first - i, P.reverse != 0u) * P.inner] = joined(before, own[i]);
+        let at = select(first + i, P.n - 1u - first - i, P.reverse != 0u);
+        out[P.out + begin + at * P.inner] = joined(before, own[i]);
       }
     }
     carry = joined(carry, totals[${W - 1}u]);

@@ -1,4 +1,4 @@
-// float32's remainder, for `#include truncated_remainder` after `#include math`.
+// The remainder of float32, for `#include truncated_remainder` after `#include math`.
 // C's fmod, exact: the mantissas as integers, eight bits of the quotient a time.
 fn truncated_remainder(a: f32, b: f32) -> f32 {
   let x = bitcast<u32>(a) & 0x7fffffffu;
