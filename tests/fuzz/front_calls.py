@@ -301,6 +301,7 @@ def _rebuilt(T, values, vectors):
 
 CALLS = {
     **dict.fromkeys(UNARY, one(lambda c, s: ())),
+    **dict.fromkeys("angle atleast_2d atleast_3d clone fliplr flipud ravel t isreal".split(), one(lambda c, s: ())),
     **dict.fromkeys(BINARY, binary),
     **dict.fromkeys(PLAIN, lambda c: (c.made and () or tuple(alike(c, 1)), {})),
     **dict.fromkeys(ALL_OR_DIMS, reduced),
@@ -308,6 +309,9 @@ CALLS = {
     **dict.fromkeys(["nn.functional." + name for name in LOSSES], loss),
     **dict.fromkeys(("pow", "logaddexp", "special.xlog1py"), numbers),
     "round": one(lambda c, s: ()),
+    "unflatten": one(lambda c, s: (c.dim(len(s)), (-1, c.r.randint(1, 3)))),
+    "swapaxes": one(lambda c, s: (c.dim(len(s)), c.dim(len(s)))),
+    "renorm": lambda c: ((c.tensor([2, 3], "float64"), 2, c.r.randint(0, 1), 1.0), {}),
     "where": lambda c: ((c.tensor(c.shape(2), "bool"), *alike(c, 2)), {}),
     "clamp": one(lambda c, s: (c.r.choice((None, -1, 0.5)), c.r.choice((2, 1.5)))),
     "lerp": lambda c: (tuple(alike(c, 3)) if c.r.random() < 0.5 else (*alike(c, 2), 0.3), {}),

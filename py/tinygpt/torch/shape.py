@@ -66,10 +66,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """The dimension dim as several of `sizes`, one of which may be -1."""
     d = movement.dim_of(input, dim)
+    if not input._shape:
+        raise RuntimeError("unflatten: a 0-d tensor has no dimension to unfold")
     sizes = ints_of((sizes,))
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    n = input._shape[d] if input._shape else 1
+    n = input._shape[d]
     if sizes.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     known = numel_of([s for s in sizes if s != -1])

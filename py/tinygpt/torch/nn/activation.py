@@ -247,6 +247,8 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(-x) along dim."""
+    if input._dtype is bool_:
+        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported; use ~ or logical_not()")
     d = movement.dim_of(input, _implicit_dim("softmin", input, dim))
     return F.softmax(elementwise.neg(_softmax_input("softmax_lastdim_kernel_impl", input, dtype)), d)
 
