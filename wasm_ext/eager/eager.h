@@ -69,7 +69,7 @@ struct KernelFacts {
 struct Known {
   PyTypeObject *tensor, *storage, *borrowed, *node;
   PyObject *device, *device_dict, *blocks, *idle;
-  PyObject *uids, *numbers, *state, *program;  // program: the dict of graph/program.py
+  PyObject *uids, *tape, *state, *program;  // tape: the dict of core/autograd.py, program: of graph/program.py
   PyObject *binary_codes, *unary_codes, *reduce_codes, *status_error;
   PyObject* zero;
   Dtype dtypes[MOST_DTYPES];

@@ -204,7 +204,7 @@ static bool know_one(const char* name, PyObject* value) {
     const char* name;
     PyObject** place;
   } objects[] = {{"uids", &known.uids},
-                 {"numbers", &known.numbers},
+                 {"tape", &known.tape},
                  {"state", &known.state},
                  {"program", &known.program},
                  {"binary_codes", &known.binary_codes},
@@ -239,7 +239,7 @@ static PyObject* know(PyObject*, PyObject* facts) {
   while (PyDict_Next(facts, &at, &name, &value))
     if (!know_one(PyUnicode_AsUTF8(name), value)) return nullptr;
   known.ready = known.tensor && known.storage && known.borrowed && known.node && known.device && known.uids &&
-                known.numbers && known.state && known.program && known.binary_codes && known.unary_codes &&
+                known.tape && known.state && known.program && known.binary_codes && known.unary_codes &&
                 known.reduce_codes && known.status_error && known.dtype_count && known.kernels && known.run;
   Py_RETURN_NONE;
 }

@@ -80,9 +80,10 @@ static int attached(PyObject* name, PyObject* outputs, PyObject* inputs, PyObjec
     if (!one) Py_CLEAR(edges);
     else PyList_SET_ITEM(edges, i, one);
   }
-  static PyObject* empty = PyTuple_New(0);
+  static PyObject *empty = PyTuple_New(0), *name_of_numbers = PyUnicode_InternFromString("_numbers");
+  PyObject* numbers = PyDict_GetItem(known.tape, name_of_numbers);  // detect_anomaly replaces it
   PyObject* node = PyBaseObject_Type.tp_new(known.node, empty, nullptr);
-  PyObject *seq = Py_TYPE(known.numbers)->tp_iternext(known.numbers), *many = PyLong_FromSsize_t(Py_SIZE(outputs));
+  PyObject *seq = numbers ? PyIter_Next(numbers) : nullptr, *many = PyLong_FromSsize_t(Py_SIZE(outputs));
   if (!edges || !node || !seq || !many) {
     Py_DECREF(kept);
     Py_XDECREF(edges);

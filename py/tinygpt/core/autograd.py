@@ -66,7 +66,7 @@ class Node:
         self.saved, self.frees = saved, frees
 
 
-know(node=Node, numbers=_numbers)
+know(node=Node, tape=globals())
 
 
 class Shown(str):

@@ -9,6 +9,7 @@ same bits. TINYGPT_EAGER=0 leaves the library out.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def in_c(plain: F) -> F:
 
 def know(**facts: Any) -> None:
     """Gives the C code what it reads: classes, dictionaries, the device (wasm_ext/eager/module.cpp
-    has their names).
+    has their names). A build that is older than the sources and lacks a name leaves all plain.
     """
     if library is not None:
-        library.know(facts)
+        with suppress(KeyError):
+            library.know(facts)
