@@ -28,8 +28,12 @@ HALF = {"matmul": 2e-3}
 # One row against int8 weights: a device may round it to 16 bits (kernels.int8_matmul), 1.5e-5 of
 # its largest element each, so a product of unlike terms may be off by a few times that.
 ROUNDED_ROW = 6e-5
+# A product of 1,000 factors is off by up to 1,000 roundings of its own size (6e-8 each), where a
+# sum is off by roundings of its terms. Equal factors round alike, so the errors add up.
+PRODUCT = 1e-5
 NUMPY = {name: np.dtype(code) for name, code in TYPECODE.items()}
 WIDE = 1e-13  # float64
+OP = [param.name for param in kernels.reduce.params].index("op")
 
 
 def tolerance_of(kernel_name, precision="f32"):
@@ -55,6 +59,8 @@ def complaint(case, got, want, precision="f32"):
     declared, tolerance = kernels.BY_NAME[kernel_name].buffers, tolerance_of(kernel_name, precision)
     if kernel_name == "int8_matmul" and params[0] == 1:
         tolerance = ROUNDED_ROW
+    if kernel_name == "reduce" and params[OP] == kernels.REDUCE["prod"]:
+        tolerance = PRODUCT
     for (spec, i), a, b in zip(written(case), got["outputs"], want["outputs"], strict=True):
         where = "%s: %s" % (name, declared[i].name)
         dtype = NUMPY[spec["dtype"]]
