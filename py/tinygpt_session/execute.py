@@ -112,7 +112,7 @@ def _begin(options: protocol.RunOptions) -> None:
     """Before the editor's code is executed."""
     from tinygpt import loop
 
-    torch_finder.leave()
+    torch_finder.fresh()
     named_texts.place((options.get("settings") or {}).get("corpus"))
     training_bridge.configure(options.get("settings"))
     files = options.get("files")

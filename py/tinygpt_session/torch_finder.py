@@ -107,6 +107,13 @@ def leave() -> None:
             del sys.modules[name]
 
 
+def fresh() -> None:
+    """Before a run: what a program before has set for all of torch is not set."""
+    leave()
+    if front := sys.modules.get(FRONT + ".front"):
+        front.fresh()
+
+
 @contextmanager
 def meaning_of_console() -> Iterator[None]:
     """Inside, a console entry has PyTorch's meaning where `__main__` holds something of the front,

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from tinygpt.torch import front as switch
+
 pytestmark = pytest.mark.fast
 VALUES = [
     "1.0", "[]", "[1.0, 2.0]", "[0.5, -1.25, 1e-3]", "[1e-5, 1.0]", "[1e9, 1.0]", "[float('nan'), 1.0, float('inf')]",
@@ -48,3 +50,17 @@ def test_print_options(front, given):
 def test_a_number_in_a_text(front, source):
     texts = [eval(source, {"x": module.tensor(2.71828)}) for module in (torch, front)]
     assert texts[0] == texts[1]
+
+
+def test_a_new_program_finds_torch_as_a_new_process_has_it(front):
+    first = torch.Generator().initial_seed()  # PyTorch's default: each process begins with it
+    x = front.tensor([1.0, 2.0])
+    front.set_printoptions(precision=1, sci_mode=True)
+    front.manual_seed(3)
+    front.set_grad_enabled(False)
+    front.autograd.set_detect_anomaly(True)
+    switch.fresh()
+    assert str(x) == "tensor([1., 2.])" and front.get_printoptions()["sci_mode"] is None
+    assert front.is_grad_enabled() and not front.is_anomaly_enabled()
+    theirs = torch.rand(3, generator=torch.Generator().manual_seed(first))
+    assert front.initial_seed() == first and front.rand(3).tolist() == theirs.tolist()

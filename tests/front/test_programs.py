@@ -1,22 +1,30 @@
 """Programs that say `import torch`, in the style of each family of the field, print under
-`python -m tinygpt.torch` what they print under PyTorch: each number to 4 digits, all else exactly.
+`python -m tinygpt.torch`, and as a visitor's files in the page, what they print under PyTorch: each
+number to 4 digits, all else exactly.
 """
 
+import importlib.util
+import io
+import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from tests.hosts import ROOT
+from tests.page.conftest import browser, no_complaints, server, tab  # noqa: F401 - fixtures
+from tests.page.test_files import drop
 
-pytestmark = [pytest.mark.fast, pytest.mark.by_file]
+pytestmark = [pytest.mark.by_file]
 FOLDER = ROOT / "tests" / "front" / "programs"
 PROGRAMS = """
 bigram
 mlp
 numpy_interop
+numpy_memory
 batchnorm
 backprop
 wavenet
@@ -68,6 +76,10 @@ clients rotary
 clients vit
 clients torchinfo
 """.split("\n")[1:-1]
+CLIENTS = (
+    "einops", "lion_pytorch", "llms_from_scratch", "loralib", "rotary_embedding_torch", "torchinfo", "vit_pytorch",
+)  # fmt: skip
+PRINTED = "() => [...document.querySelectorAll('#console-output .out')].map((node) => node.textContent).join('')"
 SECONDS = 120  # of one program, on a busy machine
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
 
@@ -136,6 +148,13 @@ def close(a, b):
     return abs(float(a) - float(b)) <= max(1.01 * unit, 1e-4 * abs(float(b)), 2e-6)
 
 
+def compare(mine, theirs):
+    found = list(differences(mine, theirs))
+    assert not found, "\n".join(found[:6])
+    assert len(NUMBER.findall(theirs)) >= 20
+
+
+@pytest.mark.fast
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_prints_the_same(program, expected, tmp_path):
     place_files(tmp_path)
@@ -149,12 +168,66 @@ def test_a_program_prints_the_same(program, expected, tmp_path):
         timeout=SECONDS,
     )
     theirs = expected(program)
-    found = list(differences(answer.stdout, theirs))
     assert not answer.returncode, answer.stderr[-1500:]
-    assert not found, "\n".join(found[:6])
-    assert len(NUMBER.findall(theirs)) >= 20
+    compare(answer.stdout, theirs)
 
 
+@pytest.fixture(scope="module")
+def visitor(tab):  # noqa: F811 - the fixture
+    """The page with the programs, their texts and the packages of their clients as files."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in FOLDER.iterdir():
+            if path.is_file():
+                archive.write(path, "programs/" + path.name)
+        for name in CLIENTS:
+            package = pathlib.Path(importlib.util.find_spec(name).origin).parent
+            for path in package.rglob("*.py"):
+                archive.write(path, "programs/%s/%s" % (name, path.relative_to(package)))
+        count = len(archive.namelist())
+    drop(tab, {"programs.zip": made.getvalue()})
+    tab.wait("count => tinygpt.files().length === count", count)
+    return tab
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("no_complaints")
+@pytest.mark.parametrize("program", [program for program in PROGRAMS if program != "numpy_memory"])
+def test_a_program_prints_the_same_in_the_page(program, expected, visitor):
+    name, _, arguments = program.partition(" ")
+    page = visitor.page
+    page.select_option("#files-program", "programs/%s.py" % name)
+    page.fill("#files-arguments", arguments)
+    page.evaluate("""() => {
+        document.getElementById("console-output").replaceChildren();
+        document.getElementById("status").textContent = "Starting";
+    }""")
+    page.click("#run")
+    visitor.wait(
+        "() => !tinygpt.state().running && !/^(Starting|Running)/.test(document.getElementById('status').textContent)"
+    )
+    assert visitor.text("#status").startswith("Finished"), visitor.text("#console-output")[-1500:]
+    compare(page.evaluate(PRINTED), expected(program))
+
+
+@pytest.mark.browser
+def test_an_array_of_a_tensor_is_read_only_in_the_page(visitor):
+    """There tensors have memory of their own, so a write would be lost in silence."""
+    text = visitor.value("""
+import torch
+a = torch.arange(3.0).numpy()
+try:
+    a[0] = 5
+except ValueError as error:
+    said = str(error)
+b = a.copy()
+b[0] = 5
+(said, a.tolist(), b.tolist())
+""")
+    assert text == ["assignment destination is read-only", [0, 1, 2], [5, 1, 2]]
+
+
+@pytest.mark.fast
 def test_a_program_that_needs_what_is_not_here_ends_with_a_sentence_of_it():
     answer = subprocess.run(
         [sys.executable, "-m", "tinygpt.torch", str(FOLDER / "llama_complex.py")],

@@ -48,8 +48,8 @@ def shared(array: Any, device: Any) -> Tensor | None:
 
 
 def numpy(self: Tensor, *, force: bool = False) -> Any:
-    """An array over the tensor's memory; a copy of bools, and where the device's memory is not the
-    process's own. RuntimeError where a gradient is recorded, unless force.
+    """An array over the tensor's memory; a read-only copy of bools, and where the device's memory
+    is not the process's own. RuntimeError where a gradient is recorded, unless force.
     """
     import ctypes  # of no use in the tab
 
@@ -64,7 +64,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
         raise TypeError("Got unsupported ScalarType BFloat16")
     kind = np.dtype(dtype.name)
     if dtype is bool_ or storage.device.name != "native" or not numel_of(self._shape):
-        return np.frombuffer(self.tobytes(), dtype="i4" if dtype is bool_ else kind).reshape(self._shape).astype(kind)
+        copy = np.frombuffer(self.tobytes(), dtype="i4" if dtype is bool_ else kind).reshape(self._shape).astype(kind)
+        copy.flags.writeable = False  # a write would not be seen in the tensor
+        return copy
     memory: Any = (ctypes.c_char * storage.nbytes).from_address(storage.handle + storage.base)
     memory.storage = _owned(storage)  # the array keeps it
     strides = tuple([step * dtype.itemsize for step in self._strides])
@@ -94,4 +96,7 @@ def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bo
 
 
 METHODS = {"numpy": numpy, "__array__": _array, "__array_wrap__": _array_wrap, "__array_priority__": 1000}
-LIMITED = {"numpy": "a copy of bools, and in the tab, where tensors have memory of their own"}
+LIMITED = {
+    "numpy": "a copy that cannot be written (.copy() of it can) of bools, and in the tab, where tensors have memory "
+    "of their own",
+}

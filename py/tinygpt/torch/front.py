@@ -16,6 +16,7 @@ _MISSING: Any = object()
 _methods: dict[type, dict[str, Any]] = {}
 _switches: list[tuple[Callable[[], None], Callable[[], None]]] = []
 _before: dict[tuple[type, str], Any] = {}
+_resets: list[Callable[[], object]] = []
 active = False
 
 
@@ -51,6 +52,20 @@ def on_switch(enter: Callable[[], None], leave: Callable[[], None]) -> None:
     _switches.append((enter, leave))
     if active:
         enter()
+
+
+def on_fresh(reset: Callable[[], object]) -> None:
+    """Calls reset before each program that is to find torch as a new process has it."""
+    _resets.append(reset)
+
+
+def fresh() -> None:
+    """Nothing is set that a program before has set for all of torch: the gradient mode, how tensors
+    print, the place in the random numbers.
+    """
+    state.grad_enabled = True
+    for reset in _resets:
+        reset()
 
 
 def _attach(owner: type, methods: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ _PROFILES: dict[str, dict[str, Any]] = {
     "full": dict(precision=4, threshold=math.inf, edgeitems=3, linewidth=80),
 }
 options = _Options()
+front.on_fresh(lambda: vars(options).update(vars(_Options())))
 
 
 def set_printoptions(

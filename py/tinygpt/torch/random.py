@@ -109,6 +109,7 @@ def _leave() -> None:
 
 
 front.on_switch(_enter, _leave)
+front.on_fresh(lambda: default_generator.restart(Generator().first))
 
 
 def manual_seed(seed: Any) -> Generator:

@@ -1,4 +1,4 @@
-"""NumPy and torch in turn: a network trained on arrays, shared memory, results back as arrays."""
+"""NumPy and torch in turn: a network trained on arrays, results back as arrays."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ w = np.array([1.5, -2.0, 0.0, 0.5, 1.0])
 y = X @ w + 0.1 * np.random.randn(120)
 X_train, y_train = torch.from_numpy(X[:100]).float(), torch.from_numpy(y[:100].astype(np.float32)).unsqueeze(1)
 X_test, y_test = torch.tensor(X[100:], dtype=torch.float32), torch.as_tensor(y[100:], dtype=torch.float32)[:, None]
-print(X_train.dtype, torch.from_numpy(X).dtype, X_train.shape, torch.from_numpy(np.arange(3)).dtype)
+print(X_train.dtype, torch.from_numpy(X).dtype, X_train.shape, torch.from_numpy(np.arange(3, dtype=np.int64)).dtype)
 mean, std = X_train.mean(0).numpy(), X_train.std(0).numpy()
 print(mean.round(3), std.dtype, np.allclose(mean, X[:100].mean(0), atol=1e-6))
 model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 1))
@@ -33,15 +33,6 @@ history = np.array(history)
 print(history.min(axis=0), np.argmin(history[:, 1]) >= 0)
 pred = model(X_test).detach().cpu().numpy()
 print(pred.shape, pred.dtype, np.corrcoef(pred[:, 0], y[100:])[0, 1])
-buffer = np.zeros((2, 3), dtype=np.float32)
-shared = torch.from_numpy(buffer)
-shared[0] = 1
-shared.add_(0.5)
-buffer[1, 2] = 7
-print(buffer, shared)
-copied = torch.tensor(buffer)
-buffer[:] = -1
-print(copied, np.asarray(shared), np.array(shared).sum())
 print(torch.tensor(np.float64(2.5)), torch.tensor([np.int64(3), np.int64(4)]), np.mean(torch.arange(4.0).numpy()))
 print(np.concatenate([torch.ones(2).numpy(), np.zeros(1)]), np.stack([t.numpy() for t in torch.eye(2)]))
 mask = torch.tensor(X[:, 0] > 0)

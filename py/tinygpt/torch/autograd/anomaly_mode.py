@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from ...core import autograd
+from .. import front
 from . import engine
 from .graph import name_of
 
@@ -124,3 +125,6 @@ def check(node: Any, outgoing: Sequence[Any]) -> None:
         if g is not None and bool((g.detach() != g.detach()).any()):
             explain(node)
             raise RuntimeError("Function '%s' returned nan values in its %dth output." % (name_of(node), i))
+
+
+front.on_fresh(lambda: _set(False, True))
