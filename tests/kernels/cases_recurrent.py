@@ -48,6 +48,6 @@ for name, cell in CELL.items():
                 )
 for steps in ([2, 3], [3, 0], [3, 3], [2, 2]):
     broken = {"cell": CELL["gru"], "dtype": FLOAT, "B": 3, "T": 2, "H": 4, "rows": 5, "ldy": 4, "reverse": 0}
-    case("recurrent", "sizes that do not fit", {"sizes": ["values", steps]}, **broken)
-    case("recurrent_backward", "sizes that do not fit", {"sizes": ["values", steps]}, **broken, lddy=4)
+    case("recurrent", "sizes that do not fit, refused", {"sizes": ["values", steps]}, **broken)
+    case("recurrent_backward", "sizes that do not fit, refused", {"sizes": ["values", steps]}, **broken, lddy=4)
 assert len(GATES) == len(CELL)

@@ -144,8 +144,8 @@ for dtype in DTYPES.values():
 for name in HALVES:
     added = {"index": ["ints", 0, 5], "x": ["values", HALF_BITS[:8]], "out": ["values", [0x3C00]]}
     case("put", name + ", added", added, dtype=DTYPES[name], accumulate=1, n=17, C=3, V=5)
-case("take", "an index outside", {"index": ["values", [0, 5, 1]]}, dtype=FLOAT, n=3, C=2, V=5)
-case("put", "an index outside", {"index": ["values", [0, -1, 1]]}, dtype=FLOAT, accumulate=0, n=3, C=2, V=5)
+case("take", "an index outside, refused", {"index": ["values", [0, 5, 1]]}, dtype=FLOAT, n=3, C=2, V=5)
+case("put", "an index outside, refused", {"index": ["values", [0, -1, 1]]}, dtype=FLOAT, accumulate=0, n=3, C=2, V=5)
 for dtype in (FLOAT, INT, DOUBLE, LONG):
     for name, op in SCAN.items():
         for reverse in (0, 1):
