@@ -102,7 +102,10 @@ export class Controls extends EventTarget {
     this.bounded = resume;
     this.status("Starting");
     const texts = program ? null : editor.files; // as they are at the press
-    const { refused, files } = await (this.deciding = this.prepare(program, resume, texts));
+    // A run that resumes takes the inputs as they are now: what was typed comes back into them next.
+    const now = resume && !program;
+    const placing = this.prepare(program, resume, texts);
+    const { refused, files } = now ? { refused: null, files: texts } : await (this.deciding = placing);
     if (refused) {
       // nothing has changed: what was trained before could still go on
       this.active = false;
@@ -122,8 +125,10 @@ export class Controls extends EventTarget {
     this.settings.settle();
     this.begun = untilCalled();
     this.enter("running");
-    await (this.prepared = Promise.all([this.graphicsSoon(), this.texts.provided.catch(() => {})]));
-    this.status(resume ? saying : `Running ${main}`);
+    const ready = [placing, this.graphicsSoon(), this.texts.provided.catch(() => {})];
+    const [{ refused: notPlaced }] = await (this.prepared = Promise.all(ready));
+    if (notPlaced) this.status(notPlaced, "bad");
+    else this.status(resume ? saying : `Running ${main}`);
     const begun = performance.now();
     const outcome = await this.session.run(files[main], {
       mode: "script",
