@@ -327,7 +327,7 @@ async function serve() {
   if (running || serving || !started) return;
   const { serve_idle } = started.session;
   let stopped = false; // in the last instant: what waits behind that is not
-  serving = waitingCall(serve_idle);
+  serving = waitingCall(serve_idle).then(passStop);
   try {
     await serving;
   } catch (error) {
@@ -338,6 +338,16 @@ async function serve() {
   }
   serving = null;
   if (stopped) serve();
+}
+
+/**
+ * A Stop that ended a request was for the run behind it, which may still be on its way here.
+ * @param {boolean} stopped
+ */
+async function passStop(stopped) {
+  if (!stopped) return;
+  await new Promise((resume) => setTimeout(resume, REST_PATIENCE));
+  if (running && signal) signal[0] = STOP;
 }
 
 // Whether there are requests that Python has not taken.
