@@ -34,10 +34,16 @@ def test_fifty_steps_equal_pytorch(target, preset):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["large", "xl"])
 @on("native", "node", "node-wide", "node-paired", "chromium", "chromium-paired", "chromium-wide")
-def test_fifty_steps_of_the_larger_presets_equal_pytorch(target, preset):
-    check(run(target, preset))
+def test_fifty_steps_of_large_equal_pytorch(target):
+    check(run(target, "large"))
+
+
+# Node has Chromium's engine and the same builds: what is only larger is the same on both.
+@pytest.mark.slow
+@on("native", "chromium", "chromium-paired", "chromium-wide")
+def test_fifty_steps_of_xl_equal_pytorch(target):
+    check(run(target, "xl"))
 
 
 # In software a medium step takes seconds: each preset once in f32, others on the smallest.
