@@ -1,5 +1,6 @@
-"""The tab dies twenty times in the middle of a save, and each time the next one goes on from a state
-that is whole and no older than one interval. The profile is on disk, as a person's is.
+"""The tab dies twenty times in the middle of a save (TINYGPT_KILLS: how often), and each time the
+next one goes on from a state that is whole and no older than one interval. The profile is on disk,
+as a person's is.
 """
 
 import os
