@@ -102,7 +102,7 @@ export class Controls extends EventTarget {
     this.bounded = resume;
     this.status("Starting");
     const texts = program ? null : editor.files; // as they are at the press
-    // A run that resumes takes the inputs as they are now: what was typed comes back into them next.
+    // A run that resumes takes the inputs as they are now: what was typed comes back next.
     const now = resume && !program;
     const placing = this.prepare(program, resume, texts);
     const { refused, files } = now ? { refused: null, files: texts } : await (this.deciding = placing);
