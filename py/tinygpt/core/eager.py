@@ -3,7 +3,7 @@ in C (wasm_ext/eager), where `make native` found Python's headers.
 
 The Python function that such a function replaces is its plain version: it runs for whatever is not
 the usual case, and alone where there is no such library, in a browser for instance. Both give the
-same bits. TINYGPT_EAGER=0 leaves the library out.
+same bits. TINYGPT_EAGER=1 takes the library in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _library() -> Any:
     import importlib.util  # as above
     import os  # as above
 
-    if os.environ.get("TINYGPT_EAGER") == "0":
+    if os.environ.get("TINYGPT_EAGER") != "1":
         return None
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     built = os.path.join(os.path.dirname(os.path.dirname(package)), "wasm_ext", "build", "native")
