@@ -2,6 +2,7 @@
 
 import { element } from "../ui/dom.js";
 import { popover } from "../ui/popover.js";
+import { saveFile } from "../ui/save_file.js";
 import { csv, picture, png, xml } from "./export.js";
 
 const KINDS = [
@@ -24,14 +25,8 @@ export function exportMenu(parent, chart) {
       if (!chart.plot) return;
       const [first] = drawnRuns(chart),
         name = `tinygpt ${first.name} ${chart.quantity}`.replace(/[^\p{L}\p{N}_-]+/gu, "-");
-      download(new Blob([await make(chart)], { type }), `${name}.${end}`);
+      saveFile(new Blob([await make(chart)], { type }), `${name}.${end}`);
     });
     panel.append(one);
   }
-}
-
-function download(blob, name) {
-  const link = element("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it meanwhile
 }

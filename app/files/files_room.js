@@ -11,6 +11,7 @@
 
 import { element } from "../ui/dom.js";
 import { keep, kept } from "../ui/kept.js";
+import { saveFile } from "../ui/save_file.js";
 import { hasFolder, ofDrop, ofFiles } from "./arriving.js";
 import { FileTree } from "./file_tree.js";
 import { baseOf, folderOf, pathProblem, sizeText } from "./paths.js";
@@ -544,9 +545,7 @@ export class FilesRoom {
   async save() {
     const path = this.view.selected;
     await this.flush();
-    const url = URL.createObjectURL(this.tree.entries.get(path).blob);
-    element("a", { href: url, download: baseOf(path) }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it meanwhile
+    saveFile(this.tree.entries.get(path).blob, baseOf(path));
   }
 }
 

@@ -50,7 +50,7 @@ export class MemoryEstimate {
 
   // The code in the editor is for PyTorch.
   get plain() {
-    const source = this.editor.files["train.py"] ?? "";
+    const source = this.editor.textOf("train.py") ?? "";
     return PLAIN.test(source) && !source.includes("loop.run(");
   }
 

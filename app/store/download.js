@@ -2,7 +2,7 @@
 // A run as a file on the user's disk, in three kinds; of the run that is on the page, or of a saved
 // one. A program of plain PyTorch code has a kind of its own.
 
-import { element } from "../ui/dom.js";
+import { saveFile } from "../ui/save_file.js";
 import { programFile } from "./slots.js";
 
 /** @type {Record<string, { label: string, ending: string, plain?: boolean }>} */
@@ -43,9 +43,7 @@ export async function download({ session, saved, name, step, kind, entry = null 
       }
     }
   }
-  const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: "application/octet-stream" })) });
-  link.download = `${name.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-step-${step}${KINDS[kind].ending}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it meanwhile
-  return link.download;
+  const file = `${name.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-step-${step}${KINDS[kind].ending}`;
+  saveFile(new Blob([content], { type: "application/octet-stream" }), file);
+  return file;
 }

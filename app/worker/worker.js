@@ -53,6 +53,7 @@ const cancelled = new Set(); // numbers of requests, where there is no shared me
 let serving = null; // a promise while Python answers requests or changes its device, and nothing runs
 
 const REST_PATIENCE = 60; // ms for the next piece of a request
+const RUN_PATIENCE = 60; // ms for a run that was posted before its Stop
 const STOP = 2, // what the first word of `signal` is then: SIGINT
   ENTRY_STOP = 12; // SIGUSR2
 const CHOSEN = 1, // words of `signal`
@@ -346,7 +347,7 @@ async function serve() {
  */
 async function passStop(stopped) {
   if (!stopped) return;
-  await new Promise((resume) => setTimeout(resume, REST_PATIENCE));
+  await new Promise((resume) => setTimeout(resume, RUN_PATIENCE));
   if (running && signal) signal[0] = STOP;
 }
 

@@ -25,6 +25,7 @@ protocol.py              every message, with its fields
 json_values.py           values as JSON
 tracebacks.py            tracebacks without our own frames, and the editor's line
 interruptible.py         `time.sleep` and `run_sync` that a Stop ends
+fetching.py              files of the server and of the page, read while Python waits
 wheel_finder.py          NumPy and micropip, installed on first import
 torch_finder.py          `import torch`: the front of PyTorch's names
 torch_program.py, torch_total.py  the steps of a program of plain PyTorch code, and how many

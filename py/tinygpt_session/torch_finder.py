@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import __main__
 
 from . import torch_program, training_bridge
+from .fetching import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,19 +54,15 @@ class TorchFinder:
     def _fetch(self) -> None:
         if importlib.util.find_spec(FRONT) is not None:
             return
-        from js import XMLHttpRequest
         from pyodide._package_loader import get_install_dir, unpack_buffer
 
-        request = XMLHttpRequest.new()
-        request.open("GET", self.base + "py/torch.zip", False)
-        request.responseType = "arraybuffer"
         try:
-            request.send()
+            status, content = fetch(self.base + "py/torch.zip")
         except Exception as error:
             raise ImportError("import torch: py/torch.zip could not be fetched: %s" % error, name="torch") from None
-        if request.status != 200:
-            raise ImportError("import torch: py/torch.zip could not be fetched: HTTP %d" % request.status, name="torch")
-        unpack_buffer(request.response, filename="torch.zip", extract_dir=get_install_dir("site"))
+        if status != 200:
+            raise ImportError("import torch: py/torch.zip could not be fetched: HTTP %d" % status, name="torch")
+        unpack_buffer(content, filename="torch.zip", extract_dir=get_install_dir("site"))
         importlib.invalidate_caches()
 
 

@@ -13,9 +13,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pyodide_js
-from js import Uint8Array, XMLHttpRequest
+from js import Uint8Array
 from pyodide._package_loader import get_install_dir, unpack_buffer
 
+from .fetching import fetch
 from .output_channel import notice
 
 if TYPE_CHECKING:
@@ -70,23 +71,19 @@ class WheelFinder:
         url, total = self.base + "public/wheels/" + wheel["file"], wheel["bytes"]
         content, have = Uint8Array.new(total), 0
         while have < total:
-            request = XMLHttpRequest.new()
-            request.open("GET", url, False)
-            request.responseType = "arraybuffer"
-            request.setRequestHeader("Range", "bytes=%d-%d" % (have, min(have + PIECE, total) - 1))
             try:
-                request.send()
+                status, answer = fetch(url, (have, min(have + PIECE, total) - 1))
             except Exception as error:
                 raise ImportError(
                     "%s could not be fetched from %s: %s" % (wheel["file"], url, error), name=wheel["name"]
                 ) from None
-            if request.status not in (200, 206):
+            if status not in (200, 206):
                 raise ImportError(
-                    "%s could not be fetched from %s: HTTP %d" % (wheel["file"], url, request.status),
+                    "%s could not be fetched from %s: HTTP %d" % (wheel["file"], url, status),
                     name=wheel["name"],
                 )
-            piece = Uint8Array.new(request.response)
-            if request.status == 200:  # a server without ranges sent the complete file
+            piece = Uint8Array.new(answer)
+            if status == 200:  # a server without ranges sent the complete file
                 have = 0
             if piece.length == 0 or have + piece.length > total:
                 raise ImportError(

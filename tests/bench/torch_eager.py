@@ -2,15 +2,18 @@
 
 `python3 -m tests.bench.torch_eager` prints a table: microseconds a call, the least of several
 rounds of each, and their ratio. Small ops show what a launch costs, large ones what memory does.
+The module eager is at work (core/eager.py), unless TINYGPT_EAGER=0.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 import torch
 
+os.environ.setdefault("TINYGPT_EAGER", "1")  # before the package looks for the module eager
 import tinygpt.torch as tt
 
 ROUNDS = 100  # short ones: the least is then of a round in which nothing else ran

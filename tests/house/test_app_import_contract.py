@@ -41,7 +41,7 @@ SESSION = (
     ("dispatch", "training_bridge", "console", "torch_total", "page_files"),
     ("torch_states", "torch_lines"),
     ("tracebacks", "json_values", "interruptible", "wheel_finder", "source_limits", "named_texts"),
-    ("output_channel", "protocol"),
+    ("output_channel", "protocol", "fetching"),
 )
 SETUP = (
     ("licences",),

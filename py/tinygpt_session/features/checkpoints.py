@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import tinygpt_host as host
-from js import XMLHttpRequest
 
 from .. import dispatch, torch_program, torch_states, training_bridge
+from ..fetching import fetched
 from ..json_values import exact
 from . import hot_apply
 
@@ -46,7 +46,7 @@ def export(args: protocol.ExportArgs, answer: dispatch.Answer) -> object:
         host.answerBytes(answer.number, program.saved())
         return dispatch.LATER
     if url:
-        file = checkpoint.loads(_fetched(url), own=True)
+        file = checkpoint.loads(fetched(url), own=True)
         made = run_checkpoint.weights_in(file) if plain else run_checkpoint.without_optimizer(file)
     else:
         made = run_checkpoint.weights_of(run) if plain else run_checkpoint.dumps(run, optimizer)
@@ -91,7 +91,7 @@ def load(args: protocol.ImportArgs, part: object) -> protocol.ImportAnswer:
         raise ValueError("a run is in progress: stop it first, so that the file does not replace it")
     own = bool(args.get("own"))
     try:
-        file: Any = checkpoint.loads(_fetched(args["url"]), own=own)
+        file: Any = checkpoint.loads(fetched(args["url"]), own=own)
         files = args.get("files")
         if own and files:
             hot_apply.use(files)
@@ -126,14 +126,3 @@ def _curve(history: list[Any]) -> list[list[Any]]:
         points = [[e[0], e[1]] if length == 2 else [e[0], None, e[2]] for e in points if 0 <= e[0] < 2**31]
         out += points[:: 1 + len(points) // SHOWN]
     return out
-
-
-def _fetched(url: str) -> bytes:
-    """The bytes behind an address of the page (a blob:), read while Python waits: a worker may."""
-    request = XMLHttpRequest.new()
-    request.open("GET", url, False)
-    request.responseType = "arraybuffer"
-    request.send()
-    if request.status != 200:
-        raise ValueError("the file could not be read (%d)" % request.status)
-    return request.response.to_bytes()

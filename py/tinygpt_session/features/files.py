@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import tinygpt_host as host
 
 from .. import dispatch, page_files
-from .checkpoints import _fetched
+from ..fetching import fetched
 
 if TYPE_CHECKING:
     from .. import protocol
@@ -24,7 +24,7 @@ def files(args: protocol.FilesArgs, part: object) -> list[str]:
 @dispatch.handles("place files")
 def place(args: protocol.PlaceFilesArgs, part: object) -> None:
     """Contents of files, one after the other behind one address."""
-    content = memoryview(_fetched(args["url"]))
+    content = memoryview(fetched(args["url"]))
     at = 0
     for file in args["files"]:
         page_files.place(file["path"], file["version"], content[at : at + file["bytes"]])

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .. import dispatch, torch_program
-from .checkpoints import _fetched
+from ..fetching import fetched
 
 if TYPE_CHECKING:
     from .. import protocol
@@ -24,7 +24,7 @@ def place(args: protocol.PlaceProgramArgs, part: object) -> protocol.PlaceProgra
     """
     from tinygpt.storage import torch_file
 
-    data = _fetched(args["url"])
+    data = fetched(args["url"])
     held = torch_file.read(data)
     stem = re.sub(r"[^\w .()-]+", "-", args["name"]).strip(". ") or "run"
     path, number = stem + ".pt", 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import output_channel
 from ..dispatch import handles
-from .checkpoints import _fetched
+from ..fetching import fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def _reader(name: str, url: str) -> Callable[[], bytes]:
 
     def read() -> bytes:
         try:
-            return _fetched(url)
+            return fetched(url)
         except Exception as error:  # a JavaScript error: another tab removed the text, or the browser did
             raise CorpusError(
                 "the text %r is no longer stored in this browser; add it again under Data" % name
