@@ -17,7 +17,7 @@ const MOST_SEEN = 20 * MOST_FILES; // files of a folder that are looked at
  * @returns {Promise<Arrived>}
  */
 export function ofDrop(transfer) {
-  const entries = [...transfer.items]
+  const entries = [...(transfer.items ?? [])]
     .filter(({ kind }) => kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? null);
   const files = [...transfer.files];
@@ -28,7 +28,7 @@ export function ofDrop(transfer) {
 // Whether a folder is among what is dropped.
 /** @param {DataTransfer} transfer */
 export const hasFolder = (transfer) =>
-  [...transfer.items].some((item) => item.kind === "file" && item.webkitGetAsEntry?.()?.isDirectory);
+  [...(transfer.items ?? [])].some((item) => item.kind === "file" && item.webkitGetAsEntry?.()?.isDirectory);
 
 /**
  * The files of a chooser.

@@ -77,12 +77,17 @@ def install(base: str) -> None:
     sys.meta_path.append(TorchFinder(base, stubs=True))
 
 
+def _of_the_front(name: str) -> str:
+    return FRONT + name.removeprefix("torch")
+
+
 def known(name: str) -> ModuleType | None:
     """The module of the front that `import NAME` would give, for the editor's completions; nothing
     changes its meaning by that. None: there is none.
     """
-    if found := sys.modules.get(FRONT + name.removeprefix("torch")):
-        return found  # while a name is typed it is asked for at each letter
+    # While a name is typed it is asked for at each letter. A run may have imported less.
+    if all(_of_the_front(lazy) in sys.modules for lazy in (name, *COMPLETED)):
+        return sys.modules[_of_the_front(name)]
     front = sys.modules.get(FRONT + ".front")
     before = front is not None and front.active
     try:

@@ -72,7 +72,7 @@ def ended(tab):
 def test_a_dropped_program_runs_with_its_arguments_and_is_there_after_a_reload(tab):
     drop(tab, {"proj.zip": archive(FILES)})
     tab.wait("() => tinygpt.files().length === 6")
-    assert tab.page.input_value("#files-program") == "proj/main.py"
+    tab.wait("() => document.getElementById('files-program').value === 'proj/main.py'")
     assert "asked" not in tab.text("#console-output"), "it ran by itself"
     tab.page.fill("#files-arguments", "--max_iters 100")
     assert run(tab).startswith("Finished")

@@ -168,6 +168,7 @@ def test_texts_are_files_and_names_of_torch_are_completed(tab):
     tab.page.select_option("#setting-corpus", "stdlib")
     assert tab.run_editor("first = open('input.txt').read(40)").startswith("Finished")
     assert tab.value("first == open('stdlib.txt').read(40)")
+    assert tab.run_editor("import torch").startswith("Finished")  # and nothing of torch.nn
     tab.write("import torch\n")
     tab.page.keyboard.type("torch.nn.functional.cross_ent")
     tab.wait("() => document.querySelector('.cm-tooltip-autocomplete')?.innerText.includes('cross_entropy')")
