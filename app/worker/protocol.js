@@ -144,7 +144,7 @@
  * @property {"boot"} type
  * @property {SharedArrayBuffer | null} channel  the ring of records to the page
  * @property {SharedArrayBuffer | null} inbox  the ring of requests
- * @property {SharedArrayBuffer | null} signal  the five words that worker.js names
+ * @property {SharedArrayBuffer | null} signal  the words that worker.js names
  * @property {string} life  the lock that the worker holds for as long as it lives
  * @property {string} key  every message of the worker carries it; code of the user does not know it
  * @property {ExtensionOptions} extension

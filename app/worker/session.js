@@ -42,8 +42,9 @@ const STOP = 2,
   PAUSE = 10, // SIGINT and SIGUSR1, as in worker.js
   ENTRY_STOP = 12, // SIGUSR2
   PROBE = 28; // SIGWINCH, which Python ignores: it takes it out of the buffer where its code runs
-const BEAT = 4, // words of `signal`: beats, and Stops that Python has seen
-  HEARD = 5;
+const BEAT = 4, // words of `signal`: beats, Stops that Python has seen, and the run a Stop is for
+  HEARD = 5,
+  STOPPED = 6;
 const AGAIN = 100; // ms until a Stop that nobody has seen is sent again
 const WATCH = 500, // ms between two looks at the beats
   SILENCE = 2000; // ms without one, after which the user is told
@@ -207,7 +208,7 @@ export class Session extends EventTarget {
     this.started = deferred();
     this.ready.catch(() => {}); // reported through `failed` too
     this.opened = deferred();
-    this.signal = !this.unshared ? new Int32Array(new SharedArrayBuffer(24)) : null; // worker.js names its words
+    this.signal = !this.unshared ? new Int32Array(new SharedArrayBuffer(28)) : null; // worker.js names its words
     const channel = this.signal && newChannel();
     this.reader = channel && new ChannelReader(channel);
     const inbox = this.signal && newChannel();
@@ -561,6 +562,7 @@ export class Session extends EventTarget {
     if (!this.signal) return this.restart(`Stop restarts Python and clears its variables here: ${this.unshared}.`);
     this.setState("stopping");
     const heard = Atomics.load(this.signal, HEARD);
+    Atomics.store(this.signal, STOPPED, this.current.id);
     Atomics.store(this.signal, 0, STOP);
     Atomics.notify(this.signal, 0);
     this.post({ type: "interrupt", id: this.current.id, entry: false }); // for Python that waits in JavaScript

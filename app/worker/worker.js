@@ -5,13 +5,14 @@
 //
 // In: PageMessage. Out: WorkerMessage (protocol.js).
 //
-// `signal` is shared memory of six words: Pyodide's interrupt buffer (the page writes a signal's
+// `signal` is shared memory of seven words: Pyodide's interrupt buffer (the page writes a signal's
 // number there: 2 stops Python, 10 pauses code without step boundaries, 12 stops the console entry
 // that a training loop answers); the device that the user has chosen (a place in CHOICES: a
 // training loop looks there between two steps, and whoever reads it clears it); 1 while there are
 // requests in the inbox; the number of a cancelled request; a count that rises while the worker's
 // event loop turns and where Python looks for requests (a beat); a count of the Stops that were
-// seen. Where there is no shared memory, a beat is a message.
+// seen; the number of the run that the last Stop was for. Where there is no shared memory, a beat is
+// a message.
 //
 // The end of this worker is noticed by the lock `life`, which the browser takes back with the
 // worker, and by the beats. What the page needs of the scope is bound here, before any code of the
@@ -53,14 +54,14 @@ const cancelled = new Set(); // numbers of requests, where there is no shared me
 let serving = null; // a promise while Python answers requests or changes its device, and nothing runs
 
 const REST_PATIENCE = 60; // ms for the next piece of a request
-const RUN_PATIENCE = 60; // ms for a run that was posted before its Stop
 const STOP = 2, // what the first word of `signal` is then: SIGINT
   ENTRY_STOP = 12; // SIGUSR2
 const CHOSEN = 1, // words of `signal`
   REQUESTED = 2,
   CANCELLED = 3,
   BEAT = 4,
-  HEARD = 5;
+  HEARD = 5,
+  STOPPED = 6;
 const BEATS = 250; // ms between two of the event loop's
 const postMessage = self.postMessage.bind(self);
 let key = ""; // of every message from here; never part of what code of the user can reach
@@ -238,7 +239,6 @@ async function useDevice(started, choice) {
   } catch (error) {
     if (!running || !isStop(error)) throw error;
     preference = choice; // the Stop was for the run that waits, and after it the choice takes hold
-    if (signal) signal[0] = STOP;
   } finally {
     serving = null;
     serve();
@@ -302,6 +302,7 @@ async function run({ session, wide }, { id, mode, source, options }) {
   running++;
   newest = id;
   while (serving) await serving.catch(() => {}); // how that ended is told where it began
+  if (signal && Atomics.load(signal, STOPPED) === id) signal[0] = STOP; // it ended what came before
   try {
     outcome = fields(await session.run(source, mode, encode(options ?? null)));
   } catch (error) {
@@ -328,27 +329,16 @@ async function serve() {
   if (running || serving || !started) return;
   const { serve_idle } = started.session;
   let stopped = false; // in the last instant: what waits behind that is not
-  serving = waitingCall(serve_idle).then(passStop);
+  serving = waitingCall(serve_idle);
   try {
     await serving;
   } catch (error) {
     if (ended(error)) return;
     stopped = isStop(error);
     if (!stopped) return broken(error);
-    if (running && signal) signal[0] = STOP; // it was for the run that waits
   }
   serving = null;
   if (stopped) serve();
-}
-
-/**
- * A Stop that ended a request was for the run behind it, which may still be on its way here.
- * @param {boolean} stopped
- */
-async function passStop(stopped) {
-  if (!stopped) return;
-  await new Promise((resume) => setTimeout(resume, RUN_PATIENCE));
-  if (running && signal) signal[0] = STOP;
 }
 
 // Whether there are requests that Python has not taken.

@@ -158,20 +158,18 @@ def _end(answer: Answer, stop: BaseException, outer: int) -> None:
     _current = outer
 
 
-def serve_idle() -> bool:
-    """`serve` where nothing runs: a Stop ends what is being served, and nothing else. Whether there
-    was one: it may be for a run that waits behind. Another error means that no request can be
-    served: the worker reports that Python cannot continue.
+def serve_idle() -> None:
+    """`serve` where nothing runs: a Stop ends what is being served, and nothing else. Another error
+    means that no request can be served: the worker reports that Python cannot continue.
     """
     global _idle
-    _idle, stopped = True, False
+    _idle = True
     try:
         while True:
             try:
-                serve()
-                return stopped
+                return serve()
             except KeyboardInterrupt:
-                stopped = True  # the requests behind it are not stopped
+                pass  # the requests behind it are not stopped
     finally:
         _idle = False
 

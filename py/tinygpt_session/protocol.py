@@ -135,7 +135,7 @@ class BootMessage(TypedDict):
     type: Literal["boot"]
     channel: SharedArrayBuffer | None  # the ring of records to the page
     inbox: SharedArrayBuffer | None  # the ring of requests
-    signal: SharedArrayBuffer | None  # the five words that worker.js names
+    signal: SharedArrayBuffer | None  # the words that worker.js names
     life: str  # the lock that the worker holds for as long as it lives
     key: str  # every message of the worker carries it; code of the user does not know it
     extension: ExtensionOptions
