@@ -18,7 +18,11 @@ TABLES = sorted(path for path in FOLDER.glob("*.txt") if path.stem != "limited")
 def test_the_answers_are_pytorchs(table, front):
     # PyTorch's own test module, which other files import, locks these; and they may have been set.
     torch.backends.__allow_nonbracketed_mutation_flag = True
-    torch.backends.cuda.matmul.allow_tf32 = front.backends.cuda.matmul.allow_tf32 = False
+    for package in (torch, front):
+        backends = package.backends
+        backends.cuda.matmul.allow_tf32 = backends.cudnn.deterministic = backends.cudnn.benchmark = False
+        backends.cudnn.enabled = backends.cudnn.allow_tf32 = True
+        package.use_deterministic_algorithms(False)
     found = []
     for line in probe.read(table):
         difference = probe.check(line, front)
