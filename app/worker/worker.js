@@ -11,8 +11,7 @@
 // training loop looks there between two steps, and whoever reads it clears it); 1 while there are
 // requests in the inbox; the number of a cancelled request; a count that rises while the worker's
 // event loop turns and where Python looks for requests (a beat); a count of the Stops that were
-// seen; the number of the run that the last Stop was for. Where there is no shared memory, a beat is
-// a message.
+// seen; the number of the run that the last Stop is for. Without shared memory a beat is a message.
 //
 // The end of this worker is noticed by the lock `life`, which the browser takes back with the
 // worker, and by the beats. What the page needs of the scope is bound here, before any code of the
