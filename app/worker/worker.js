@@ -301,7 +301,7 @@ async function run({ session, wide }, { id, mode, source, options }) {
   running++;
   newest = id;
   while (serving) await serving.catch(() => {}); // how that ended is told where it began
-  if (signal && Atomics.load(signal, STOPPED) === id) signal[0] = STOP; // it ended what came before
+  if (signal && Atomics.load(signal, STOPPED) === id) signal[0] = STOP; // its Stop ended what came before it
   try {
     outcome = fields(await session.run(source, mode, encode(options ?? null)));
   } catch (error) {
